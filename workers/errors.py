@@ -1,0 +1,116 @@
+"""Every error that crosses a border of the engine, each with a stable code.
+
+A code never changes its meaning: pages, the API and stored rows show it. `retryable` says whether trying the same
+thing again can help. Facts (a path, a limit, a wait) are attributes, so that an edge can show them without parsing text.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class PyAgentError(Exception):
+    """The root: something went wrong that has a name."""
+
+    code: ClassVar[str] = "internal_error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str = "", **facts: Any) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip().splitlines()[0])
+        self.facts = facts
+        for name, value in facts.items():
+            setattr(self, name, value)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return `code`, `message`, `retryable` and the facts, JSON-safe when the facts are."""
+        return {"code": self.code, "message": str(self), "retryable": self.retryable, "facts": self.facts}
+
+
+class ConfigError(PyAgentError):
+    """A setting is missing or makes no sense."""
+
+    code = "config_error"
+
+
+class ProviderError(PyAgentError):
+    """A model provider did not do what it was asked."""
+
+    code = "provider_error"
+
+
+class ProviderTimeout(ProviderError):
+    """The model gave no answer in time."""
+
+    code, retryable = "provider_timeout", True
+
+
+class ProviderUnavailable(ProviderError):
+    """The provider cannot be reached or answers with a server error."""
+
+    code, retryable = "provider_unavailable", True
+
+
+class ProviderRateLimited(ProviderError):
+    """The provider asks to slow down; `retry_after_s` says how long, when it told."""
+
+    code, retryable = "provider_rate_limited", True
+
+
+class ProviderRejected(ProviderError):
+    """The provider refuses this request as it stands."""
+
+    code = "provider_rejected"
+
+
+class ProviderAuthFailed(ProviderError):
+    """The provider does not accept the key."""
+
+    code = "provider_auth_failed"
+
+
+class ProviderBadReply(ProviderError):
+    """The provider's answer does not follow its own protocol."""
+
+    code, retryable = "provider_bad_reply", True
+
+
+class ProviderCutOff(ProviderError):
+    """The connection broke in the middle of an answer."""
+
+    code, retryable = "provider_cut_off", True
+
+
+class ContextTooLong(ProviderError):
+    """The conversation is longer than the model can read."""
+
+    code = "context_too_long"
+
+
+class RunError(PyAgentError):
+    """A run could not go on."""
+
+    code = "run_failed"
+
+
+class RunCancelled(RunError):
+    """A person stopped the run."""
+
+    code = "run_cancelled"
+
+
+class RunSuperseded(RunError):
+    """Another worker holds this run now; its fencing number is higher."""
+
+    code = "run_superseded"
+
+
+class BudgetExceeded(RunError):
+    """The run used up its budget; `limit` names which one."""
+
+    code = "budget_exceeded"
+
+
+class UnknownAgent(RunError):
+    """No agent has this name."""
+
+    code = "unknown_agent"

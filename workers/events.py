@@ -1,0 +1,146 @@
+"""Engine events: what a run tells the world, typed and versioned.
+
+They travel on one Redis stream, at least once. `run_id`, `fence` and `run_seq` identify an event, so that whoever records
+it can drop what it has seen and refuse what an overtaken worker still sends. Values are plain and JSON-safe.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar, Literal
+
+STREAM_KEY = "pyagent:engine:events"
+RELAY_GROUP = "relay"
+VERSION = 1
+
+StepKind = Literal["thought", "plan", "model_call", "tool_call", "command", "test_run", "audit", "delegation", "proposal"]
+StepStatus = Literal["running", "ok", "failed", "cancelled"]
+
+
+def acks_key(run_id: str) -> str:
+    """Return the Redis stream on which the relay says up to which `run_seq` a run's events are committed."""
+    return f"pyagent:run:{run_id}:acks"
+
+
+def tokens_key(run_id: str) -> str:
+    """Return the capped Redis stream of a run's token deltas."""
+    return f"pyagent:run:{run_id}:tokens"
+
+
+def cancel_key(run_id: str) -> str:
+    """Return the key whose presence asks the worker to stop the run."""
+    return f"pyagent:run:{run_id}:cancel"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineEvent:
+    """What every event carries."""
+
+    type: ClassVar[str] = ""
+    run_id: str
+    fence: int
+    run_seq: int
+    at: float = field(default_factory=time.time)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted(EngineEvent):
+    type: ClassVar[str] = "RunStarted"
+    worker: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heartbeat(EngineEvent):
+    """The worker still holds the run. Its `run_seq` is 0: it is news, not history."""
+
+    type: ClassVar[str] = "Heartbeat"
+    tokens_per_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepStarted(EngineEvent):
+    type: ClassVar[str] = "StepStarted"
+    step_id: str
+    parent_id: str | None
+    kind: StepKind
+    title: str
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFinished(EngineEvent):
+    """The end of a step. `cost_usd` is None when the price is unknown, never 0 for unknown."""
+
+    type: ClassVar[str] = "StepFinished"
+    step_id: str
+    status: StepStatus
+    duration_ms: int
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float | None = None
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeProposed(EngineEvent):
+    """The run offers a change set: `commit` stands on a hidden ref of the workspace's repository."""
+
+    type: ClassVar[str] = "ChangeProposed"
+    base_commit: str
+    commit: str
+    title: str
+    summary: str
+    evidence: list[dict[str, Any]] = field(default_factory=list)
+    """Commands really run on this revision: command, exit_code, duration_ms, output, tree."""
+    answers: list[dict[str, Any]] = field(default_factory=list)
+    """Replies to review comments: comment_id, text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFinished(EngineEvent):
+    type: ClassVar[str] = "RunFinished"
+    answer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFailed(EngineEvent):
+    type: ClassVar[str] = "RunFailed"
+    code: str
+    message: str
+    retryable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStopped(EngineEvent):
+    """A person cancelled the run and the worker has stopped it."""
+
+    type: ClassVar[str] = "RunStopped"
+
+
+_TYPES: dict[str, type[EngineEvent]] = {
+    kind.type: kind
+    for kind in (RunStarted, Heartbeat, StepStarted, StepFinished, ChangeProposed, RunFinished, RunFailed, RunStopped)
+}
+
+
+def to_wire(event: EngineEvent) -> dict[str, Any]:
+    """Return the event as a JSON-safe dict with its type and version."""
+    return {"type": event.type, "version": VERSION, **asdict(event)}
+
+
+def from_wire(data: dict[str, Any]) -> EngineEvent:
+    """Return the event that `to_wire` wrote.
+
+    Raises:
+        ValueError: unknown type or version, or fields that do not fit.
+    """
+    data = dict(data)
+    kind, version = data.pop("type", None), data.pop("version", None)
+    if kind not in _TYPES or version != VERSION:
+        raise ValueError(f"unknown engine event {kind!r} version {version!r}")
+    try:
+        return _TYPES[kind](**data)
+    except TypeError as error:
+        raise ValueError(f"malformed {kind}: {error}") from error

@@ -1,0 +1,71 @@
+"""How work reaches the engine: the job, and the doorbell that hands it to Celery by name.
+
+The row in the database is the truth about a run; the broker only rings. So submitting twice does no harm: a worker takes a
+run only with the fencing number it was handed, and a row's lease tells who holds it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import redis
+
+from workers.celery import app
+from workers.config import get_config
+from workers.events import cancel_key
+
+RUN_TASK = "workers.tasks.agents.run_agent"
+# Celery on Redis serves 0 first; these four are its steps.
+PRIORITIES = {"critical": 0, "high": 3, "standard": 6, "low": 9}
+CANCEL_TTL_S = 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """Where a run must stop. None means without limit; an unknown price never counts as 0."""
+
+    steps: int = 40
+    tokens: int | None = 400_000
+    seconds: int = 900
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What the engine is handed. Plain data; a secret is only named (`credential_ref`), never carried."""
+
+    run_id: str
+    fence: int
+    workspace_id: int
+    agent: str
+    goal: str
+    base_commit: str
+    model: dict[str, Any]
+    """A ModelChoice as a dict: provider, model, base_url, context_tokens, price."""
+    credential_ref: str | None = None
+    priority: str = "standard"
+    budget: dict[str, Any] = field(default_factory=lambda: asdict(Budget()))
+    conversation: list[dict[str, str]] = field(default_factory=list)
+    """The last messages of the topic before the goal: author, text."""
+    revision_of: dict[str, Any] | None = None
+    """For an answer to review comments: change_set_id, revision, commit, comments [{id, kind, path, line, code, text}], rejected hunks."""
+    history: list[dict[str, Any]] = field(default_factory=list)
+    """Finished steps of an earlier attempt at this run, oldest first, to resume from: step_id, kind, title, status, detail, tokens."""
+    next_seq: int = 1
+    """The first run_seq this attempt may use."""
+
+
+def submit_run(job: Job) -> None:
+    """Ring for `job`.
+
+    Raises:
+        kombu.exceptions.OperationalError: the broker is away; the row stays queued and is rung for again.
+    """
+    app.send_task(RUN_TASK, args=[asdict(job)], task_id=f"{job.run_id}:{job.fence}", queue="cpu", priority=PRIORITIES[job.priority])
+
+
+def cancel_run(run_id: str, *, client: redis.Redis | None = None) -> None:
+    """Ask the worker that holds `run_id` to stop at its next token or step."""
+    client = client or redis.Redis.from_url(get_config().redis_url)
+    client.set(cancel_key(run_id), "1", ex=CANCEL_TTL_S)
