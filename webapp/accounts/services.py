@@ -1,0 +1,147 @@
+"""Writes about people: invitations, sign-up, API keys."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.sessions.backends.base import SessionBase
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils import timezone
+
+from webapp.accounts.models import SCOPES, ApiKey, Invitation, User
+from webapp.errors import Conflict, Invalid, NotFound
+from webapp.workspaces.models import Membership, Role, Workspace
+
+SESSION_KEY = "invitation_token"
+INVITATION_DAYS = 14
+KEY_PREFIX = "pya_"
+# A key's last use is written at most this often: reading with a key should not cost a write.
+LAST_USED_STEP = timedelta(minutes=5)
+
+
+def hash_token(token: str) -> str:
+    """Return the SHA-256 of a random token, hex; tokens have 256 bits, so no slow hash is needed."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def create_invitation(
+    *, invited_by: User | None, workspace: Workspace | None = None, role: str = Role.MEMBER, email: str = "", is_setup: bool = False
+) -> tuple[Invitation, str]:
+    """Return the invitation and its token, which is not kept."""
+    token = secrets.token_urlsafe(32)
+    invitation = Invitation.objects.create(
+        token_hash=hash_token(token),
+        invited_by=invited_by,
+        workspace=workspace,
+        role=role,
+        email=email.lower(),
+        is_setup=is_setup,
+        expires_at=timezone.now() + timedelta(days=INVITATION_DAYS),
+    )
+    return invitation, token
+
+
+def find_invitation(token: str) -> Invitation:
+    """Return the open invitation of this token.
+
+    Raises:
+        NotFound: there is none, or it was used or is too old.
+    """
+    invitation = Invitation.objects.select_related("workspace", "invited_by").filter(token_hash=hash_token(token)).first()
+    if invitation is None or not invitation.is_open:
+        raise NotFound("This link was used already or is too old. Ask for a new one.")
+    if invitation.is_setup and User.objects.filter(is_installation_owner=True).exists():
+        raise NotFound("This installation has its owner already. Sign in instead.")
+    return invitation
+
+
+def remember_invitation(session: SessionBase, token: str) -> None:
+    """Keep the token in the session until the person has signed up or in."""
+    session[SESSION_KEY] = token
+
+
+def invitation_in_session(request: HttpRequest) -> Invitation | None:
+    """Return the open invitation that this session holds, or None."""
+    token = request.session.get(SESSION_KEY)
+    if not token:
+        return None
+    try:
+        return find_invitation(token)
+    except NotFound:
+        return None
+
+
+@transaction.atomic
+def sign_up(*, request: HttpRequest, user: User, form: Any, save: Callable[..., Any]) -> User:
+    """Return the new person; the invitation in the session is used up by the same transaction.
+
+    Raises:
+        Conflict: two people used one link at once.
+    """
+    invitation = invitation_in_session(request)
+    if invitation is None:
+        raise Conflict("The invitation was used in the meantime. Ask for a new one.")
+    user.display_name = form.cleaned_data.get("display_name", "")
+    user.is_installation_owner = invitation.is_setup
+    saved: User = save(request, user, form)
+    use_invitation(invitation=invitation, user=saved)
+    request.session.pop(SESSION_KEY, None)
+    return saved
+
+
+@transaction.atomic
+def use_invitation(*, invitation: Invitation, user: User) -> None:
+    """Use the invitation up and let the person into its workspace.
+
+    Raises:
+        Conflict: somebody else was faster.
+    """
+    used = Invitation.objects.filter(pk=invitation.pk, used_at=None).update(used_at=timezone.now(), used_by=user)
+    if not used:
+        raise Conflict("This link was used in the meantime. Ask for a new one.")
+    if invitation.workspace_id is not None:
+        Membership.objects.get_or_create(workspace_id=invitation.workspace_id, user=user, defaults={"role": invitation.role})
+
+
+def create_api_key(*, user: User, name: str, scopes: Sequence[str], workspace: Workspace | None = None) -> tuple[ApiKey, str]:
+    """Return the key's row and the key itself, which is shown once and not kept.
+
+    Raises:
+        Invalid: no scope, or one that does not exist.
+    """
+    unknown = sorted(set(scopes) - set(SCOPES))
+    if unknown or not scopes:
+        raise Invalid(f"Scopes are {', '.join(SCOPES)}.", unknown=unknown)
+    key = KEY_PREFIX + secrets.token_urlsafe(32)
+    row = ApiKey.objects.create(
+        user=user, name=name, prefix=key[:12], key_hash=hash_token(key), scopes=sorted(set(scopes), key=SCOPES.index), workspace=workspace
+    )
+    return row, key
+
+
+def revoke_api_key(*, user: User, key_id: int) -> None:
+    """Make the person's key useless from now on.
+
+    Raises:
+        NotFound: the person has no such key.
+    """
+    if not ApiKey.objects.filter(pk=key_id, user=user, revoked_at=None).update(revoked_at=timezone.now()):
+        raise NotFound()
+
+
+def authenticate_key(key: str) -> User | None:
+    """Return the person whose key this is, bound to the key's scopes and workspace; None for a wrong or revoked key."""
+    row = ApiKey.objects.select_related("user").filter(key_hash=hash_token(key), revoked_at=None).first()
+    if row is None or not row.user.is_active:
+        return None
+    now = timezone.now()
+    if row.last_used_at is None or now - row.last_used_at > LAST_USED_STEP:
+        ApiKey.objects.filter(pk=row.pk).update(last_used_at=now)
+    row.user.key_scopes = frozenset(row.scopes)  # type: ignore[attr-defined]
+    row.user.bound_workspace_id = row.workspace_id  # type: ignore[attr-defined]
+    return row.user

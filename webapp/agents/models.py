@@ -1,0 +1,120 @@
+"""Runs, the steps of their reasoning trees, and the models that people chose."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+
+class ModelProfile(models.Model):
+    """A model somebody may run agents on: of one person, of one workspace, or of the installation (both null)."""
+
+    class Provider(models.TextChoices):
+        EMBEDDED = "embedded", "Embedded (SmolLM2-135M)"
+        OPENAI = "openai", "OpenAI-compatible"
+        ANTHROPIC = "anthropic", "Anthropic"
+        OLLAMA = "ollama", "Ollama"
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, related_name="model_profiles")
+    workspace = models.ForeignKey("workspaces.Workspace", null=True, blank=True, on_delete=models.CASCADE, related_name="model_profiles")
+    name = models.CharField(max_length=80)
+    provider = models.CharField(max_length=12, choices=Provider)
+    base_url = models.CharField(max_length=500, blank=True)
+    model = models.CharField(max_length=120, blank=True)
+    context_tokens = models.PositiveIntegerField(null=True, blank=True)
+    input_usd_per_mtok = models.FloatField(null=True, blank=True)
+    output_usd_per_mtok = models.FloatField(null=True, blank=True)
+    sealed_key = models.BinaryField(null=True)
+    is_default = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-is_default", "name"]
+
+
+class Run(models.Model):
+    """One agent at work. This row is the truth about it; the broker is only a doorbell."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", "Queued"
+        RUNNING = "running", "Running"
+        CANCELLING = "cancelling", "Stopping"
+        FINISHED = "finished", "Finished"
+        FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
+        DEAD = "dead", "Given up"
+
+    FINAL = (Status.FINISHED, Status.FAILED, Status.CANCELLED, Status.DEAD)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    workspace = models.ForeignKey("workspaces.Workspace", on_delete=models.CASCADE, related_name="runs")
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    agent = models.CharField(max_length=40)
+    goal = models.TextField()
+    status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
+    priority = models.CharField(max_length=10, default="standard")
+    retry_of = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="retries")
+    change_set = models.ForeignKey("reviews.ChangeSet", null=True, on_delete=models.SET_NULL, related_name="answering_runs")
+    """Set when the run answers review comments: its result is a new revision of this change set."""
+    base_commit = models.CharField(max_length=64, blank=True)
+    model_profile = models.ForeignKey(ModelProfile, null=True, on_delete=models.SET_NULL, related_name="+")
+    model_choice = models.JSONField(default=dict)
+    model_label = models.CharField(max_length=200, blank=True)
+    job = models.JSONField(default=dict)
+    """The Job as first submitted, without history; enqueuing again adds the finished steps."""
+    budget = models.JSONField(default=dict)
+    fence = models.PositiveIntegerField(default=1)
+    attempts = models.PositiveIntegerField(default=1)
+    last_seq = models.PositiveIntegerField(default=0)
+    worker = models.CharField(max_length=120, blank=True)
+    lease_expires_at = models.DateTimeField(null=True)
+    rung_at = models.DateTimeField(null=True)
+    """When the broker was last told; a queued run that nobody took is rung for again."""
+    answer = models.TextField(blank=True)
+    error_code = models.CharField(max_length=60, blank=True)
+    error_message = models.TextField(blank=True)
+    is_retryable = models.BooleanField(default=False)
+    input_tokens = models.PositiveIntegerField(default=0)
+    output_tokens = models.PositiveIntegerField(default=0)
+    cost_usd = models.FloatField(null=True)
+    """None while the price of any call is unknown."""
+    tokens_per_s = models.FloatField(default=0.0)
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [
+            models.Index(fields=["workspace", "-created_at"]),
+            models.Index(fields=["status", "lease_expires_at"]),
+        ]
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more will happen in this run."""
+        return self.status in self.FINAL
+
+
+class Step(models.Model):
+    """A node of a run's reasoning tree."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="steps")
+    step_id = models.CharField(max_length=40)
+    parent_id = models.CharField(max_length=40, blank=True)
+    kind = models.CharField(max_length=20)
+    title = models.CharField(max_length=300)
+    status = models.CharField(max_length=10, default="running")
+    detail = models.JSONField(default=dict)
+    input_tokens = models.PositiveIntegerField(default=0)
+    output_tokens = models.PositiveIntegerField(default=0)
+    cost_usd = models.FloatField(null=True)
+    duration_ms = models.PositiveIntegerField(null=True)
+    started_at = models.DateTimeField()
+    seq = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ["seq"]
+        constraints = [models.UniqueConstraint(fields=["run", "step_id"], name="one_step_per_id")]

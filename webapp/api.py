@@ -1,0 +1,84 @@
+"""The REST API under /api/v1: one NinjaAPI, a router per app, keys and sessions as sign-in, one error shape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from ninja import NinjaAPI, Schema
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.security import APIKeyHeader
+
+from webapp.errors import status_of
+from workers.errors import PyAgentError
+
+
+class ErrorBody(Schema):
+    """What went wrong: a stable code, words for people, whether trying again can help, and facts."""
+
+    code: str
+    message: str
+    retryable: bool = False
+    facts: dict[str, Any] = {}
+
+
+class ErrorReply(Schema):
+    """The body of every reply that is not a success."""
+
+    error: ErrorBody
+
+
+class KeyAuth(APIKeyHeader):
+    """`Authorization: Bearer pya_…`, or `X-API-Key: pya_…`."""
+
+    param_name = "X-API-Key"
+
+    def _get_key(self, request: HttpRequest) -> str | None:
+        scheme, _, value = request.headers.get("Authorization", "").partition(" ")
+        return value if scheme.lower() == "bearer" else request.headers.get(self.param_name)
+
+    def authenticate(self, request: HttpRequest, key: str | None) -> Any:
+        """Return the person whose key it is, with the key's scopes and workspace bound to them, or None."""
+        from webapp.accounts.services import authenticate_key
+
+        user = authenticate_key(key) if key else None
+        if user is not None:
+            request.user = user
+        return user
+
+
+api = NinjaAPI(
+    title="PyAgent",
+    version="1",
+    description="Everything a page does can be done here with an API key.",
+    auth=[KeyAuth()],
+    docs_url=None,
+    urls_namespace="api",
+)
+
+
+def _reply(request: HttpRequest, status: int, code: str, message: str, **facts: Any) -> HttpResponse:
+    return api.create_response(request, {"error": {"code": code, "message": message, "retryable": False, "facts": facts}}, status=status)
+
+
+@api.exception_handler(PyAgentError)
+def _named(request: HttpRequest, error: PyAgentError) -> HttpResponse:
+    return api.create_response(request, {"error": error.to_dict()}, status=status_of(error))
+
+
+@api.exception_handler(ValidationError)
+def _validation(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    fields = [{"where": ".".join(str(part) for part in item["loc"]), "what": item["msg"]} for item in error.errors]
+    return _reply(request, 422, "invalid", "Some fields cannot be accepted.", fields=fields)
+
+
+@api.exception_handler(AuthenticationError)
+def _unauthenticated(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
+    response = _reply(request, 401, "unauthenticated", "Send an API key as `Authorization: Bearer pya_…`.")
+    response["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+@api.exception_handler(HttpError)
+def _http(request: HttpRequest, error: HttpError) -> HttpResponse:
+    return _reply(request, error.status_code, "bad_request", error.message)

@@ -1,0 +1,129 @@
+"""One table from error codes to replies, for pages and the API alike.
+
+Hidden and absent are the same: `NotFound` never says which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+from workers.errors import PyAgentError
+from workers.telemetry.logging import get_logger
+
+log = get_logger(__name__)
+
+
+class NotFound(PyAgentError):
+    """There is no such thing, or you may not see it."""
+
+    code = "not_found"
+
+
+class Forbidden(PyAgentError):
+    """You can see this, but your role does not allow that."""
+
+    code = "forbidden"
+
+
+class Invalid(PyAgentError):
+    """What was sent cannot be accepted; the message says why."""
+
+    code = "invalid"
+
+
+class Conflict(PyAgentError):
+    """Somebody was faster, or the thing has moved on; load it again."""
+
+    code, retryable = "conflict", True
+
+
+class TooMany(PyAgentError):
+    """Too many requests; wait a little."""
+
+    code, retryable = "too_many", True
+
+
+class Unavailable(PyAgentError):
+    """A part of the system that this needs does not answer at the moment."""
+
+    code, retryable = "unavailable", True
+
+
+STATUS: dict[str, int] = {
+    "not_found": 404,
+    "forbidden": 403,
+    "invalid": 422,
+    "conflict": 409,
+    "version_conflict": 409,
+    "landing_conflict": 409,
+    "too_many": 429,
+    "unavailable": 503,
+    "sandbox_unavailable": 503,
+    "storage_full": 507,
+    "archive_refused": 422,
+    "path_refused": 422,
+    "file_missing": 404,
+    "git_refused": 422,
+    "git_failed": 502,
+    "secret_unreadable": 409,
+    "provider_error": 502,
+    "provider_timeout": 504,
+    "provider_unavailable": 502,
+    "provider_rate_limited": 429,
+    "provider_rejected": 422,
+    "provider_auth_failed": 422,
+    "provider_bad_reply": 502,
+    "provider_cut_off": 502,
+    "unknown_agent": 422,
+}
+
+
+def status_of(error: PyAgentError) -> int:
+    """Return the HTTP status for this error; 500 for a code that has none."""
+    return STATUS.get(error.code, 500)
+
+
+def wants_json(request: HttpRequest) -> bool:
+    """Return whether a program asked rather than a person's browser."""
+    return request.path.startswith(("/api/", "/internal/")) or "application/json" in request.headers.get("Accept", "")
+
+
+class ErrorReplyMiddleware:
+    """Turns a PyAgentError that rises out of a view into a reply: JSON, an htmx notice, or a page."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Return the reply for a known error, None to let others rise."""
+        if not isinstance(error, PyAgentError):
+            return None
+        status = status_of(error)
+        if status >= 500:
+            log.error("request failed", path=request.path, code=error.code, error=str(error), exc_info=status == 500)
+        return error_reply(request, error, status)
+
+
+def error_reply(request: HttpRequest, error: PyAgentError, status: int) -> HttpResponse:
+    """Return the reply that suits whoever asked."""
+    body: dict[str, Any] = error.to_dict()
+    response: HttpResponse
+    if wants_json(request):
+        response = JsonResponse({"error": body}, status=status, json_dumps_params={"default": str})
+    elif request.headers.get("HX-Request"):
+        response = render(request, "_notice.html", {"error": body}, status=status)
+        response["HX-Retarget"], response["HX-Reswap"] = "#notices", "beforeend"
+    else:
+        response = render(request, "error.html", {"error": body, "status": status}, status=status)
+    if retry_after := body["facts"].get("retry_after_s"):
+        response["Retry-After"] = str(int(retry_after))
+    elif status == 503:
+        response["Retry-After"] = "5"
+    return response

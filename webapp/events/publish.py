@@ -1,0 +1,71 @@
+"""The one way news leaves a service: published once the transaction commits, numbered, and kept for those who reconnect.
+
+Rows are the truth and events the news. When Redis is away the news is lost and the row is not: sockets that lose Redis ask
+their pages to load afresh (`resync`) once it is back.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import cache
+from typing import Any, ClassVar, Protocol
+
+import orjson
+import redis
+from django.conf import settings
+from django.db import transaction
+
+from webapp.events.groups import Group, person_group, workspace_group
+from workers.telemetry.logging import get_logger
+
+log = get_logger(__name__)
+KEEP_EVENTS = 5_000
+TTL_S = 7 * 24 * 3600
+
+# One script, so that numbers and stream order agree however many processes publish. The epoch tells a client that its
+# numbers are of another life of the counter (Redis was emptied).
+_PUBLISH = """
+local epoch = redis.call('HGET', KEYS[2], 'epoch')
+if not epoch then epoch = ARGV[2]; redis.call('HSET', KEYS[2], 'epoch', epoch) end
+local seq = redis.call('HINCRBY', KEYS[2], 'seq', 1)
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], seq .. '-0', 'epoch', epoch, 'body', ARGV[1])
+redis.call('EXPIRE', KEYS[1], ARGV[4])
+return seq
+"""
+
+
+class Event(Protocol):
+    """A frozen dataclass of plain values whose `type` names what happened, in the past tense."""
+
+    type: ClassVar[str]
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+@cache
+def redis_client() -> redis.Redis:
+    """Return this process's Redis client: short timeouts, so that a page never hangs on the news."""
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=2)
+
+
+def publish_on_commit(workspace_id: int, event: Event) -> None:
+    """Tell everybody in the workspace, once the current transaction commits."""
+    _on_commit(workspace_group(workspace_id), event)
+
+
+def publish_to_person_on_commit(user_id: int, event: Event) -> None:
+    """Tell one person's own tabs, once the current transaction commits."""
+    _on_commit(person_group(user_id), event)
+
+
+def _on_commit(group: Group, event: Event) -> None:
+    body = orjson.dumps({"type": event.type, "data": dataclasses.asdict(event)}, default=str)  # type: ignore[call-overload]
+    transaction.on_commit(lambda: _publish(group, event.type, body), robust=True)
+
+
+def _publish(group: Group, kind: str, body: bytes) -> None:
+    from secrets import token_hex
+
+    try:
+        redis_client().eval(_PUBLISH, 2, group.stream_key, group.seq_key, body, token_hex(6), KEEP_EVENTS, TTL_S)
+    except redis.RedisError as error:
+        log.warning("news not published; pages will load afresh", group=group.name, event_type=kind, error=str(error))

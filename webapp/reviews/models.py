@@ -1,0 +1,168 @@
+"""Change sets that agents propose, and what people decide about each hunk.
+
+Hunks themselves are not rows: they are git's, stored with the revision as data and named by a key that survives a rebase.
+Rows hold what people add: decisions, comments, evidence, and the intent to land.
+"""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+
+class ChangeSet(models.Model):
+    """What a run offers. Nothing of it touches a person's branch until it is applied."""
+
+    class Status(models.TextChoices):
+        OPEN = "open", "Open"
+        LANDING = "landing", "Being applied"
+        LANDED = "landed", "Landed"
+        DISCARDED = "discarded", "Discarded"
+        REVERTED = "reverted", "Reverted"
+
+    class Turn(models.TextChoices):
+        REVIEWER = "reviewer", "Reviewer"
+        AGENT = "agent", "Agent"
+
+    workspace = models.ForeignKey("workspaces.Workspace", on_delete=models.CASCADE, related_name="change_sets")
+    run = models.OneToOneField("agents.Run", null=True, on_delete=models.SET_NULL, related_name="proposed_change_set")
+    agent = models.CharField(max_length=40)
+    title = models.CharField(max_length=200)
+    summary = models.TextField(blank=True)
+    status = models.CharField(max_length=10, choices=Status, default=Status.OPEN)
+    turn = models.CharField(max_length=10, choices=Turn, default=Turn.REVIEWER)
+    target_branch = models.CharField(max_length=200)
+    landed_commit = models.CharField(max_length=64, blank=True)
+    landed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    landed_at = models.DateTimeField(null=True)
+    reverted_commit = models.CharField(max_length=64, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [models.Index(fields=["workspace", "status", "-created_at"])]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Revision(models.Model):
+    """One state of a change set: a commit on `refs/agent/<change set>/<number>` and its diff against the base."""
+
+    change_set = models.ForeignKey(ChangeSet, on_delete=models.CASCADE, related_name="revisions")
+    run = models.ForeignKey("agents.Run", null=True, on_delete=models.SET_NULL, related_name="+")
+    number = models.PositiveIntegerField()
+    base_commit = models.CharField(max_length=64)
+    commit = models.CharField(max_length=64)
+    diff_hash = models.CharField(max_length=64)
+    """Binds an approval to base and diff: what is applied is what was seen."""
+    files = models.JSONField(default=list)
+    """FileDiff.to_dict() of every file, with hunks and their keys."""
+    risks = models.JSONField(default=dict)
+    """Risk strip per hunk key."""
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [models.UniqueConstraint(fields=["change_set", "number"], name="one_revision_per_number")]
+
+
+class Decision(models.Model):
+    """What was decided about one hunk. The newest undone-or-not row per hunk counts; rows are kept so that undo works."""
+
+    class Verdict(models.TextChoices):
+        ACCEPTED = "accepted", "Accepted"
+        REJECTED = "rejected", "Rejected"
+        EDITED = "edited", "Accepted with an edit"
+        SPLIT = "split", "Split"
+        PENDING = "pending", "Undecided again"
+
+    change_set = models.ForeignKey(ChangeSet, on_delete=models.CASCADE, related_name="decisions")
+    hunk_key = models.CharField(max_length=64)
+    verdict = models.CharField(max_length=10, choices=Verdict)
+    edited_new_lines = models.JSONField(null=True)
+    split_after = models.JSONField(null=True)
+    """Line indexes of the hunk after which it was cut."""
+    reason = models.CharField(max_length=500, blank=True)
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    decided_at = models.DateTimeField(auto_now_add=True)
+    undone_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [models.Index(fields=["change_set", "hunk_key", "id"])]
+
+
+class ReviewComment(models.Model):
+    """A remark on a line of a change set, or on the whole of it (empty path)."""
+
+    class Kind(models.TextChoices):
+        MUST_FIX = "must-fix", "Must fix"
+        QUESTION = "question", "Question"
+        NOTE = "note", "Note"
+
+    change_set = models.ForeignKey(ChangeSet, on_delete=models.CASCADE, related_name="comments")
+    revision = models.ForeignKey(Revision, on_delete=models.CASCADE, related_name="comments")
+    parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="replies")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    agent = models.CharField(max_length=40, blank=True)
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.NOTE)
+    path = models.CharField(max_length=1024, blank=True)
+    hunk_key = models.CharField(max_length=64, blank=True)
+    side = models.CharField(max_length=3, default="new")
+    line = models.PositiveIntegerField(null=True)
+    code = models.TextField(blank=True)
+    """The line as it stood when the remark was made."""
+    text = models.TextField()
+    html = models.TextField()
+    is_sent = models.BooleanField(default=False)
+    """Whether the agent has been given it."""
+    resolved_at = models.DateTimeField(null=True)
+    resolved_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["id"]
+
+
+class Evidence(models.Model):
+    """A command really run on exactly one tree of this change set."""
+
+    revision = models.ForeignKey(Revision, on_delete=models.CASCADE, related_name="evidence")
+    tree = models.CharField(max_length=64)
+    subset = models.JSONField(null=True)
+    """Keys of the hunks that were applied when it ran; null for the whole revision."""
+    command = models.TextField()
+    status = models.CharField(max_length=10, default="running")
+    exit_code = models.IntegerField(null=True)
+    duration_ms = models.PositiveIntegerField(null=True)
+    output = models.TextField(blank=True)
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["id"]
+
+
+class LandingIntent(models.Model):
+    """Written before the first file changes, so that a crash in between is finished or rolled back at start-up."""
+
+    change_set = models.ForeignKey(ChangeSet, on_delete=models.CASCADE, related_name="landings")
+    prepared = models.JSONField()
+    is_revert = models.BooleanField(default=False)
+    intended_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    outcome = models.CharField(max_length=12, blank=True)
+    finished_at = models.DateTimeField(null=True)
+
+
+class SeenRevision(models.Model):
+    """The revision a person looked at last, for "what changed since"."""
+
+    change_set = models.ForeignKey(ChangeSet, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    number = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["change_set", "user"], name="one_seen_revision_per_person")]

@@ -1,0 +1,11 @@
+"""Addresses of the sockets."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from webapp.realtime.consumers import WorkspaceSocket
+
+websocket_urlpatterns = [
+    path("ws/workspaces/<int:workspace_id>/events", WorkspaceSocket.as_asgi()),
+]

@@ -1,0 +1,75 @@
+"""Template tags that every page has: hashed assets, icons, and small formats."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+from django import template
+from django.conf import settings
+from django.templatetags.static import static
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from workers.errors import ConfigError
+
+register = template.Library()
+
+
+@cache
+def _manifest() -> dict[str, str]:
+    try:
+        return json.loads(settings.ASSET_MANIFEST.read_text())
+    except FileNotFoundError as error:
+        raise ConfigError("The front end is not built; run `make web`.") from error
+
+
+@register.simple_tag
+def asset(name: str) -> str:
+    """Return the address of a built file, e.g. `{% asset "shell.js" %}`."""
+    try:
+        return static(f"dist/{_manifest()[name]}")
+    except KeyError as error:
+        raise ConfigError(f"The front end has no file {name}; run `make web`.", name=name) from error
+
+
+@register.simple_tag
+def icon(name: str, label: str = "") -> SafeString:
+    """Return an icon of the sprite; hidden from screen readers unless it has a label."""
+    href = f"{static('img/icons.svg')}#{name}"
+    if label:
+        return format_html('<svg class="icon" role="img" aria-label="{}"><use href="{}"/></svg>', label, href)
+    return format_html('<svg class="icon" aria-hidden="true"><use href="{}"/></svg>', href)
+
+
+@register.filter
+def duration(milliseconds: int | None) -> str:
+    """Return `850 ms`, `3.2 s` or `4 min 10 s`; nothing for None."""
+    if milliseconds is None:
+        return ""
+    if milliseconds < 1000:
+        return f"{milliseconds} ms"
+    seconds = milliseconds / 1000
+    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60)} s"
+
+
+@register.filter
+def usd(cost: float | None) -> str:
+    """Return the cost in dollars, or “unknown price”: never 0 for unknown."""
+    if cost is None:
+        return "unknown price"
+    return f"${cost:.4f}" if 0 < cost < 0.01 else f"${cost:.2f}"
+
+
+@register.filter
+def initials(name: Any) -> str:
+    """Return up to two letters for an avatar."""
+    words = str(name).split()
+    return "".join(word[0] for word in words[:2]).upper() or "?"
+
+
+@register.filter
+def hue(name: Any) -> int:
+    """Return a stable hue class number (0–11) for a name."""
+    return sum(str(name).encode()) % 12
