@@ -7,15 +7,30 @@ so that neither needs to know the apps.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from workers.events import EngineEvent
 
 EngineHandler = Callable[[Any], None]
 Command = Callable[..., dict[str, Any]]
+RunEndedHook = Callable[[Any], None]
+
+
+
+@dataclass(frozen=True, slots=True)
+class Periodic:
+    """Housekeeping that the relay process calls again and again, outside any transaction."""
+
+    name: str
+    every_s: float
+    function: Callable[[], None]
+
 
 _engine_handlers: dict[type[EngineEvent], list[EngineHandler]] = {}
 _commands: dict[str, Command] = {}
+_periodic: list[Periodic] = []
+_run_ended: list[RunEndedHook] = []
 
 
 def on_engine_event(kind: type[EngineEvent]) -> Callable[[EngineHandler], EngineHandler]:
@@ -48,3 +63,30 @@ def command(name: str) -> Callable[[Command], Command]:
 def find_command(name: str) -> Command | None:
     """Return the command of this name, or None."""
     return _commands.get(name)
+
+
+def periodic(*, every_s: float) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    """Register housekeeping: a sync function without arguments that the relay process calls every `every_s` seconds."""
+
+    def register(function: Callable[[], None]) -> Callable[[], None]:
+        _periodic.append(Periodic(f"{function.__module__}.{function.__name__}", every_s, function))
+        return function
+
+    return register
+
+
+def periodic_functions() -> list[Periodic]:
+    """Return all registered housekeeping."""
+    return list(_periodic)
+
+
+def on_run_ended(hook: RunEndedHook) -> RunEndedHook:
+    """Register what happens when a run (an `agents.Run`) has ended, however it ended: called in the transaction that ends it."""
+    _run_ended.append(hook)
+    return hook
+
+
+def run_ended(run: Any) -> None:
+    """Tell the apps above `agents` that this run has ended; raises what a hook raises, so that rows agree or nothing is written."""
+    for hook in _run_ended:
+        hook(run)
