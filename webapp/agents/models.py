@@ -17,6 +17,11 @@ class ModelProfile(models.Model):
         ANTHROPIC = "anthropic", "Anthropic"
         OLLAMA = "ollama", "Ollama"
 
+    class ToolUse(models.TextChoices):
+        AUTO = "auto", "Whatever the provider offers"
+        TOOLS = "tools", "Native tool calls"
+        JSON = "json", "JSON answers only (small models)"
+
     user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, related_name="model_profiles")
     workspace = models.ForeignKey("workspaces.Workspace", null=True, blank=True, on_delete=models.CASCADE, related_name="model_profiles")
     name = models.CharField(max_length=80)
@@ -26,12 +31,24 @@ class ModelProfile(models.Model):
     context_tokens = models.PositiveIntegerField(null=True, blank=True)
     input_usd_per_mtok = models.FloatField(null=True, blank=True)
     output_usd_per_mtok = models.FloatField(null=True, blank=True)
+    tool_use = models.CharField(max_length=5, choices=ToolUse, default=ToolUse.AUTO)
     sealed_key = models.BinaryField(null=True)
     is_default = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ["-is_default", "name"]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(user=None) | models.Q(workspace=None), name="profile_has_one_owner"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def has_key(self) -> bool:
+        """Whether a key is stored; the key itself is never shown."""
+        return bool(self.sealed_key)
 
 
 class Run(models.Model):
@@ -92,6 +109,9 @@ class Run(models.Model):
             models.Index(fields=["status", "lease_expires_at"]),
         ]
 
+    def __str__(self) -> str:
+        return f"@{self.agent} {self.id}"
+
     @property
     def is_final(self) -> bool:
         """Whether nothing more will happen in this run."""
@@ -118,3 +138,6 @@ class Step(models.Model):
     class Meta:
         ordering = ["seq"]
         constraints = [models.UniqueConstraint(fields=["run", "step_id"], name="one_step_per_id")]
+
+    def __str__(self) -> str:
+        return self.title

@@ -17,7 +17,6 @@ Command = Callable[..., dict[str, Any]]
 RunEndedHook = Callable[[Any], None]
 
 
-
 @dataclass(frozen=True, slots=True)
 class Periodic:
     """Housekeeping that the relay process calls again and again, outside any transaction."""

@@ -83,6 +83,7 @@ class Migration(migrations.Migration):
                 ('context_tokens', models.PositiveIntegerField(blank=True, null=True)),
                 ('input_usd_per_mtok', models.FloatField(blank=True, null=True)),
                 ('output_usd_per_mtok', models.FloatField(blank=True, null=True)),
+                ('tool_use', models.CharField(choices=[('auto', 'Whatever the provider offers'), ('tools', 'Native tool calls'), ('json', 'JSON answers only (small models)')], default='auto', max_length=5)),
                 ('sealed_key', models.BinaryField(null=True)),
                 ('is_default', models.BooleanField(default=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
@@ -91,6 +92,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-is_default', 'name'],
+                'constraints': [models.CheckConstraint(condition=models.Q(('user', None), ('workspace', None), _connector='OR'), name='profile_has_one_owner')],
             },
         ),
     ]
