@@ -30,6 +30,7 @@ _engine_handlers: dict[type[EngineEvent], list[EngineHandler]] = {}
 _commands: dict[str, Command] = {}
 _periodic: list[Periodic] = []
 _run_ended: list[RunEndedHook] = []
+_workspace_created: list[Callable[[Any], None]] = []
 
 
 def on_engine_event(kind: type[EngineEvent]) -> Callable[[EngineHandler], EngineHandler]:
@@ -89,3 +90,15 @@ def run_ended(run: Any) -> None:
     """Tell the apps above `agents` that this run has ended; raises what a hook raises, so that rows agree or nothing is written."""
     for hook in _run_ended:
         hook(run)
+
+
+def on_workspace_created(hook: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Register what a new workspace (a `workspaces.Workspace`) gets: called in the transaction that creates it."""
+    _workspace_created.append(hook)
+    return hook
+
+
+def workspace_created(workspace: Any) -> None:
+    """Tell the apps above `workspaces` that this workspace was created."""
+    for hook in _workspace_created:
+        hook(workspace)
