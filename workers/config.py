@@ -22,6 +22,10 @@ class Config:
     internal_token_file: Path
     model_url: str
     """Base URL of the embedded model server."""
+    model_context_tokens: int = 4096
+    """How much one conversation with the embedded model may hold."""
+    allow_private_endpoints: bool = True
+    """Whether model endpoints on loopback and private addresses may be called (Ollama is usually local)."""
 
     @property
     def workspaces_dir(self) -> Path:
@@ -46,6 +50,34 @@ def read_secret(name: str, env: Mapping[str, str], default: str = "") -> str:
     return env.get(name, default)
 
 
+def read_int(name: str, env: Mapping[str, str], default: int) -> int:
+    """Return setting `name` as a whole number.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    try:
+        return int(env.get(name) or default)
+    except ValueError as error:
+        raise ConfigError(f"{name} must be a whole number", name=name) from error
+
+
+def read_bool(name: str, env: Mapping[str, str], default: bool) -> bool:
+    """Return setting `name` as yes or no.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    value = env.get(name, "").strip().lower()
+    if not value:
+        return default
+    if value in ("1", "true", "yes", "on"):
+        return True
+    if value in ("0", "false", "no", "off"):
+        return False
+    raise ConfigError(f"{name} must be 1 or 0", name=name)
+
+
 def home_dir(env: Mapping[str, str]) -> Path:
     """Return PYAGENT_HOME as an absolute path; `./var` when it is not set."""
     return Path(env.get("PYAGENT_HOME", "var")).absolute()
@@ -61,6 +93,8 @@ def load_config(env: Mapping[str, str]) -> Config:
         internal_url=env.get("PYAGENT_INTERNAL_URL", f"http://127.0.0.1:{port}"),
         internal_token_file=Path(env.get("PYAGENT_INTERNAL_TOKEN_FILE", str(home / "keys" / "internal-token"))),
         model_url=env.get("PYAGENT_MODEL_URL", f"http://127.0.0.1:{env.get('PYAGENT_MODEL_PORT', '8091')}/v1"),
+        model_context_tokens=read_int("PYAGENT_MODEL_CONTEXT", env, 4096),
+        allow_private_endpoints=read_bool("PYAGENT_ALLOW_PRIVATE_ENDPOINTS", env, True),
     )
 
 

@@ -1,0 +1,192 @@
+"""The one door to every model: the protocol, and what all its implementations share.
+
+A provider only translates: a request into its own protocol, and its own stream into deltas. Everything that
+must hold for all of them stands here once: time limits on every wait, a reply that counts only when its end
+was seen, and errors as the classes of `workers.errors`, free of secrets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, runtime_checkable
+
+from workers.errors import ProviderBadReply, ProviderError, ProviderTimeout
+from workers.providers.faults import clean, fault_of
+from workers.providers.reply import ReplyBuilder
+from workers.providers.types import (
+    Capabilities,
+    Finished,
+    Message,
+    ModelChoice,
+    ModelReply,
+    ModelRequest,
+    StreamItem,
+    TextDelta,
+    ToolCallDelta,
+)
+
+
+class Progress:
+    """The model works, but says nothing for us: hidden reasoning. It counts against no silence limit."""
+
+
+PROGRESS: Final = Progress()
+# What reading an answer raises when it is JSON, but not of the protocol.
+READING_MISTAKES: Final = (AttributeError, TypeError, KeyError, ValueError)
+Delta = TextDelta | ToolCallDelta | Progress
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyLimits:
+    """How long and how much a reply may be. Keep-alive lines are silence."""
+
+    connect_s: float = 10.0
+    first_token_s: float = 120.0
+    between_tokens_s: float = 60.0
+    total_s: float = 900.0
+    reply_bytes: int = 16 * 1024 * 1024
+
+
+@runtime_checkable
+class Provider(Protocol):
+    """A model that can be asked."""
+
+    @property
+    def choice(self) -> ModelChoice: ...
+
+    def capabilities(self) -> Capabilities:
+        """Return what the model can do, without asking it."""
+        ...
+
+    def stream(self, request: ModelRequest) -> AsyncGenerator[StreamItem, None]:
+        """Yield the answer as it comes, ending in exactly one `Finished`.
+
+        Leave early by `aclose()` (or cancel the task): the connection is closed at once, so the server
+        stops computing.
+
+        Raises:
+            ProviderError: the most exact subclass; nothing is yielded after it.
+        """
+        ...
+
+    async def generate(self, request: ModelRequest) -> ModelReply:
+        """Return the whole answer. Raises as `stream` does."""
+        ...
+
+    async def check(self) -> str:
+        """Ask the model one short thing and return a line that says how it went. Raises as `stream` does."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        ...
+
+
+CHECK_REQUEST: Final = ModelRequest(
+    messages=(Message("user", "Reply with the word OK."),), max_output_tokens=64
+)
+
+
+async def collect(stream: AsyncGenerator[StreamItem, None]) -> ModelReply:
+    """Return the reply at the end of a stream."""
+    async with aclosing(stream):
+        async for item in stream:
+            if isinstance(item, Finished):
+                return item.reply
+    raise ProviderBadReply("the stream ended without a reply")
+
+
+async def describe_check(provider: Provider) -> str:
+    """Ask `provider` one short thing and return the line that a test button shows."""
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    reply = await provider.generate(CHECK_REQUEST)
+    said = clean(reply.text.strip(), limit=40) or reply.finish_reason
+    return f"{reply.model} answered in {loop.time() - started:.1f} s: {said}"
+
+
+class HttpProvider(ABC):
+    """What the providers behind an HTTP API share. Subclasses translate in `_deltas`."""
+
+    default_context_tokens: int = 8192
+    default_has_tools: bool = True
+    default_has_json_schema: bool = True
+
+    def __init__(self, choice: ModelChoice, *, secret: str | None, limits: ReplyLimits) -> None:
+        self._choice = choice
+        self._secret = secret
+        self._limits = limits
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._choice.model}>"
+
+    @property
+    def choice(self) -> ModelChoice:
+        return self._choice
+
+    def capabilities(self) -> Capabilities:
+        choice = self._choice
+        has_tools, has_json_schema = choice.has_tools, choice.has_json_schema
+        return Capabilities(
+            context_tokens=choice.context_tokens or self.default_context_tokens,
+            has_tools=self.default_has_tools if has_tools is None else has_tools,
+            has_json_schema=self.default_has_json_schema if has_json_schema is None else has_json_schema,
+            has_vision=False,
+            price=choice.price,
+        )
+
+    @abstractmethod
+    def _deltas(self, request: ModelRequest, reply: ReplyBuilder) -> AsyncGenerator[Delta, None]:
+        """Yield the pieces of one answer while noting them in `reply`."""
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Close the connections."""
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[StreamItem, None]:
+        reply = ReplyBuilder(self._choice.model)
+        async with aclosing(self._deltas(request, reply)) as deltas:
+            async for delta in self._in_time(deltas):
+                if not isinstance(delta, Progress):
+                    yield delta
+        yield Finished(reply.build())
+
+    async def _in_time(self, deltas: AsyncGenerator[Delta, None]) -> AsyncIterator[Delta]:
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + self._limits.total_s
+        silence_s, waiting_for = self._limits.first_token_s, "its first token"
+        while True:
+            wait_s = min(silence_s, ends_at - loop.time())
+            try:
+                async with asyncio.timeout(wait_s):
+                    delta = await anext(deltas)
+            except StopAsyncIteration:
+                return
+            except TimeoutError:
+                if wait_s < silence_s:
+                    waiting_for, wait_s = "the end of its answer", self._limits.total_s
+                raise ProviderTimeout(
+                    f"the model gave no sign of {waiting_for} for {wait_s:g} s", waited_s=wait_s
+                ) from None
+            except Exception as error:
+                raise self._fault(error) from None
+            yield delta
+            silence_s, waiting_for = self._limits.between_tokens_s, "its next token"
+
+    def _fault(self, error: Exception) -> ProviderError:
+        return fault_of(error, secret=self._secret)
+
+    async def generate(self, request: ModelRequest) -> ModelReply:
+        return await collect(self.stream(request))
+
+    async def check(self) -> str:
+        return await describe_check(self)
+
+
+def extra_fields(choice: ModelChoice) -> dict[str, Any] | None:
+    """Return the choice's further protocol fields for a client's `extra_body`, or None."""
+    return choice.extra or None

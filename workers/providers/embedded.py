@@ -1,0 +1,33 @@
+"""The model that ships with PyAgent, served by `workers.inference.server` over the OpenAI protocol."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from workers.config import get_config
+from workers.providers.base import ReplyLimits
+from workers.providers.openai_compatible import OpenAICompatibleProvider
+from workers.providers.types import Capabilities, ModelChoice, Price
+
+FREE = Price(0.0, 0.0)
+
+
+class EmbeddedProvider(OpenAICompatibleProvider):
+    """SmolLM2-135M. It cannot choose tools (2 of 10 right), but its output can be held to a schema."""
+
+    def __init__(
+        self, choice: ModelChoice, *, secret: str | None, limits: ReplyLimits, allow_private: bool = True
+    ) -> None:
+        # The operator says where the model server is, so neither the choice's URL nor the private-address
+        # rule applies.
+        embedded = replace(choice, base_url=get_config().model_url, price=FREE)
+        super().__init__(embedded, secret=None, limits=limits, allow_private=True)
+
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            context_tokens=get_config().model_context_tokens,
+            has_tools=False,
+            has_json_schema=True,
+            has_vision=False,
+            price=FREE,
+        )

@@ -1,0 +1,49 @@
+"""Which class speaks to which provider. A provider is a line; its client loads when first used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Final
+
+from workers.config import get_config
+from workers.errors import ConfigError
+from workers.providers.base import Provider, ReplyLimits
+from workers.providers.retry import RetryingProvider, RetryPolicy
+from workers.providers.types import ModelChoice, ProviderName
+
+PROVIDERS: Final[dict[ProviderName, str]] = {
+    "embedded": "workers.providers.embedded:EmbeddedProvider",
+    "openai": "workers.providers.openai_compatible:OpenAICompatibleProvider",
+    "anthropic": "workers.providers.anthropic:AnthropicProvider",
+    "ollama": "workers.providers.ollama:OllamaProvider",
+}
+
+
+def open_provider(
+    choice: ModelChoice,
+    *,
+    secret: str | None,
+    limits: ReplyLimits | None = None,
+    retries: RetryPolicy | None = None,
+    allow_private: bool | None = None,
+) -> Provider:
+    """Return a provider for `choice`, ready to be asked; close it with `aclose()`.
+
+    Args:
+        secret: The key, kept in memory only; None where none is needed.
+        allow_private: Whether loopback and private addresses may be called; the operator's setting when None.
+
+    Raises:
+        ConfigError: no provider has this name.
+        ProviderAddressRefused: the base URL may not be called.
+    """
+    path = PROVIDERS.get(choice.provider)
+    if path is None:
+        raise ConfigError(f"there is no provider named {choice.provider!r}")
+    module, _, name = path.partition(":")
+    if allow_private is None:
+        allow_private = get_config().allow_private_endpoints
+    provider: Provider = getattr(import_module(module), name)(
+        choice, secret=secret, limits=limits or ReplyLimits(), allow_private=allow_private
+    )
+    return RetryingProvider(provider, retries)
