@@ -114,3 +114,21 @@ class UnknownAgent(RunError):
     """No agent has this name."""
 
     code = "unknown_agent"
+
+
+class RelaySilent(RunError):
+    """The relay has not acknowledged the run's events in time; the run is given up here and found again by its lease."""
+
+    code, retryable = "relay_silent", True
+
+
+class CredentialRefused(RunError):
+    """The web app did not hand out the key of this run's model; `status` is its answer."""
+
+    code = "credential_refused"
+
+
+class CredentialUnavailable(CredentialRefused):
+    """The web app cannot be reached for the key of this run's model."""
+
+    code, retryable = "credential_unavailable", True

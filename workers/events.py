@@ -7,6 +7,7 @@ it can drop what it has seen and refuse what an overtaken worker still sends. Va
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -21,6 +22,11 @@ StepStatus = Literal["running", "ok", "failed", "cancelled"]
 def acks_key(run_id: str) -> str:
     """Return the Redis stream on which the relay says up to which `run_seq` a run's events are committed."""
     return f"pyagent:run:{run_id}:acks"
+
+
+def claim_key(run_id: str) -> str:
+    """Return the key under which the worker that holds a run says who it is; it expires soon after its heartbeats end."""
+    return f"pyagent:run:{run_id}:claim"
 
 
 def tokens_key(run_id: str) -> str:
@@ -119,9 +125,30 @@ class RunStopped(EngineEvent):
     type: ClassVar[str] = "RunStopped"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunInterrupted(EngineEvent):
+    """The worker lost the run or is being shut down; run it again now, with a higher fence, from its finished steps.
+
+    Its `run_seq` is 0: it is a hint that saves waiting for the lease to run out, and it may be lost without harm.
+    """
+
+    type: ClassVar[str] = "RunInterrupted"
+    reason: str
+
+
 _TYPES: dict[str, type[EngineEvent]] = {
     kind.type: kind
-    for kind in (RunStarted, Heartbeat, StepStarted, StepFinished, ChangeProposed, RunFinished, RunFailed, RunStopped)
+    for kind in (
+        RunStarted,
+        Heartbeat,
+        StepStarted,
+        StepFinished,
+        ChangeProposed,
+        RunFinished,
+        RunFailed,
+        RunStopped,
+        RunInterrupted,
+    )
 }
 
 
@@ -144,3 +171,29 @@ def from_wire(data: dict[str, Any]) -> EngineEvent:
         return _TYPES[kind](**data)
     except TypeError as error:
         raise ValueError(f"malformed {kind}: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """What the relay answers on a run's acks stream; one of the two is set."""
+
+    seq: int | None = None
+    """Every event up to this `run_seq` is committed."""
+    superseded: int | None = None
+    """A worker with this higher fence holds the run, or the run has ended: whoever has a lower one stops in silence."""
+
+    def to_fields(self) -> dict[str, str]:
+        """Return the fields of the Redis stream entry: `seq` or `superseded`."""
+        return {name: str(value) for name, value in (("seq", self.seq), ("superseded", self.superseded)) if value is not None}
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, str]) -> Ack:
+        """Return what `to_fields` wrote.
+
+        Raises:
+            ValueError: neither field is a whole number.
+        """
+        values = {name: int(fields[name]) for name in ("seq", "superseded") if name in fields}
+        if not values:
+            raise ValueError(f"malformed ack: {sorted(fields)}")
+        return cls(**values)
