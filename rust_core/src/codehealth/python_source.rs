@@ -1,0 +1,94 @@
+//! The audit of one Python text: parse, walk, put together.
+
+use std::mem::ManuallyDrop;
+
+use ruff_python_ast::ModModule;
+use ruff_python_parser::{Mode, ParseError, ParseOptions, Parsed, parse_unchecked};
+use ruff_text_size::{Ranged, TextRange};
+
+use super::lines::LineStarts;
+use super::maintainability::maintainability_index;
+use super::raw::count_raw;
+use super::walk::{Figures, FunctionFigures, FunctionKind, walk};
+use super::{FileAudit, FunctionAudit};
+use crate::errors::Diagnosis;
+
+/// Audit a text that is Python, or means to be.
+pub fn audit_text(text: &str) -> FileAudit {
+    // Freeing a tree recurses as deep as the tree is, with no probing of the stack; should the walk panic, leaking the
+    // tree is better than overflowing.
+    let parsed = ManuallyDrop::new(parse(text));
+    let figures = walk(text, parsed.suite());
+    let audit = put_together(text, &parsed, &figures);
+    drop_tree(parsed, figures.depth);
+    audit
+}
+
+fn parse(text: &str) -> Parsed<ModModule> {
+    parse_unchecked(text, ParseOptions::from(Mode::Module)).try_into_module().expect("module mode yields a module")
+}
+
+// Measured: freeing one level takes under 200 bytes of stack in a release build.
+const BYTES_TO_FREE_A_LEVEL: usize = 1024;
+const DEPTH_SAFE_ANYWHERE: usize = 256;
+
+fn drop_tree(parsed: ManuallyDrop<Parsed<ModModule>>, depth: usize) {
+    let free = || drop(ManuallyDrop::into_inner(parsed));
+    if depth <= DEPTH_SAFE_ANYWHERE {
+        stacker::maybe_grow(DEPTH_SAFE_ANYWHERE * BYTES_TO_FREE_A_LEVEL, 1024 * 1024, free);
+    } else {
+        stacker::grow(1024 * 1024 + depth * BYTES_TO_FREE_A_LEVEL, free);
+    }
+}
+
+fn put_together(text: &str, parsed: &Parsed<ModModule>, figures: &Figures) -> FileAudit {
+    let lines = LineStarts::new(text);
+    let raw = count_raw(text, parsed.tokens());
+    let errors = parsed.errors();
+    let functions = figures
+        .functions
+        .iter()
+        .filter(|function| is_whole(function.range, errors))
+        .map(|function| function_audit(function, &lines))
+        .collect();
+    let mut audit = FileAudit {
+        functions,
+        raw,
+        errors: errors.iter().map(|error| diagnosis(error, &lines)).collect(),
+        ..FileAudit::default()
+    };
+    if errors.is_empty() {
+        let index = maintainability_index(figures.halstead.volume, figures.complexity_radon, &raw);
+        audit.maintainability_index = Some(index);
+        audit.complexity_radon = Some(figures.complexity_radon);
+        audit.halstead = Some(figures.halstead);
+    }
+    audit
+}
+
+fn is_whole(range: TextRange, errors: &[ParseError]) -> bool {
+    !errors.iter().any(|error| range.contains_inclusive(error.location.start()))
+}
+
+fn function_audit(function: &FunctionFigures, lines: &LineStarts) -> FunctionAudit {
+    FunctionAudit {
+        qualname: function.qualname.clone(),
+        name_start: function.name_start,
+        kind: match function.kind {
+            FunctionKind::Function => "function",
+            FunctionKind::Method => "method",
+            FunctionKind::Closure => "closure",
+        },
+        is_async: function.is_async,
+        line: lines.line(function.name_range.start()),
+        end_line: lines.line(function.range.end()),
+        cyclomatic: function.cyclomatic,
+        cyclomatic_mccabe: function.cyclomatic_mccabe,
+        complexity_radon: function.complexity_radon,
+    }
+}
+
+fn diagnosis(error: &ParseError, lines: &LineStarts) -> Diagnosis {
+    let (line, column) = lines.line_column(error.range().start());
+    Diagnosis { line, column, message: error.error.to_string() }
+}

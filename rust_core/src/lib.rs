@@ -1,0 +1,7 @@
+//! PyAgent's computing core. A metric is a plain Rust function; `python` wraps what Python may call.
+
+pub mod codehealth;
+pub mod errors;
+
+#[cfg(feature = "python")]
+mod python;
