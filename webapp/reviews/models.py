@@ -6,8 +6,12 @@ Rows hold what people add: decisions, comments, evidence, and the intent to land
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
+
+from webapp.reviews.packing import pack, unpack
 
 
 class ChangeSet(models.Model):
@@ -24,6 +28,11 @@ class ChangeSet(models.Model):
         REVIEWER = "reviewer", "Reviewer"
         AGENT = "agent", "Agent"
 
+    class Risk(models.TextChoices):
+        LOW = "low", "Low risk"
+        MEDIUM = "medium", "Medium risk"
+        HIGH = "high", "High risk"
+
     workspace = models.ForeignKey("workspaces.Workspace", on_delete=models.CASCADE, related_name="change_sets")
     run = models.OneToOneField("agents.Run", null=True, on_delete=models.SET_NULL, related_name="proposed_change_set")
     agent = models.CharField(max_length=40)
@@ -36,12 +45,18 @@ class ChangeSet(models.Model):
     landed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     landed_at = models.DateTimeField(null=True)
     reverted_commit = models.CharField(max_length=64, blank=True)
+    # Of the newest revision, so that a list never reads a diff.
+    file_count = models.PositiveIntegerField(default=0)
+    hunk_count = models.PositiveIntegerField(default=0)
+    added = models.PositiveIntegerField(default=0)
+    deleted = models.PositiveIntegerField(default=0)
+    risk = models.CharField(max_length=10, choices=Risk, default=Risk.LOW)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
-        ordering = ["-created_at"]
-        indexes = [models.Index(fields=["workspace", "status", "-created_at"])]
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["workspace", "-id"]), models.Index(fields=["workspace", "status", "-id"])]
 
     def __str__(self) -> str:
         return self.title
@@ -50,6 +65,10 @@ class ChangeSet(models.Model):
 class Revision(models.Model):
     """One state of a change set: a commit on `refs/agent/<change set>/<number>` and its diff against the base."""
 
+    class Origin(models.TextChoices):
+        AGENT = "agent", "Written by the agent"
+        REBASE = "rebase", "Carried over to a newer base"
+
     change_set = models.ForeignKey(ChangeSet, on_delete=models.CASCADE, related_name="revisions")
     run = models.ForeignKey("agents.Run", null=True, on_delete=models.SET_NULL, related_name="+")
     number = models.PositiveIntegerField()
@@ -57,9 +76,12 @@ class Revision(models.Model):
     commit = models.CharField(max_length=64)
     diff_hash = models.CharField(max_length=64)
     """Binds an approval to base and diff: what is applied is what was seen."""
-    files = models.JSONField(default=list)
-    """FileDiff.to_dict() of every file, with hunks and their keys."""
-    risks = models.JSONField(default=dict)
+    tree = models.CharField(max_length=64, blank=True)
+    """The tree of `commit`: evidence counts when it was gathered on exactly this."""
+    origin = models.CharField(max_length=10, choices=Origin, default=Origin.AGENT)
+    packed_files = models.BinaryField(default=bytes)
+    """FileDiff.to_dict() of every file, with hunks and their keys; see `packing`."""
+    packed_risks = models.BinaryField(default=bytes)
     """Risk strip per hunk key."""
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -67,9 +89,30 @@ class Revision(models.Model):
         ordering = ["number"]
         constraints = [models.UniqueConstraint(fields=["change_set", "number"], name="one_revision_per_number")]
 
+    def __str__(self) -> str:
+        return f"{self.change_set_id}/{self.number}"
+
+    @property
+    def files(self) -> list[dict[str, Any]]:
+        """The file diffs as plain data."""
+        return unpack(self.packed_files) if self.packed_files else []
+
+    @files.setter
+    def files(self, value: list[dict[str, Any]]) -> None:
+        self.packed_files = pack(value)
+
+    @property
+    def risks(self) -> dict[str, Any]:
+        """The risk strips by hunk key."""
+        return unpack(self.packed_risks) if self.packed_risks else {}
+
+    @risks.setter
+    def risks(self, value: dict[str, Any]) -> None:
+        self.packed_risks = pack(value)
+
 
 class Decision(models.Model):
-    """What was decided about one hunk. The newest undone-or-not row per hunk counts; rows are kept so that undo works."""
+    """What was decided about one hunk. The newest row that was not undone counts; rows are kept so that undo works."""
 
     class Verdict(models.TextChoices):
         ACCEPTED = "accepted", "Accepted"
@@ -85,6 +128,8 @@ class Decision(models.Model):
     split_after = models.JSONField(null=True)
     """Line indexes of the hunk after which it was cut."""
     reason = models.CharField(max_length=500, blank=True)
+    batch = models.CharField(max_length=32)
+    """Decisions made by one act (a whole file at once) are undone together."""
     decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     decided_at = models.DateTimeField(auto_now_add=True)
     undone_at = models.DateTimeField(null=True)
@@ -92,6 +137,9 @@ class Decision(models.Model):
     class Meta:
         ordering = ["id"]
         indexes = [models.Index(fields=["change_set", "hunk_key", "id"])]
+
+    def __str__(self) -> str:
+        return f"{self.verdict} {self.hunk_key}"
 
 
 class ReviewComment(models.Model):
@@ -125,24 +173,43 @@ class ReviewComment(models.Model):
     class Meta:
         ordering = ["id"]
 
+    def __str__(self) -> str:
+        return f"{self.kind} {self.path}:{self.line}"
+
 
 class Evidence(models.Model):
     """A command really run on exactly one tree of this change set."""
+
+    class Status(models.TextChoices):
+        RUNNING = "running", "Running"
+        PASSED = "passed", "Passed"
+        FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
+        LOST = "lost", "No result"
 
     revision = models.ForeignKey(Revision, on_delete=models.CASCADE, related_name="evidence")
     tree = models.CharField(max_length=64)
     subset = models.JSONField(null=True)
     """Keys of the hunks that were applied when it ran; null for the whole revision."""
+    selection = models.CharField(max_length=64, blank=True)
+    """Fingerprint of that choice with its edits: when the choice has changed since, the result is stale."""
     command = models.TextField()
-    status = models.CharField(max_length=10, default="running")
+    status = models.CharField(max_length=10, choices=Status, default=Status.RUNNING)
+    note = models.CharField(max_length=300, blank=True)
+    """Why there is no exit code: time, memory, a signal."""
     exit_code = models.IntegerField(null=True)
     duration_ms = models.PositiveIntegerField(null=True)
     output = models.TextField(blank=True)
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
+    heard_at = models.DateTimeField(auto_now=True)
+    """Last sign of life from whoever runs it."""
 
     class Meta:
         ordering = ["id"]
+
+    def __str__(self) -> str:
+        return self.command
 
 
 class LandingIntent(models.Model):
@@ -155,6 +222,14 @@ class LandingIntent(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     outcome = models.CharField(max_length=12, blank=True)
     finished_at = models.DateTimeField(null=True)
+    audited_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [models.Index(fields=["finished_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.change_set_id} {self.outcome or 'open'}"
 
 
 class SeenRevision(models.Model):
@@ -166,3 +241,6 @@ class SeenRevision(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["change_set", "user"], name="one_seen_revision_per_person")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} saw {self.change_set_id}/{self.number}"
