@@ -82,3 +82,6 @@ def _unauthenticated(request: HttpRequest, error: AuthenticationError) -> HttpRe
 @api.exception_handler(HttpError)
 def _http(request: HttpRequest, error: HttpError) -> HttpResponse:
     return _reply(request, error.status_code, "bad_request", error.message)
+
+
+api.add_router("/workspaces", "webapp.workspaces.api.router")

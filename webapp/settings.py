@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "webapp.reviews",
     "webapp.editor",
     "webapp.realtime",
+    "webapp.operations",
 ]
 
 MIDDLEWARE = [
@@ -85,6 +86,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "csp.context_processors.nonce",
+                "webapp.accounts.context.invitation",
                 "webapp.workspaces.context.shell",
             ],
         },

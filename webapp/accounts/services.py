@@ -8,13 +8,16 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
+from allauth.usersessions.models import UserSession
 from django.contrib.sessions.backends.base import SessionBase
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
+from webapp.accounts import events
 from webapp.accounts.models import SCOPES, ApiKey, Invitation, User
 from webapp.errors import Conflict, Invalid, NotFound
+from webapp.events.publish import publish_to_person_on_commit
 from webapp.workspaces.models import Membership, Role, Workspace
 
 SESSION_KEY = "invitation_token"
@@ -145,3 +148,30 @@ def authenticate_key(key: str) -> User | None:
     row.user.key_scopes = frozenset(row.scopes)  # type: ignore[attr-defined]
     row.user.bound_workspace_id = row.workspace_id  # type: ignore[attr-defined]
     return row.user
+
+
+@transaction.atomic
+def sign_out_everywhere(*, user: User) -> None:
+    """End all of the person's sessions and tell their open tabs."""
+    for session in UserSession.objects.filter(user=user):
+        session.end()
+    publish_to_person_on_commit(user.pk, events.SignedOut(user_id=user.pk))
+
+
+@transaction.atomic
+def set_active(*, by: User, user_id: int, is_active: bool) -> None:
+    """Shut a person out, ending their sessions, or let them in again.
+
+    Raises:
+        NotFound: there is no such person.
+        Conflict: owners cannot shut themselves out.
+    """
+    if user_id == by.pk:
+        raise Conflict("You cannot shut yourself out.")
+    user = User.objects.select_for_update().filter(pk=user_id).first()
+    if user is None:
+        raise NotFound()
+    user.is_active = is_active
+    user.save(update_fields=["is_active"])
+    if not is_active:
+        sign_out_everywhere(user=user)

@@ -1,0 +1,133 @@
+"""Pages about people: how they come in, their profile, their keys; for the owner, everybody."""
+
+from __future__ import annotations
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from webapp.accounts import access, services
+from webapp.accounts.forms import ProfileForm
+from webapp.accounts.models import SCOPES, User
+from webapp.errors import Invalid, NotFound
+
+
+@require_safe
+def setup(request: HttpRequest) -> HttpResponse:
+    """The URL that the first start prints: remembers the one-time token and leads to sign-up."""
+    return _enter(request, request.GET.get("token", ""))
+
+
+@require_safe
+def invitation(request: HttpRequest, token: str) -> HttpResponse:
+    """An invitation link: who is signed in joins by a button, everybody else signs up or in first."""
+    return _enter(request, token)
+
+
+def _enter(request: HttpRequest, token: str) -> HttpResponse:
+    found = services.find_invitation(token)
+    services.remember_invitation(request.session, token)
+    if request.user.is_authenticated:
+        return render(request, "accounts/invitation.html", {"invitation": found})
+    return redirect("account_signup")
+
+
+@require_POST
+@login_required
+def accept_invitation(request: HttpRequest) -> HttpResponse:
+    """Join with the account one has."""
+    found = services.invitation_in_session(request)
+    if found is None:
+        raise NotFound("This link was used already or is too old. Ask for a new one.")
+    services.use_invitation(invitation=found, user=request.user)  # type: ignore[arg-type]
+    request.session.pop(services.SESSION_KEY, None)
+    return redirect(reverse("workspace", args=[found.workspace_id]) if found.workspace_id else "home")
+
+
+class KeyForm(forms.Form):
+    """Name and scopes of a new API key."""
+
+    name = forms.CharField(max_length=80, label="Name", widget=forms.TextInput(attrs={"placeholder": "laptop script"}))
+    scopes = forms.MultipleChoiceField(
+        choices=[(scope, scope) for scope in SCOPES], widget=forms.CheckboxSelectMultiple, initial=["read"], label="Scopes"
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def profile(request: HttpRequest) -> HttpResponse:
+    """Name, handle and API keys."""
+    user: User = request.user  # type: ignore[assignment]
+    form = ProfileForm(request.POST or None, instance=User.objects.get(pk=user.pk))
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        messages.success(request, "Saved.")
+        return redirect("profile")
+    context = {
+        "form": form,
+        "key_form": KeyForm(),
+        "keys": user.api_keys.filter(revoked_at=None).order_by("-pk"),
+        "new_key": request.session.pop("new_key", None),
+    }
+    return render(request, "accounts/profile.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+@login_required
+def create_key(request: HttpRequest) -> HttpResponse:
+    """Make an API key; the next page shows it once."""
+    form = KeyForm(request.POST)
+    if not form.is_valid():
+        raise Invalid("Give the key a name and at least one scope.")
+    _, key = services.create_api_key(user=request.user, name=form.cleaned_data["name"], scopes=form.cleaned_data["scopes"])  # type: ignore[arg-type]
+    request.session["new_key"] = key
+    return redirect(reverse("profile") + "#keys")
+
+
+@require_POST
+@login_required
+def revoke_key(request: HttpRequest, key_id: int) -> HttpResponse:
+    """Make a key useless."""
+    services.revoke_api_key(user=request.user, key_id=key_id)  # type: ignore[arg-type]
+    messages.success(request, "The key is revoked.")
+    return redirect(reverse("profile") + "#keys")
+
+
+@require_POST
+@login_required
+def sign_out_everywhere(request: HttpRequest) -> HttpResponse:
+    """End all of the person's sessions, this one included."""
+    services.sign_out_everywhere(user=request.user)  # type: ignore[arg-type]
+    return redirect("account_login")
+
+
+@require_safe
+@login_required
+def people(request: HttpRequest) -> HttpResponse:
+    """Everybody who has an account; for the owner."""
+    access.require_owner(request.user)
+    context = {"people": User.objects.order_by("display_name"), "invitation_url": request.session.pop("invitation_url", None)}
+    return render(request, "accounts/people.html", context)
+
+
+@require_POST
+@login_required
+def invite_person(request: HttpRequest) -> HttpResponse:
+    """Make an invitation to the installation; for the owner."""
+    owner = access.require_owner(request.user)
+    _, token = services.create_invitation(invited_by=owner)
+    request.session["invitation_url"] = request.build_absolute_uri(reverse("invitation", args=[token]))
+    return redirect("people")
+
+
+@require_POST
+@login_required
+def set_active(request: HttpRequest, user_id: int) -> HttpResponse:
+    """Shut a person out, or let them in again; for the owner."""
+    owner = access.require_owner(request.user)
+    services.set_active(by=owner, user_id=user_id, is_active=request.POST.get("is_active") == "1")
+    return redirect("people")

@@ -1,0 +1,150 @@
+"""Backup and restore: the database, the repositories with their files, and, when asked for, the keys.
+
+A backup is a folder: `manifest.json`, a dump of the database, one tar per workspace. Everything is hashed (blake3) in the
+manifest, and the manifest is written last, so that a folder without one is no backup.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import blake3
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from webapp.errors import Conflict, Invalid
+
+FORMAT = 1
+KEY_FILES = ("secret-key", "vault-key", "internal-token")
+
+
+def back_up(target: Path, *, with_keys: bool) -> dict[str, Any]:
+    """Write a backup to the new folder `target` and return its manifest.
+
+    Raises:
+        Invalid: the folder exists and is not empty.
+    """
+    if target.exists() and any(target.iterdir()):
+        raise Invalid(f"{target} is not empty.")
+    target.mkdir(mode=0o700, parents=True, exist_ok=True)
+    home = Path(settings.PYAGENT_HOME)
+    _dump_database(target)
+    workspaces = home / "workspaces"
+    for root in sorted(path for path in workspaces.glob("*") if path.is_dir()):
+        with tarfile.open(target / f"workspace-{root.name}.tar", "w") as archive:
+            archive.add(root, arcname=root.name, filter=_without_worktrees)
+    if with_keys:
+        (target / "keys").mkdir(mode=0o700)
+        for name in KEY_FILES:
+            if (home / "keys" / name).exists():
+                shutil.copy2(home / "keys" / name, target / "keys" / name)
+    manifest = {
+        "format": FORMAT,
+        "made_at": timezone.now().isoformat(),
+        "database": connection.vendor,
+        "has_keys": with_keys,
+        "files": {str(path.relative_to(target)): hash_file(path) for path in sorted(target.rglob("*")) if path.is_file()},
+    }
+    draft = target / "manifest.json.new"
+    draft.write_text(json.dumps(manifest, indent=1))
+    os.replace(draft, target / "manifest.json")
+    return manifest
+
+
+def restore(source: Path) -> dict[str, Any]:
+    """Put a backup back into this installation, which must be empty, and return the manifest.
+
+    Raises:
+        Invalid: not a backup, a newer format, another database, or a file that changed since.
+        Conflict: this installation has people already.
+    """
+    manifest = read_manifest(source)
+    from webapp.accounts.models import User
+
+    if "accounts_user" in connection.introspection.table_names() and User.objects.exists():
+        raise Conflict("This installation has people already. Restore into an empty PYAGENT_HOME and database.")
+    if manifest["database"] != connection.vendor:
+        raise Invalid(f"The backup is of {manifest['database']}, this installation uses {connection.vendor}.")
+    home = Path(settings.PYAGENT_HOME)
+    _load_database(source)
+    for archive_path in sorted(source.glob("workspace-*.tar")):
+        with tarfile.open(archive_path) as archive:
+            archive.extractall(home / "workspaces", filter="tar")
+    if manifest["has_keys"]:
+        for name in KEY_FILES:
+            if (source / "keys" / name).exists():
+                shutil.copy2(source / "keys" / name, home / "keys" / name)
+    return manifest
+
+
+def read_manifest(source: Path) -> dict[str, Any]:
+    """Return the manifest after checking every file against it.
+
+    Raises:
+        Invalid: no manifest, an unknown format, or a file that is missing or changed.
+    """
+    try:
+        manifest: dict[str, Any] = json.loads((source / "manifest.json").read_text())
+    except (OSError, ValueError) as error:
+        raise Invalid(f"{source} is not a backup: manifest.json cannot be read.") from error
+    if manifest.get("format") != FORMAT:
+        raise Invalid(f"This backup has format {manifest.get('format')}; this version reads {FORMAT}.")
+    for name, expected in manifest["files"].items():
+        path = source / name
+        if not path.is_file() or hash_file(path) != expected:
+            raise Invalid(f"{name} is missing or has changed since the backup was made.")
+    return manifest
+
+
+def hash_file(path: Path) -> str:
+    """Return the file's blake3, hex."""
+    return blake3.blake3(max_threads=1).update_mmap(path).hexdigest()
+
+
+def _without_worktrees(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    # A run's own files can be made again from its hidden refs.
+    return None if "/worktrees/" in f"{entry.name}/" and entry.name.count("/") > 1 else entry
+
+
+def _dump_database(target: Path) -> None:
+    if connection.vendor == "sqlite":
+        connection.ensure_connection()
+        copy = sqlite3.connect(target / "database.sqlite3")
+        with copy:
+            connection.connection.backup(copy)
+        copy.close()
+        return
+    _run_postgres_tool("pg_dump", "--format=custom", "--no-owner", f"--file={target / 'database.dump'}")
+
+
+def _load_database(source: Path) -> None:
+    if connection.vendor == "sqlite":
+        connection.ensure_connection()
+        copy = sqlite3.connect(source / "database.sqlite3")
+        copy.backup(connection.connection)
+        copy.close()
+        return
+    _run_postgres_tool("pg_restore", "--clean", "--if-exists", "--no-owner", f"--dbname={connection.settings_dict['NAME']}", str(source / "database.dump"))
+
+
+def _run_postgres_tool(tool: str, *arguments: str) -> None:
+    parts = connection.settings_dict
+    environment = {
+        **os.environ,
+        "PGHOST": parts.get("HOST") or "",
+        "PGPORT": str(parts.get("PORT") or ""),
+        "PGUSER": parts.get("USER") or "",
+        "PGPASSWORD": parts.get("PASSWORD") or "",
+        "PGDATABASE": parts["NAME"],
+    }
+    done = subprocess.run([tool, *arguments], env=environment, capture_output=True, text=True, timeout=3600, check=False)
+    if done.returncode != 0:
+        raise Invalid(f"{tool} failed: {done.stderr.strip()[-500:]}")

@@ -1,0 +1,30 @@
+"""`manage.py prepare`: what a start does once the tables are there. Prints the URL to open, one line, on standard output.
+
+On a fresh installation that URL carries the one-time set-up token. Only the token's hash is kept, so each start before the
+first sign-up makes a new one and the old ones stop working.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from webapp.accounts.models import Invitation, User
+from webapp.accounts.services import create_invitation
+
+
+class Command(BaseCommand):
+    """Exit status 0; the URL is the only thing on standard output."""
+
+    help = "Finish what a crash left, and print the URL to open."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Print the URL."""
+        url = settings.PUBLIC_URL
+        if not User.objects.filter(is_installation_owner=True).exists():
+            Invitation.objects.filter(is_setup=True, used_at=None).delete()
+            _, token = create_invitation(invited_by=None, is_setup=True)
+            url = f"{url}/setup/?token={token}"
+        self.stdout.write(url)

@@ -1,0 +1,146 @@
+"""How a workspace's repository comes into being: empty, from a git URL, or from an archive.
+
+It runs on two threads of the web process: a clone may take minutes, and its credential must not leave this process. Progress
+is written to the row. A preparation that a restart interrupted is found by `give_up_stale` and marked failed, never left
+hanging.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from time import monotonic
+from typing import Literal
+from urllib.parse import urlsplit
+
+from django.db import close_old_connections, transaction
+from django.utils import timezone
+
+from webapp.accounts.models import User
+from webapp.errors import Invalid
+from webapp.events.publish import publish_on_commit
+from webapp.events.registry import periodic
+from webapp.workspaces import events
+from webapp.workspaces.models import Workspace
+from webapp.workspaces.repositories import author_of, root_of
+from workers.errors import PyAgentError
+from workers.telemetry.logging import get_logger
+
+log = get_logger(__name__)
+CLONE_TIMEOUT_S = 900
+NOTE_EVERY_S = 1.0
+STALE_AFTER = timedelta(seconds=CLONE_TIMEOUT_S + 120)
+_pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="prepare-workspace")
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the first files come from."""
+
+    kind: Literal["empty", "url", "archive"] = "empty"
+    url: str = ""
+    path: Path | None = None
+    shown_url: str = ""
+    is_file_allowed: bool = False
+    """Only the operator's command may clone from this machine's own disk."""
+
+
+def check_url(url: str) -> None:
+    """Refuse what is not a plain https address.
+
+    Raises:
+        Invalid: another scheme, no host, or a credential inside the address.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "https" or not parts.hostname:
+        raise Invalid("Give an address that begins with https://.", field="url")
+    if parts.username or parts.password:
+        raise Invalid("Leave the credential out of the address; store it with the remote.", field="url")
+
+
+def start(workspace_id: int, user_id: int, source: Source) -> None:
+    """Prepare in the background; the row tells how it goes."""
+    _pool.submit(_run, workspace_id, user_id, source)
+
+
+def _run(workspace_id: int, user_id: int, source: Source) -> None:
+    close_old_connections()
+    try:
+        prepare(workspace_id, user_id, source)
+    except PyAgentError:
+        log.info("workspace could not be prepared", workspace_id=workspace_id)
+    except Exception:
+        log.exception("preparing a workspace failed", workspace_id=workspace_id)
+    finally:
+        close_old_connections()
+
+
+def prepare(workspace_id: int, user_id: int, source: Source) -> None:
+    """Make the repository and mark the workspace ready, or mark it failed and leave nothing on disk.
+
+    Raises:
+        PyAgentError: why it could not be done; the row says the same.
+    """
+    from workers.changes.repository import Repository
+
+    author = author_of(User.objects.filter(pk=user_id).first())
+    root = root_of(workspace_id)
+    root.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        if source.kind == "url":
+            note = _throttled_note(workspace_id)
+            Repository.clone(root, source.url, allow_file=source.is_file_allowed, timeout_s=CLONE_TIMEOUT_S, on_progress=note)
+        elif source.kind == "archive" and source.path is not None:
+            _set_state(workspace_id, Workspace.State.PREPARING, "Unpacking the archive")
+            Repository.from_archive(root, source.path, author=author)
+        else:
+            Repository.create(root, author=author)
+    except Exception as error:
+        remove_files(workspace_id)
+        reason = str(error) if isinstance(error, PyAgentError) else "Something went wrong on our side; the log says what."
+        _set_state(workspace_id, Workspace.State.FAILED, reason)
+        raise
+    finally:
+        if source.path is not None:
+            source.path.unlink(missing_ok=True)
+    _set_state(workspace_id, Workspace.State.READY, "")
+
+
+def remove_files(workspace_id: int) -> None:
+    """Remove everything a workspace has on disk."""
+    shutil.rmtree(root_of(workspace_id), ignore_errors=True)
+
+
+def _throttled_note(workspace_id: int):  # type: ignore[no-untyped-def]
+    last = 0.0
+
+    def note(text: object) -> None:
+        nonlocal last
+        with _lock:
+            if monotonic() - last < NOTE_EVERY_S:
+                return
+            last = monotonic()
+        _set_state(workspace_id, Workspace.State.PREPARING, str(text))
+
+    return note
+
+
+def _set_state(workspace_id: int, state: str, note: str) -> None:
+    with transaction.atomic():
+        Workspace.objects.filter(pk=workspace_id).update(state=state, state_note=note[:500])
+        name = Workspace.objects.filter(pk=workspace_id).values_list("name", flat=True).first() or ""
+        publish_on_commit(workspace_id, events.WorkspaceChanged(state=state, state_note=note[:500], name=name))
+
+
+@periodic(every_s=60)
+def give_up_stale() -> None:
+    """Mark preparations that a restart interrupted as failed."""
+    stale = Workspace.objects.filter(state=Workspace.State.PREPARING, created_at__lt=timezone.now() - STALE_AFTER)
+    for workspace_id in stale.values_list("pk", flat=True):
+        remove_files(workspace_id)
+        _set_state(workspace_id, Workspace.State.FAILED, "Interrupted by a restart. Delete this workspace and create it again.")

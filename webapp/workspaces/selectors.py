@@ -1,0 +1,25 @@
+"""Reads about workspaces."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from webapp.accounts.models import Invitation, User
+from webapp.workspaces.models import Membership, Workspace
+
+
+def workspaces_of(user: User) -> QuerySet[Workspace]:
+    """Return the workspaces the person is in, by name; a key bound to one sees that one."""
+    workspaces = Workspace.objects.filter(memberships__user=user).order_by("name", "pk")
+    bound_to = getattr(user, "bound_workspace_id", None)
+    return workspaces.filter(pk=bound_to) if bound_to is not None else workspaces
+
+
+def members_of(workspace: Workspace) -> QuerySet[Membership]:
+    """Return the members with their people, by name."""
+    return workspace.memberships.select_related("user").order_by("user__display_name")
+
+
+def open_invitations(workspace: Workspace) -> list[Invitation]:
+    """Return the invitations that still let somebody in, newest first."""
+    return [one for one in workspace.invitations.select_related("invited_by").order_by("-pk")[:50] if one.is_open]

@@ -1,0 +1,159 @@
+"""Writes about workspaces and their members. How a repository comes into being stands in `preparing`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+
+from webapp.accounts.models import User
+from webapp.events.publish import publish_on_commit
+from webapp.events.registry import workspace_created
+from webapp.errors import Conflict, Invalid, NotFound
+from webapp.vault import seal
+from webapp.workspaces import events, preparing
+from webapp.workspaces.models import Membership, Remote, Role, Workspace
+
+
+def create_workspace(*, name: str, description: str = "", owner: User, source: preparing.Source) -> Workspace:
+    """Return the new workspace; its repository is prepared in the background and `state` tells how far it is.
+
+    Raises:
+        Invalid: the name is empty.
+    """
+    with transaction.atomic():
+        workspace = _create_rows(name=name, description=description, owner=owner, source_url=source.shown_url)
+        transaction.on_commit(lambda: preparing.start(workspace.pk, owner.pk, source))
+    return workspace
+
+
+def create_workspace_now(*, name: str, owner: User, source: preparing.Source) -> Workspace:
+    """Return the new workspace with its repository ready: for the operator's command, which waits.
+
+    Raises:
+        PyAgentError: the repository could not be prepared; the rows are gone again.
+    """
+    with transaction.atomic():
+        workspace = _create_rows(name=name, description="", owner=owner, source_url=source.shown_url)
+    try:
+        preparing.prepare(workspace.pk, owner.pk, source)
+    except Exception:
+        workspace.delete()
+        raise
+    workspace.refresh_from_db()
+    return workspace
+
+
+def _create_rows(*, name: str, description: str, owner: User, source_url: str) -> Workspace:
+    if not name.strip():
+        raise Invalid("A workspace needs a name.")
+    workspace = Workspace.objects.create(
+        name=name.strip()[:80], description=description.strip()[:300], created_by=owner, source_url=source_url
+    )
+    Membership.objects.create(workspace=workspace, user=owner, role=Role.OWNER)
+    if source_url.startswith("https://"):
+        Remote.objects.create(workspace=workspace, name="origin", url=source_url)
+    workspace_created(workspace)
+    return workspace
+
+
+@transaction.atomic
+def update_workspace(*, workspace: Workspace, name: str, description: str) -> None:
+    """Rename or describe the workspace."""
+    if not name.strip():
+        raise Invalid("A workspace needs a name.")
+    workspace.name, workspace.description = name.strip()[:80], description.strip()[:300]
+    workspace.save(update_fields=["name", "description"])
+    publish_on_commit(
+        workspace.pk, events.WorkspaceChanged(state=workspace.state, state_note=workspace.state_note, name=workspace.name)
+    )
+
+
+def delete_workspace(*, workspace: Workspace, confirmation: str) -> None:
+    """Delete rows and files for good; `confirmation` must be the workspace's name.
+
+    Raises:
+        Invalid: the confirmation differs.
+    """
+    if confirmation.strip() != workspace.name:
+        raise Invalid("Type the workspace's name to delete it.")
+    workspace_id = workspace.pk
+    with transaction.atomic():
+        workspace.delete()
+        transaction.on_commit(lambda: preparing.remove_files(workspace_id))
+
+
+@transaction.atomic
+def set_role(*, workspace: Workspace, user_id: int, role: str) -> Membership:
+    """Give a member another role.
+
+    Raises:
+        NotFound: the person is not a member.
+        Conflict: nobody would be owner any more.
+    """
+    if role not in Role.values:
+        raise Invalid(f"Roles are {', '.join(Role.values)}.")
+    membership = _membership(workspace, user_id)
+    if membership.role == Role.OWNER and role != Role.OWNER:
+        _refuse_last_owner(workspace, user_id)
+    membership.role = role
+    membership.save(update_fields=["role"])
+    publish_on_commit(workspace.pk, events.MembershipChanged(user_id=user_id, role=role))
+    return membership
+
+
+@transaction.atomic
+def remove_member(*, workspace: Workspace, user_id: int) -> None:
+    """Take a person out of the workspace; their open tabs close.
+
+    Raises:
+        NotFound: the person is not a member.
+        Conflict: nobody would be owner any more.
+    """
+    membership = _membership(workspace, user_id)
+    if membership.role == Role.OWNER:
+        _refuse_last_owner(workspace, user_id)
+    membership.delete()
+    publish_on_commit(workspace.pk, events.MembershipChanged(user_id=user_id, role=""))
+
+
+def _membership(workspace: Workspace, user_id: int) -> Membership:
+    membership = Membership.objects.select_for_update().filter(workspace=workspace, user_id=user_id).first()
+    if membership is None:
+        raise NotFound("This person is not in the workspace.")
+    return membership
+
+
+def _refuse_last_owner(workspace: Workspace, user_id: int) -> None:
+    if not Membership.objects.filter(workspace=workspace, role=Role.OWNER).exclude(user_id=user_id).exists():
+        raise Conflict("A workspace needs an owner. Make somebody else owner first.")
+
+
+@transaction.atomic
+def add_member(*, workspace: Workspace, user: User, role: str) -> Membership:
+    """Let a person who has an account in, or change nothing when they are in already."""
+    membership, is_new = Membership.objects.get_or_create(workspace=workspace, user=user, defaults={"role": role})
+    if is_new:
+        publish_on_commit(workspace.pk, events.MembershipChanged(user_id=user.pk, role=role))
+    return membership
+
+
+@transaction.atomic
+def set_remote(*, workspace: Workspace, name: str, url: str, username: str = "", token: str | None = None) -> Remote:
+    """Store a remote; `token` None keeps the stored credential, "" forgets it.
+
+    Raises:
+        Invalid: the address is not https, or carries a credential itself.
+    """
+    preparing.check_url(url)
+    fields: dict[str, Any] = {"url": url, "username": username}
+    if token is not None:
+        fields["sealed_token"] = seal(token) if token else None
+    remote, _ = Remote.objects.update_or_create(workspace=workspace, name=name, defaults=fields)
+    return remote
+
+
+def archive_source(path: Path, file_name: str) -> preparing.Source:
+    """Return the source for an uploaded archive that lies at `path`; it is removed once it was read."""
+    return preparing.Source(kind="archive", path=path, shown_url=f"upload:{Path(file_name).name[:200]}")
