@@ -1,0 +1,202 @@
+"""The eye on a running sandbox: what the kernel does not bound by itself is measured, and ends the command
+when it is too much.
+
+The workspace's growth has no kernel limit (a quota would need a file system of its own), so the file system's
+free space and free inodes are read ten times a second, which costs microseconds, and only when they fall does
+a walk over the workspace decide whether it was this command. Memory and processes are counted here where no
+cgroup could be made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from workers.sandbox.cgroups import Cgroup
+from workers.sandbox.limits import EndedBy, Limits
+
+PERIOD_S = 0.1
+# btrfs and some network file systems count no inodes: there the walk runs by the clock.
+BLIND_WALK_S = 2.0
+# A walk may take at most this share of the time.
+WALK_SHARE = 0.2
+PAGE = os.sysconf("SC_PAGE_SIZE")
+# Files in a memory-backed /tmp cost kernel memory that no size limit counts.
+TMP_INODES = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """What files changed since a moment weigh."""
+
+    size_bytes: int
+    inodes: int
+
+
+def growth_since(folder: Path, since: float, *, stop_at: Growth) -> Growth:
+    """Return the weight of everything in `folder` whose inode changed after `since`; ends early past
+    `stop_at`.
+
+    Links are not followed, other file systems neither. A file that vanishes meanwhile counts nothing.
+    """
+    size = count = 0
+    pending = [os.fspath(folder)]
+    while pending:
+        try:
+            entries = list(os.scandir(pending.pop()))
+        except OSError:
+            continue
+        for entry in entries:
+            try:
+                found = entry.stat(follow_symlinks=False)
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(entry.path)
+            except OSError:
+                continue
+            if found.st_ctime >= since:
+                size += found.st_blocks * 512
+                count += 1
+        if size > stop_at.size_bytes or count > stop_at.inodes:
+            break
+    return Growth(size, count)
+
+
+def _tree(root: int) -> list[int]:
+    """Return `root` and everything below it. Orphans of a pid namespace hang under its first process, so none
+    is missed."""
+    found, pending = [], [root]
+    while pending:
+        pid = pending.pop()
+        found.append(pid)
+        try:
+            for thread in Path(f"/proc/{pid}/task").iterdir():
+                pending += [int(child) for child in (thread / "children").read_text().split()]
+        except OSError:
+            continue
+    return found
+
+
+def _usage(pids: list[int]) -> tuple[int, int]:
+    """Return (resident bytes, threads) of `pids`."""
+    memory = threads = 0
+    for pid in pids:
+        try:
+            memory += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
+            threads += len(list(Path(f"/proc/{pid}/task").iterdir()))
+        except OSError:
+            continue
+    return memory, threads
+
+
+class Watch:
+    """Look at one sandbox until something is too much."""
+
+    def __init__(self, *, files: Path, limits: Limits, cgroup: Cgroup | None, status_fd: int) -> None:
+        self._files, self._limits, self._cgroup = files, limits, cgroup
+        self._status_fd, self._status = status_fd, b""
+        # Clocks of file systems tick every 4 ms, and lag behind.
+        self._since = time.time() - 0.05
+        self._start = os.statvfs(files)
+        self._walk_not_before = 0.0
+        self.init_pid: int | None = None
+        self.has_started_command = False
+
+    def read_status(self) -> None:
+        """Take in what bubblewrap reports: its first process, and whether the command came to run."""
+        while True:
+            try:
+                chunk = os.read(self._status_fd, 4096)
+            except BlockingIOError:
+                break
+            if not chunk:
+                break
+            self._status += chunk
+        for line in self._status.splitlines():
+            try:
+                report = json.loads(line)
+            except ValueError:
+                continue
+            self.init_pid = report.get("child-pid", self.init_pid)
+            self.has_started_command |= "exit-code" in report
+
+    def kill_init(self) -> bool:
+        """Kill the sandbox's first process, and by that everything in it; False while bubblewrap has not
+        named it yet.
+
+        Safe against a reused number: bubblewrap, which is asked for only while it runs, reaps this process
+        and then ends.
+        """
+        self.read_status()
+        if self.init_pid is None:
+            return False
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.init_pid, signal.SIGKILL)
+        return True
+
+    async def until_too_much(self) -> EndedBy:
+        """Return which limit was passed; runs until then."""
+        while True:
+            await asyncio.sleep(PERIOD_S)
+            if self.init_pid is None:
+                self.read_status()
+            for look in (self._look_at_memory, self._look_at_processes, self._look_at_tmp):
+                if verdict := look():
+                    return verdict
+            if await self._has_grown_too_much():
+                return "disk"
+
+    def _look_at_memory(self) -> EndedBy | None:
+        return "memory" if self._cgroup is not None and self._cgroup.oom_kills() else None
+
+    def _look_at_processes(self) -> EndedBy | None:
+        if self._cgroup is not None or self.init_pid is None:
+            return None
+        memory, threads = _usage(_tree(self.init_pid))
+        if memory > self._limits.memory_bytes:
+            return "memory"
+        return "processes" if threads > self._limits.processes * 2 else None
+
+    def _look_at_tmp(self) -> EndedBy | None:
+        for folder in ("tmp", "dev/shm"):
+            try:
+                state = os.statvfs(f"/proc/{self.init_pid}/root/{folder}")
+            except OSError:
+                continue
+            # Before the first process has changed its root this is the machine's own /tmp: a tmpfs of ours
+            # has our size.
+            is_ours = state.f_blocks * state.f_frsize <= self._limits.tmp_bytes + PAGE
+            if is_ours and state.f_files - state.f_ffree > TMP_INODES:
+                return "disk"
+        return None
+
+    async def _has_grown_too_much(self) -> bool:
+        now = time.monotonic()
+        if now < self._walk_not_before or not self._is_suspicious():
+            return False
+        bound = Growth(self._limits.disk_bytes, self._limits.inodes)
+        grown = await asyncio.to_thread(growth_since, self._files, self._since, stop_at=bound)
+        took = time.monotonic() - now
+        self._walk_not_before = time.monotonic() + max(
+            took / WALK_SHARE, BLIND_WALK_S if not self._start.f_files else 0.0
+        )
+        return grown.size_bytes > bound.size_bytes or grown.inodes > bound.inodes
+
+    def _is_suspicious(self) -> bool:
+        try:
+            state = os.statvfs(self._files)
+        except OSError:
+            return False
+        used = (self._start.f_bfree - state.f_bfree) * state.f_frsize
+        if not self._start.f_files:
+            return True
+        # Half: what somebody else frees meanwhile on the same file system hides as much.
+        return (
+            used > self._limits.disk_bytes // 2
+            or self._start.f_ffree - state.f_ffree > self._limits.inodes // 2
+        )
