@@ -69,6 +69,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "webapp.errors.ErrorReplyMiddleware",
+    "webapp.realtime.middleware.EventPositionMiddleware",
 ]
 
 ROOT_URLCONF = "webapp.urls"

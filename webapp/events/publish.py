@@ -1,13 +1,16 @@
 """The one way news leaves a service: published once the transaction commits, numbered, and kept for those who reconnect.
 
-Rows are the truth and events the news. When Redis is away the news is lost and the row is not: sockets that lose Redis ask
-their pages to load afresh (`resync`) once it is back.
+Rows are the truth and events the news. When Redis is away the news is lost and the row is not: once it is back, the group is
+told that something is missing (`Missed`), and its pages load afresh.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import threading
+import time
 from functools import cache
+from secrets import token_hex
 from typing import Any, ClassVar, Protocol
 
 import orjson
@@ -20,13 +23,15 @@ from workers.telemetry.logging import get_logger
 
 log = get_logger(__name__)
 KEEP_EVENTS = 5_000
+# What a group is sent in place of news that could not be published.
+MISSED = orjson.dumps({"type": "Missed", "data": {}})
 TTL_S = 7 * 24 * 3600
 
 # One script, so that numbers and stream order agree however many processes publish. The epoch tells a client that its
-# numbers are of another life of the counter (Redis was emptied).
+# numbers are of another life of the counter (Redis was emptied); a stream of the former life would refuse the new numbers.
 _PUBLISH = """
 local epoch = redis.call('HGET', KEYS[2], 'epoch')
-if not epoch then epoch = ARGV[2]; redis.call('HSET', KEYS[2], 'epoch', epoch) end
+if not epoch then epoch = ARGV[2]; redis.call('HSET', KEYS[2], 'epoch', epoch); redis.call('DEL', KEYS[1]) end
 local seq = redis.call('HINCRBY', KEYS[2], 'seq', 1)
 redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], seq .. '-0', 'epoch', epoch, 'body', ARGV[1])
 redis.call('EXPIRE', KEYS[1], ARGV[4])
@@ -63,9 +68,51 @@ def _on_commit(group: Group, event: Event) -> None:
 
 
 def _publish(group: Group, kind: str, body: bytes) -> None:
-    from secrets import token_hex
-
     try:
-        redis_client().eval(_PUBLISH, 2, group.stream_key, group.seq_key, body, token_hex(6), KEEP_EVENTS, TTL_S)
+        _send(group, body)
     except redis.RedisError as error:
         log.warning("news not published; pages will load afresh", group=group.name, event_type=kind, error=str(error))
+        _missed.add(group)
+
+
+def _send(group: Group, body: bytes) -> None:
+    redis_client().eval(_PUBLISH, 2, group.stream_key, group.seq_key, body, token_hex(6), KEEP_EVENTS, TTL_S)
+
+
+class _MissedGroups:
+    """Groups that missed news of this process, told so by a thread that lives until all of them know."""
+
+    def __init__(self) -> None:
+        self._groups: set[Group] = set()
+        self._lock = threading.Lock()
+        self._is_telling = False
+
+    def add(self, group: Group) -> None:
+        """Remember the group and see to it that it is told."""
+        with self._lock:
+            self._groups.add(group)
+            if self._is_telling:
+                return
+            self._is_telling = True
+        threading.Thread(target=self._tell, name="missed-news", daemon=True).start()
+
+    def _tell(self) -> None:
+        wait_s = 0.25
+        while group := self._next():
+            try:
+                _send(group, MISSED)
+            except redis.RedisError:
+                time.sleep(wait_s)
+                wait_s = min(wait_s * 2, 5.0)
+                continue
+            with self._lock:
+                self._groups.discard(group)
+
+    def _next(self) -> Group | None:
+        with self._lock:
+            group = next(iter(self._groups), None)
+            self._is_telling = group is not None
+            return group
+
+
+_missed = _MissedGroups()

@@ -14,7 +14,7 @@ from workers.events import EngineEvent
 
 EngineHandler = Callable[[Any], None]
 Command = Callable[..., dict[str, Any]]
-RunEndedHook = Callable[[Any], None]
+RunHook = Callable[[Any], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,8 @@ class Periodic:
 _engine_handlers: dict[type[EngineEvent], list[EngineHandler]] = {}
 _commands: dict[str, Command] = {}
 _periodic: list[Periodic] = []
-_run_ended: list[RunEndedHook] = []
+_run_queued: list[RunHook] = []
+_run_ended: list[RunHook] = []
 _workspace_created: list[Callable[[Any], None]] = []
 
 
@@ -80,7 +81,22 @@ def periodic_functions() -> list[Periodic]:
     return list(_periodic)
 
 
-def on_run_ended(hook: RunEndedHook) -> RunEndedHook:
+def on_run_queued(hook: RunHook) -> RunHook:
+    """Register what follows when somebody has called an agent, from wherever: called in the transaction that makes the row.
+
+    `run.retry_of` names the run that is tried again, so that the new card can stand where the old one stood.
+    """
+    _run_queued.append(hook)
+    return hook
+
+
+def run_queued(run: Any) -> None:
+    """Tell the apps above `agents` about a new run."""
+    for hook in _run_queued:
+        hook(run)
+
+
+def on_run_ended(hook: RunHook) -> RunHook:
     """Register what happens when a run (an `agents.Run`) has ended, however it ended: called in the transaction that ends it."""
     _run_ended.append(hook)
     return hook

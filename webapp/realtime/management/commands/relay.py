@@ -1,0 +1,27 @@
+"""`python manage.py relay`: write engine events as rows, and do the housekeeping that needs a process."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from webapp.realtime.relay import Relay
+from workers.telemetry.logging import get_logger
+
+log = get_logger(__name__)
+
+
+class Command(BaseCommand):
+    help = "Read engine events from Redis and write them as rows, until stopped."
+    requires_system_checks: list[str] = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run until SIGTERM or SIGINT; the batch at hand is finished first."""
+        relay = Relay()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, lambda *_: relay.stop())
+        log.info("relay reads engine events")
+        relay.run()
+        log.info("relay has stopped")
