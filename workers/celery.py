@@ -1,8 +1,8 @@
 """The Celery application of the engine.
 
-Loads no Django (`fixups=[]`: Celery would do so by itself when DJANGO_SETTINGS_MODULE is set). Settings answer what was
-seen with a killed worker: defaults lose the task, `acks_late` alone loses it too, and Redis gives a dead worker's task
-back only after kombu's own sweep, so that sweep runs every second here.
+Loads no Django (`fixups=[]`: Celery would do so by itself when DJANGO_SETTINGS_MODULE is set). Settings
+answer what was seen with a killed worker: defaults lose the task, `acks_late` alone loses it too, and Redis
+gives a dead worker's task back only after kombu's own sweep, so that sweep runs every second here.
 """
 
 from __future__ import annotations

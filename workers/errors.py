@@ -1,7 +1,8 @@
 """Every error that crosses a border of the engine, each with a stable code.
 
-A code never changes its meaning: pages, the API and stored rows show it. `retryable` says whether trying the same
-thing again can help. Facts (a path, a limit, a wait) are attributes, so that an edge can show them without parsing text.
+A code never changes its meaning: pages, the API and stored rows show it. `retryable` says whether trying the
+same thing again can help. Facts (a path, a limit, a wait) are attributes, so that an edge can show them
+without parsing text.
 """
 
 from __future__ import annotations
@@ -117,7 +118,8 @@ class UnknownAgent(RunError):
 
 
 class RelaySilent(RunError):
-    """The relay has not acknowledged the run's events in time; the run is given up here and found again by its lease."""
+    """The relay has not acknowledged the run's events in time; the run is given up here and found by its
+    lease."""
 
     code, retryable = "relay_silent", True
 

@@ -1,7 +1,8 @@
 """Engine events: what a run tells the world, typed and versioned.
 
-They travel on one Redis stream, at least once. `run_id`, `fence` and `run_seq` identify an event, so that whoever records
-it can drop what it has seen and refuse what an overtaken worker still sends. Values are plain and JSON-safe.
+They travel on one Redis stream, at least once. `run_id`, `fence` and `run_seq` identify an event, so that
+whoever records it can drop what it has seen and refuse what an overtaken worker still sends. Values are plain
+and JSON-safe.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ STREAM_KEY = "pyagent:engine:events"
 RELAY_GROUP = "relay"
 VERSION = 1
 
-StepKind = Literal["thought", "plan", "model_call", "tool_call", "command", "test_run", "audit", "delegation", "proposal"]
+StepKind = Literal[
+    "thought", "plan", "model_call", "tool_call", "command", "test_run", "audit", "delegation", "proposal"
+]
 StepStatus = Literal["running", "ok", "failed", "cancelled"]
 
 
@@ -25,7 +28,8 @@ def acks_key(run_id: str) -> str:
 
 
 def claim_key(run_id: str) -> str:
-    """Return the key under which the worker that holds a run says who it is; it expires soon after its heartbeats end."""
+    """Return the key under which the worker that holds a run says who it is; it expires after its heartbeats
+    end."""
     return f"pyagent:run:{run_id}:claim"
 
 
@@ -127,9 +131,10 @@ class RunStopped(EngineEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunInterrupted(EngineEvent):
-    """The worker lost the run or is being shut down; run it again now, with a higher fence, from its finished steps.
+    """The worker lost the run or is being shut down: run it again now, with a higher fence, from its last
+    step.
 
-    Its `run_seq` is 0: it is a hint that saves waiting for the lease to run out, and it may be lost without harm.
+    Its `run_seq` is 0: a hint that saves waiting for the lease to run out, which may be lost without harm.
     """
 
     type: ClassVar[str] = "RunInterrupted"
@@ -180,11 +185,11 @@ class Ack:
     seq: int | None = None
     """Every event up to this `run_seq` is committed."""
     superseded: int | None = None
-    """A worker with this higher fence holds the run, or the run has ended: whoever has a lower one stops in silence."""
+    """A worker with this higher fence holds the run, or the run has ended: a lower one stops in silence."""
 
     def to_fields(self) -> dict[str, str]:
         """Return the fields of the Redis stream entry: `seq` or `superseded`."""
-        return {name: str(value) for name, value in (("seq", self.seq), ("superseded", self.superseded)) if value is not None}
+        return {name: str(value) for name, value in asdict(self).items() if value is not None}
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, str]) -> Ack:

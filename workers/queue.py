@@ -1,7 +1,7 @@
 """How work reaches the engine: the job, and the doorbell that hands it to Celery by name.
 
-The row in the database is the truth about a run; the broker only rings. So submitting twice does no harm: a worker takes a
-run only with the fencing number it was handed, and a row's lease tells who holds it.
+The row in the database is the truth about a run; the broker only rings. So submitting twice does no harm: a
+worker takes a run only with the fencing number it was handed, and a row's lease tells who holds it.
 """
 
 from __future__ import annotations
@@ -49,9 +49,11 @@ class Job:
     conversation: list[dict[str, str]] = field(default_factory=list)
     """The last messages of the topic before the goal: author, text."""
     revision_of: dict[str, Any] | None = None
-    """For an answer to review comments: change_set_id, revision, commit, comments [{id, kind, path, line, code, text}], rejected hunks."""
+    """For an answer to review comments: change_set_id, revision, commit, comments [{id, kind, path, line,
+    code, text}], rejected hunks. The answer starts from `commit`; its `base_commit` stays the revision's."""
     history: list[dict[str, Any]] = field(default_factory=list)
-    """Finished steps of an earlier attempt at this run, oldest first, to resume from: step_id, kind, title, status, detail, tokens."""
+    """Finished steps of earlier attempts at this run, oldest first, to resume from: step_id, parent_id, kind,
+    title, status, detail, duration_ms, input_tokens, output_tokens, cost_usd."""
     next_seq: int = 1
     """The first run_seq this attempt may use."""
 
@@ -62,7 +64,13 @@ def submit_run(job: Job) -> None:
     Raises:
         kombu.exceptions.OperationalError: the broker is away; the row stays queued and is rung for again.
     """
-    app.send_task(RUN_TASK, args=[asdict(job)], task_id=f"{job.run_id}:{job.fence}", queue="cpu", priority=PRIORITIES[job.priority])
+    app.send_task(
+        RUN_TASK,
+        args=[asdict(job)],
+        task_id=f"{job.run_id}:{job.fence}",
+        queue="cpu",
+        priority=PRIORITIES[job.priority],
+    )
 
 
 def cancel_run(run_id: str, *, client: redis.Redis | None = None) -> None:

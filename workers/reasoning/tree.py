@@ -1,0 +1,142 @@
+"""The reasoning tree as it grows: each step is told when it begins and when it ends.
+
+Steps are named "s1", "s2", … in the order in which they begin. A resumed run goes on with the lowest number
+that no finished step has, so the step that was in flight when the worker died begins again under its own
+name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from workers.errors import PyAgentError, RelaySilent, RunSuperseded
+from workers.events import StepFinished, StepKind, StepStarted, StepStatus
+from workers.reasoning.publisher import EventPublisher
+from workers.tools.text import bound, clean
+
+MAX_TEXT_CHARS = 16_000
+MAX_TITLE_CHARS = 300
+_MAX_DEPTH = 8
+_MAX_ITEMS = 1000
+
+
+class Step:
+    """One step while it runs. Put facts into `detail`; they are told when the step ends."""
+
+    def __init__(self, step_id: str, kind: StepKind, title: str, parent_id: str | None) -> None:
+        self.step_id, self.kind, self.title, self.parent_id = step_id, kind, title, parent_id
+        self.detail: dict[str, Any] = {}
+        self.status: StepStatus = "ok"
+        self.input_tokens = 0
+        self.output_tokens = 0
+        self.cost_usd: float | None = None
+
+    def fail(self, message: str) -> None:
+        """Mark the step as failed; it ends when its block ends."""
+        self.status = "failed"
+        self.detail["error"] = message
+
+
+class StepRecorder:
+    """Tells a run's steps through its publisher."""
+
+    def __init__(
+        self,
+        publisher: EventPublisher,
+        *,
+        finished_ids: Iterable[str] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.publisher = publisher
+        self._clock = clock
+        self._used = set(finished_ids)
+        self._number = 0
+        self.leaves_open = False
+        """Set before cancelling a run that another worker is to go on with."""
+
+    def _next_id(self) -> str:
+        while True:
+            self._number += 1
+            if f"s{self._number}" not in self._used:
+                return f"s{self._number}"
+
+    @asynccontextmanager
+    async def step(
+        self,
+        kind: StepKind,
+        title: str,
+        *,
+        parent: Step | str | None = None,
+        detail: dict[str, Any] | None = None,
+        is_effect: bool = False,
+    ) -> AsyncGenerator[Step, None]:
+        """Tell a step's start, run the block, tell its end.
+
+        With `is_effect` the block begins only when the start is committed. An error ends the step as failed
+        and rises, a cancellation ends it as cancelled. Where another worker is to go on (`leaves_open`, a
+        silent relay, a higher fence) the step stays open, to be begun again.
+
+        Raises:
+            RunSuperseded, RelaySilent: from waiting for the commit.
+        """
+        parent_id = parent.step_id if isinstance(parent, Step) else parent
+        step = Step(self._next_id(), kind, bound(clean(title), MAX_TITLE_CHARS), parent_id)
+        self.publisher.publish(
+            StepStarted,
+            step_id=step.step_id,
+            parent_id=parent_id,
+            kind=kind,
+            title=step.title,
+            detail=presentable(detail or {}),
+        )
+        started = self._clock()
+        try:
+            if is_effect:
+                await self.publisher.settle()
+            yield step
+        except (RunSuperseded, RelaySilent):
+            raise
+        except asyncio.CancelledError:
+            if not self.leaves_open:
+                step.status = "cancelled"
+                self._finish(step, started)
+            raise
+        except BaseException as error:
+            step.fail(str(error) if isinstance(error, PyAgentError) else f"{type(error).__name__}: {error}")
+            self._finish(step, started)
+            raise
+        self._finish(step, started)
+
+    def _finish(self, step: Step, started: float) -> None:
+        self.publisher.publish(
+            StepFinished,
+            step_id=step.step_id,
+            status=step.status,
+            duration_ms=round((self._clock() - started) * 1000),
+            input_tokens=step.input_tokens,
+            output_tokens=step.output_tokens,
+            cost_usd=step.cost_usd,
+            detail=presentable(step.detail),
+        )
+
+
+def presentable(value: Any, *, depth: int = 0) -> Any:
+    """Return `value` fit for a row and a page: JSON-safe, each text clean and at most 16,000 characters."""
+    if isinstance(value, str):
+        return bound(clean(value), MAX_TEXT_CHARS)
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if depth >= _MAX_DEPTH:
+        return "…"
+    if isinstance(value, dict):
+        return {
+            clean(str(key))[:200]: presentable(item, depth=depth + 1)
+            for key, item in list(value.items())[:_MAX_ITEMS]
+        }
+    if isinstance(value, list | tuple):
+        return [presentable(item, depth=depth + 1) for item in list(value)[:_MAX_ITEMS]]
+    return bound(clean(str(value)), MAX_TEXT_CHARS)

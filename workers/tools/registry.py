@@ -1,0 +1,25 @@
+"""The built-in tools; a tool is a line here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from workers.registry import load
+from workers.tools.base import Toolbox
+
+BUILT_IN: Final[dict[str, str]] = {
+    "list_files": "workers.tools.reading:ListFiles",
+    "read_file": "workers.tools.reading:ReadFile",
+    "search": "workers.tools.reading:Search",
+    "edit_file": "workers.tools.editing:EditFile",
+    "write_file": "workers.tools.editing:WriteFile",
+    "delete_file": "workers.tools.editing:DeleteFile",
+    "run_command": "workers.tools.commands:RunCommand",
+    "run_tests": "workers.tools.testing:RunTests",
+    "finish": "workers.tools.finish:Finish",
+}
+
+
+def open_toolbox(*names: str) -> Toolbox:
+    """Return the named built-in tools, all of them when none is named."""
+    return Toolbox([load(BUILT_IN[name])() for name in names or BUILT_IN])
