@@ -18,8 +18,9 @@ def audit_source(
 
     Returns:
         path, language (None: unknown, only lines are counted);
-        functions: in source order, each {name, qualname, kind "function"|"method"|"closure", is_async, line, end_line,
-        cyclomatic (ruff's C901), cyclomatic_mccabe, complexity_radon}, only those that no syntax error touches;
+        functions: in source order, each {name, qualname, kind "function"|"method"|"closure", is_async, line,
+        end_line, cyclomatic (ruff's C901), cyclomatic_mccabe, complexity_radon}, without those that a syntax error
+        touches;
         maintainability_index, complexity_radon, halstead: radon's, of the file; None when it does not parse;
         raw: radon's counts {loc, lloc, sloc, comments, multi, blank, single_comments};
         errors: each {line, column, message}, counted from 1, or 0 for the file as a whole.
@@ -30,7 +31,7 @@ def audit_source(
     """
 
 def audit_paths(paths: Sequence[str | PathLike[str]], *, threads: int | None = None) -> list[dict[str, Any]]:
-    """Return `audit_source` of each file, in the order of `paths`, computed on `threads` threads without the GIL.
+    """Return `audit_source` of each file, in the order of `paths`; `threads` threads work without the GIL.
 
     A file that cannot be read has a diagnosis in its `errors`. The language follows from each path's ending.
     """

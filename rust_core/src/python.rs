@@ -39,7 +39,11 @@ fn audit_source<'py>(
 /// Audit files in parallel; the answers stand in the order of the paths.
 #[pyfunction]
 #[pyo3(signature = (paths, *, threads=None))]
-fn audit_paths<'py>(py: Python<'py>, paths: Vec<PathBuf>, threads: Option<usize>) -> PyResult<Bound<'py, PyList>> {
+fn audit_paths<'py>(
+    py: Python<'py>,
+    paths: Vec<PathBuf>,
+    threads: Option<usize>,
+) -> PyResult<Bound<'py, PyList>> {
     let audits = py.detach(|| codehealth::audit_paths(&paths, threads)).map_err(PyValueError::new_err)?;
     let list = PyList::empty(py);
     for (path, audit) in paths.iter().zip(&audits) {
@@ -63,7 +67,10 @@ fn file_dict<'py>(py: Python<'py>, audit: &FileAudit, path: Option<&str>) -> PyR
     dict.set_item(intern!(py, "functions"), functions)?;
     dict.set_item(intern!(py, "maintainability_index"), audit.maintainability_index)?;
     dict.set_item(intern!(py, "complexity_radon"), audit.complexity_radon)?;
-    dict.set_item(intern!(py, "halstead"), audit.halstead.map(|report| halstead_dict(py, &report)).transpose()?)?;
+    dict.set_item(
+        intern!(py, "halstead"),
+        audit.halstead.map(|report| halstead_dict(py, &report)).transpose()?,
+    )?;
     dict.set_item(intern!(py, "raw"), raw_dict(py, &audit.raw)?)?;
     dict.set_item(intern!(py, "errors"), errors)?;
     Ok(dict)

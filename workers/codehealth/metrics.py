@@ -1,7 +1,7 @@
 """The one door to the Rust core: figures of a source as typed values.
 
-There is no Python fallback: a missing core is an error that says how to build it. `python` is the only language so
-far; a source in another one has its lines counted and `language` None.
+There is no Python fallback: a missing core is an error that says how to build it. A source in a language that has no
+audit yet has its lines counted and `language` None.
 """
 
 from __future__ import annotations

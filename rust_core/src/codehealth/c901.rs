@@ -9,7 +9,8 @@ use ruff_python_ast::{MatchCase, Stmt, StmtTry};
 pub fn branches(statement: &Stmt) -> (u32, u32) {
     match statement {
         Stmt::If(node) => {
-            let tests = 1 + node.elif_else_clauses.iter().filter(|clause| clause.test.is_some()).count() as u32;
+            let tests =
+                1 + node.elif_else_clauses.iter().filter(|clause| clause.test.is_some()).count() as u32;
             (tests, tests)
         }
         Stmt::For(_) | Stmt::While(_) => (1, 1),

@@ -104,7 +104,8 @@ impl<'a> HalsteadCounter<'a> {
     }
 
     pub fn report(&self) -> HalsteadReport {
-        let (h1, h2) = (self.seen_operators.count_ones(), self.seen_operands.len() as u32 + self.unlike_operands);
+        let (h1, h2) =
+            (self.seen_operators.count_ones(), self.seen_operands.len() as u32 + self.unlike_operands);
         let (n1, n2) = (self.operators, self.operands);
         let (vocabulary, length) = (h1 + h2, n1 + n2);
         let entropy = |count: u32| f64::from(count) * log2(count);

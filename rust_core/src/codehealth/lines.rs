@@ -50,8 +50,9 @@ pub struct LineCounter {
 
 impl LineCounter {
     pub fn for_text(text: &str) -> Self {
-        let has_rare_ends = text.bytes().any(|byte| matches!(byte, b'\r' | 0x0b | 0x0c | 0x1c..=0x1e | 0xc2 | 0xe2))
-            && text.contains(is_rare_end);
+        let has_rare_ends =
+            text.bytes().any(|byte| matches!(byte, b'\r' | 0x0b | 0x0c | 0x1c..=0x1e | 0xc2 | 0xe2))
+                && text.contains(is_rare_end);
         Self { has_rare_ends }
     }
 

@@ -2,6 +2,7 @@
 
 mod c901;
 mod halstead;
+mod limits;
 mod lines;
 mod maintainability;
 mod numbers;
@@ -100,9 +101,11 @@ fn audit_path(path: &Path) -> FileAudit {
     let language = language_of(path);
     match std::fs::read(path) {
         Ok(bytes) => audit(&bytes, language),
-        Err(error) => {
-            FileAudit { language, errors: vec![Diagnosis::of_file(error.to_string())], ..FileAudit::default() }
-        }
+        Err(error) => FileAudit {
+            language,
+            errors: vec![Diagnosis::of_file(error.to_string())],
+            ..FileAudit::default()
+        },
     }
 }
 

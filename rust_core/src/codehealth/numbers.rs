@@ -81,7 +81,10 @@ mod tests {
         assert_eq!(float_key(1.0), NumberKey::Int(1));
         assert_eq!(float_key(1e22), NumberKey::BigInt(limbs_of_literal("10_000_000_000_000_000_000_000")));
         assert_ne!(float_key(1e23), NumberKey::BigInt(limbs_of_literal("100000000000000000000000")));
-        assert_eq!(float_key(18446744073709551616.0), NumberKey::BigInt(limbs_of_literal("0x1_0000_0000_0000_0000")));
+        assert_eq!(
+            float_key(18446744073709551616.0),
+            NumberKey::BigInt(limbs_of_literal("0x1_0000_0000_0000_0000"))
+        );
     }
 
     #[test]

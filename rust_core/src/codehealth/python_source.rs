@@ -4,17 +4,22 @@ use std::mem::ManuallyDrop;
 
 use ruff_python_ast::ModModule;
 use ruff_python_parser::{Mode, ParseError, ParseOptions, Parsed, parse_unchecked};
-use ruff_text_size::{Ranged, TextRange};
+use ruff_text_size::{Ranged, TextRange, TextSize};
 
+use super::limits::{nesting_problem, with_stack_to_parse};
 use super::lines::LineStarts;
 use super::maintainability::maintainability_index;
-use super::raw::count_raw;
+use super::raw::{count_raw, count_raw_unparsed};
 use super::walk::{Figures, FunctionFigures, FunctionKind, walk};
 use super::{FileAudit, FunctionAudit};
 use crate::errors::Diagnosis;
 
 /// Audit a text that is Python, or means to be.
 pub fn audit_text(text: &str) -> FileAudit {
+    if let Some(problem) = nesting_problem(text) {
+        let errors = vec![Diagnosis::of_file(problem)];
+        return FileAudit { raw: count_raw_unparsed(text), errors, ..FileAudit::default() };
+    }
     // Freeing a tree recurses as deep as the tree is, with no probing of the stack; should the walk panic, leaking the
     // tree is better than overflowing.
     let parsed = ManuallyDrop::new(parse(text));
@@ -25,7 +30,8 @@ pub fn audit_text(text: &str) -> FileAudit {
 }
 
 fn parse(text: &str) -> Parsed<ModModule> {
-    parse_unchecked(text, ParseOptions::from(Mode::Module)).try_into_module().expect("module mode yields a module")
+    let parsed = with_stack_to_parse(text, || parse_unchecked(text, ParseOptions::from(Mode::Module)));
+    parsed.try_into_module().expect("module mode yields a module")
 }
 
 // Measured: freeing one level takes under 200 bytes of stack in a release build.
@@ -41,20 +47,25 @@ fn drop_tree(parsed: ManuallyDrop<Parsed<ModModule>>, depth: usize) {
     }
 }
 
+/// Nobody reads more, and a file of another language has one per token.
+const MAX_DIAGNOSES: usize = 100;
+
 fn put_together(text: &str, parsed: &Parsed<ModModule>, figures: &Figures) -> FileAudit {
     let lines = LineStarts::new(text);
     let raw = count_raw(text, parsed.tokens());
     let errors = parsed.errors();
+    let mut error_offsets: Vec<TextSize> = errors.iter().map(|error| error.location.start()).collect();
+    error_offsets.sort_unstable();
     let functions = figures
         .functions
         .iter()
-        .filter(|function| is_whole(function.range, errors))
+        .filter(|function| is_whole(function.range, &error_offsets))
         .map(|function| function_audit(function, &lines))
         .collect();
     let mut audit = FileAudit {
         functions,
         raw,
-        errors: errors.iter().map(|error| diagnosis(error, &lines)).collect(),
+        errors: errors.iter().take(MAX_DIAGNOSES).map(|error| diagnosis(error, &lines)).collect(),
         ..FileAudit::default()
     };
     if errors.is_empty() {
@@ -66,8 +77,9 @@ fn put_together(text: &str, parsed: &Parsed<ModModule>, figures: &Figures) -> Fi
     audit
 }
 
-fn is_whole(range: TextRange, errors: &[ParseError]) -> bool {
-    !errors.iter().any(|error| range.contains_inclusive(error.location.start()))
+fn is_whole(range: TextRange, error_offsets: &[TextSize]) -> bool {
+    let first = error_offsets.partition_point(|offset| *offset < range.start());
+    error_offsets.get(first).is_none_or(|offset| *offset > range.end())
 }
 
 fn function_audit(function: &FunctionFigures, lines: &LineStarts) -> FunctionAudit {

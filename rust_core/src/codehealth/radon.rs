@@ -8,7 +8,9 @@ use ruff_python_ast::{Expr, Pattern, Stmt, StmtMatch};
 /// What one statement adds by itself.
 pub fn branches(statement: &Stmt) -> u32 {
     match statement {
-        Stmt::If(node) => 1 + node.elif_else_clauses.iter().filter(|clause| clause.test.is_some()).count() as u32,
+        Stmt::If(node) => {
+            1 + node.elif_else_clauses.iter().filter(|clause| clause.test.is_some()).count() as u32
+        }
         Stmt::For(node) => 1 + u32::from(!node.orelse.is_empty()),
         Stmt::While(node) => 1 + u32::from(!node.orelse.is_empty()),
         Stmt::Try(node) if !node.is_star => node.handlers.len() as u32 + u32::from(!node.orelse.is_empty()),
@@ -29,7 +31,9 @@ pub fn branches_of_expression(expression: &Expr) -> u32 {
 
 // Any bare `_` or bare name, guarded or not and wherever it stands, takes one off.
 fn cases_that_branch(node: &StmtMatch) -> u32 {
-    let has_bare_name =
-        node.cases.iter().any(|case| matches!(&case.pattern, Pattern::MatchAs(pattern) if pattern.pattern.is_none()));
+    let has_bare_name = node
+        .cases
+        .iter()
+        .any(|case| matches!(&case.pattern, Pattern::MatchAs(pattern) if pattern.pattern.is_none()));
     node.cases.len() as u32 - u32::from(has_bare_name)
 }

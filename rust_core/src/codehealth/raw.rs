@@ -4,7 +4,7 @@
 //! the lines of one statement (rubik/radon#223). Here the parser's tokens are read once and cut at the same places.
 
 use ruff_python_ast::token::{Token, TokenKind};
-use ruff_text_size::{Ranged, TextSize};
+use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use super::lines::LineCounter;
 
@@ -24,9 +24,18 @@ pub struct RawCounts {
 pub fn count_raw(text: &str, tokens: &[Token]) -> RawCounts {
     let mut counter = Counter::new(text);
     for token in tokens {
-        counter.read(token);
+        counter.read(token.kind(), token.range());
     }
     counter.finish()
+}
+
+/// Return the counts of a Python source that is refused: lines, blanks and comment lines, by looking at lines alone.
+pub fn count_raw_unparsed(text: &str) -> RawCounts {
+    let mut counts = count_lines(text);
+    counts.single_comments = text.lines().filter(|line| line.trim_start().starts_with('#')).count() as u32;
+    counts.comments = counts.single_comments;
+    counts.sloc = counts.sloc.saturating_sub(counts.single_comments);
+    counts
 }
 
 /// Return the counts of a text in an unknown language: lines and blanks, nothing else.
@@ -36,7 +45,12 @@ pub fn count_lines(text: &str) -> RawCounts {
     }
     let piece = text.strip_suffix('\n').unwrap_or(text);
     let lines = LineCounter::for_text(text).count(piece);
-    RawCounts { loc: lines.total, sloc: lines.total - lines.blank, blank: lines.blank, ..RawCounts::default() }
+    RawCounts {
+        loc: lines.total,
+        sloc: lines.total - lines.blank,
+        blank: lines.blank,
+        ..RawCounts::default()
+    }
 }
 
 /// What stands before the next line end that is outside brackets and strings.
@@ -74,8 +88,8 @@ impl<'a> Counter<'a> {
         Self { text, lines: LineCounter::for_text(text), chunk, depth: 0, string_depth: 0, counts }
     }
 
-    fn read(&mut self, token: &Token) {
-        match token.kind() {
+    fn read(&mut self, kind: TokenKind, token: TextRange) {
+        match kind {
             TokenKind::Newline => self.end_chunk(token.start(), token.end()),
             TokenKind::NonLogicalNewline if self.depth == 0 => self.end_chunk(token.start(), token.end()),
             TokenKind::NonLogicalNewline | TokenKind::Indent | TokenKind::Dedent | TokenKind::EndOfFile => {}
@@ -84,11 +98,11 @@ impl<'a> Counter<'a> {
                 self.chunk.comments += 1;
                 self.chunk.first_token.get_or_insert(token.start());
             }
-            kind => self.read_code(kind, token),
+            _ => self.read_code(kind, token),
         }
     }
 
-    fn read_code(&mut self, kind: TokenKind, token: &Token) {
+    fn read_code(&mut self, kind: TokenKind, token: TextRange) {
         // To the tokenizer that radon runs on, a whole f-string is one token.
         let is_inside_string = self.string_depth > 0;
         self.chunk.last_end = token.end();
@@ -102,7 +116,9 @@ impl<'a> Counter<'a> {
                 self.depth = self.depth.saturating_sub(1);
             }
             TokenKind::Lpar | TokenKind::Lsqb | TokenKind::Lbrace => self.depth += 1,
-            TokenKind::Rpar | TokenKind::Rsqb | TokenKind::Rbrace => self.depth = self.depth.saturating_sub(1),
+            TokenKind::Rpar | TokenKind::Rsqb | TokenKind::Rbrace => {
+                self.depth = self.depth.saturating_sub(1)
+            }
             _ => {}
         }
         if is_inside_string {

@@ -28,7 +28,11 @@ fn decode_marked<'a>(bytes: &'a [u8], encoding: &'static Encoding) -> Decoded<'a
         return decode_utf8(bytes);
     }
     let (text, _) = encoding.decode_without_bom_handling(bytes);
-    let problem = Diagnosis { line: 1, column: 1, message: format!("the file is {}, Python reads UTF-8", encoding.name()) };
+    let problem = Diagnosis {
+        line: 1,
+        column: 1,
+        message: format!("the file is {}, Python reads UTF-8", encoding.name()),
+    };
     Decoded { text, problem: Some(problem) }
 }
 
@@ -44,7 +48,8 @@ fn decode_utf8(bytes: &[u8]) -> Decoded<'_> {
 }
 
 fn decode_labelled<'a>(bytes: &'a [u8], label: &[u8]) -> Decoded<'a> {
-    let normal: Vec<u8> = label.iter().map(|byte| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() }).collect();
+    let normal: Vec<u8> =
+        label.iter().map(|byte| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() }).collect();
     if normal == b"utf-8" || normal.starts_with(b"utf-8-") || normal == b"utf8" {
         return decode_utf8(bytes);
     }

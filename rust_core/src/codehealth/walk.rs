@@ -91,8 +91,14 @@ const SEGMENT_BYTES: usize = 4 * 1024 * 1024;
 
 impl<'a> Walker<'a> {
     fn new(text: &'a str) -> Self {
-        let module =
-            Scope { kind: ScopeKind::Module, context: None, cyclomatic: 1, mccabe: 1, radon: 1, outer_name_length: 0 };
+        let module = Scope {
+            kind: ScopeKind::Module,
+            context: None,
+            cyclomatic: 1,
+            mccabe: 1,
+            radon: 1,
+            outer_name_length: 0,
+        };
         Self {
             scopes: vec![module],
             qualname: String::new(),
@@ -235,7 +241,9 @@ impl<'a> Walker<'a> {
             }
             Stmt::Assert(_) => self.without_radon(|walker| visitor::walk_stmt(walker, statement)),
             Stmt::Match(_) => self.without_mccabe(|walker| visitor::walk_stmt(walker, statement)),
-            Stmt::Try(node) if node.is_star => self.without_mccabe(|walker| visitor::walk_stmt(walker, statement)),
+            Stmt::Try(node) if node.is_star => {
+                self.without_mccabe(|walker| visitor::walk_stmt(walker, statement))
+            }
             Stmt::Try(node) => {
                 self.visit_body(&node.body);
                 node.handlers.iter().for_each(|handler| self.visit_except_handler(handler));
