@@ -48,6 +48,9 @@ class EngineEvent:
     """What every event carries."""
 
     type: ClassVar[str] = ""
+    is_of_run: ClassVar[bool] = True
+    """Whether a run's worker tells it, numbered; else it stands alone, with an empty `run_id`, and says the same
+    when it is told twice."""
     run_id: str
     fence: int
     run_seq: int
@@ -141,6 +144,36 @@ class RunInterrupted(EngineEvent):
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceProgressed(EngineEvent):
+    """A command that gathers evidence goes on; `output` is the end of what it has written so far."""
+
+    type: ClassVar[str] = "EvidenceProgressed"
+    is_of_run: ClassVar[bool] = False
+    run_id: str = ""
+    fence: int = 0
+    run_seq: int = 0
+    evidence_id: int
+    output: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceFinished(EngineEvent):
+    """A command that gathers evidence has ended; `exit_code` is None when it did not end by itself, and `note` says why."""
+
+    type: ClassVar[str] = "EvidenceFinished"
+    is_of_run: ClassVar[bool] = False
+    run_id: str = ""
+    fence: int = 0
+    run_seq: int = 0
+    evidence_id: int
+    status: Literal["passed", "failed", "cancelled", "lost"]
+    exit_code: int | None
+    duration_ms: int
+    output: str
+    note: str = ""
+
+
 _TYPES: dict[str, type[EngineEvent]] = {
     kind.type: kind
     for kind in (
@@ -153,6 +186,8 @@ _TYPES: dict[str, type[EngineEvent]] = {
         RunFailed,
         RunStopped,
         RunInterrupted,
+        EvidenceProgressed,
+        EvidenceFinished,
     )
 }
 

@@ -16,6 +16,7 @@ from workers.config import get_config
 from workers.events import cancel_key
 
 RUN_TASK = "workers.tasks.agents.run_agent"
+EVIDENCE_TASK = "workers.tasks.evidence.run_evidence"
 # Celery on Redis serves 0 first; these four are its steps.
 PRIORITIES = {"critical": 0, "high": 3, "standard": 6, "low": 9}
 CANCEL_TTL_S = 3600
@@ -77,3 +78,40 @@ def cancel_run(run_id: str, *, client: redis.Redis | None = None) -> None:
     """Ask the worker that holds `run_id` to stop at its next token or step."""
     client = client or redis.Redis.from_url(get_config().redis_url)
     client.set(cancel_key(run_id), "1", ex=CANCEL_TTL_S)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceJob:
+    """A command to run on exactly one tree of a workspace's repository, for a review."""
+
+    evidence_id: int
+    workspace_id: int
+    tree: str
+    command: str
+    wall_s: float = 600.0
+
+
+def _evidence_name(evidence_id: int) -> str:
+    return f"evidence-{evidence_id}"
+
+
+def submit_evidence(job: EvidenceJob) -> None:
+    """Ring for `job`; raises as `submit_run`."""
+    app.send_task(
+        EVIDENCE_TASK,
+        args=[asdict(job)],
+        task_id=_evidence_name(job.evidence_id),
+        queue="cpu",
+        priority=PRIORITIES["high"],
+    )
+
+
+def evidence_cancel_key(evidence_id: int) -> str:
+    """Return the key whose presence asks the worker to end that command."""
+    return cancel_key(_evidence_name(evidence_id))
+
+
+def cancel_evidence(evidence_id: int, *, client: redis.Redis | None = None) -> None:
+    """Ask the worker that runs this command to end it."""
+    client = client or redis.Redis.from_url(get_config().redis_url)
+    client.set(evidence_cancel_key(evidence_id), "1", ex=CANCEL_TTL_S)

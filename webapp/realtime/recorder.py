@@ -72,6 +72,10 @@ def _lock_runs(events: Sequence[EngineEvent]) -> dict[str, Run]:
 
 
 def _record(runs: dict[str, Run], event: EngineEvent, *, is_skipped: bool = False) -> Recorded:
+    if not event.is_of_run:
+        if not is_skipped:
+            _handle(event)
+        return Recorded(event.run_id, "recorded", None)
     run = runs.get(event.run_id)
     if run is None:
         return Recorded(event.run_id, "unknown", Ack(superseded=NO_RUN))
