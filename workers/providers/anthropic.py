@@ -27,7 +27,10 @@ _FINISH: Final[dict[str, FinishReason]] = {
 
 
 class AnthropicProvider(HttpProvider):
-    """Claude. The prompt is cached from turn to turn: an agent's loop sends it again with every step."""
+    """Claude. The prompt is cached from turn to turn: an agent's loop sends it again with every step.
+
+    A request's temperature is left out: the API takes none any more.
+    """
 
     default_context_tokens = 200_000
 
@@ -84,8 +87,6 @@ class AnthropicProvider(HttpProvider):
         if request.response_schema is not None:
             schema = transform_schema(request.response_schema)
             body["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
-        if request.temperature is not None:
-            body["temperature"] = request.temperature
         if request.stop:
             body["stop_sequences"] = list(request.stop)
         if extra := extra_fields(self._choice):

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
+
+import httpx
 
 from workers.config import get_config
 from workers.providers.base import ReplyLimits
 from workers.providers.openai_compatible import OpenAICompatibleProvider
 from workers.providers.types import Capabilities, ModelChoice, Price
 
+ModelState = Literal["ready", "loading", "away"]
+HEALTH_TIMEOUT_S = 2.0
 FREE = Price(0.0, 0.0)
 
 
@@ -31,3 +36,13 @@ class EmbeddedProvider(OpenAICompatibleProvider):
             has_vision=False,
             price=FREE,
         )
+
+
+async def model_state(model_url: str) -> ModelState:
+    """Return whether the model server at this base URL answers; "away" when nobody does."""
+    async with httpx.AsyncClient(trust_env=False, timeout=HEALTH_TIMEOUT_S) as client:
+        try:
+            reply = await client.get(f"{model_url.removesuffix('/v1')}/health")
+        except httpx.HTTPError:
+            return "away"
+    return "ready" if reply.is_success else "loading"

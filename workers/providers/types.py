@@ -55,6 +55,7 @@ class ModelRequest:
     response_schema: dict[str, Any] | None = None
     max_output_tokens: int = 4096
     temperature: float | None = None
+    """A wish; Anthropic's API has no such field any more."""
     stop: tuple[str, ...] = ()
 
 

@@ -1,0 +1,57 @@
+"""What the tests of providers share: each provider, opened against the double."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from tests.framework.provider_double import ProviderDouble
+from tests.framework.provider_double.fixtures import provider_double  # noqa: F401
+from workers.config import get_config
+from workers.providers.base import Provider, ReplyLimits
+from workers.providers.registry import open_provider
+from workers.providers.retry import RetryPolicy
+from workers.providers.types import ModelChoice
+
+CANARY = "sk-canary-7f3a9b21"
+NO_RETRY = RetryPolicy(tries=1)
+QUICK = ReplyLimits(connect_s=2, first_token_s=0.4, between_tokens_s=0.4, total_s=5, reply_bytes=1_000_000)
+
+OpenProvider = Callable[..., Provider]
+
+
+@pytest.fixture(params=["openai", "anthropic", "ollama", "embedded"])
+def provider_name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest_asyncio.fixture
+async def open_at_double(
+    provider_double: ProviderDouble,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[OpenProvider]:
+    """Return a function that opens the provider with this name against the double."""
+    opened: list[Provider] = []
+    monkeypatch.setenv("PYAGENT_MODEL_URL", provider_double.base_url("embedded"))
+    get_config.cache_clear()
+
+    def open_it(name: str, *, secret: str | None = CANARY, **options: Any) -> Provider:
+        choice = ModelChoice.from_dict(
+            {"provider": name, "model": "double-1", "base_url": provider_double.base_url(name)}
+        )
+        options = {"limits": QUICK, "retries": NO_RETRY, **options}
+        opened.append(open_provider(choice, secret=secret, **options))
+        return opened[-1]
+
+    yield open_it
+    for provider in opened:
+        await provider.aclose()
+    get_config.cache_clear()
+
+
+@pytest.fixture
+def provider(open_at_double: OpenProvider, provider_name: str) -> Provider:
+    return open_at_double(provider_name)

@@ -1,0 +1,295 @@
+"""One suite for every provider: what holds for one holds for all, over their real protocols and clients."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from tests.framework.provider_double import Call, Fault, ProviderDouble, Say
+from tests.workers.providers.conftest import CANARY, OpenProvider
+from workers.errors import (
+    ContextTooLong,
+    ProviderAuthFailed,
+    ProviderBadReply,
+    ProviderCutOff,
+    ProviderError,
+    ProviderRateLimited,
+    ProviderRejected,
+    ProviderTimeout,
+    ProviderUnavailable,
+)
+from workers.providers.base import Provider, ReplyLimits
+from workers.providers.types import (
+    Finished,
+    Message,
+    ModelRequest,
+    TextDelta,
+    ToolCallDelta,
+    ToolSpec,
+    Usage,
+)
+
+HELLO = ModelRequest(
+    messages=(Message("system", "Be brief."), Message("user", "Hello")), max_output_tokens=50
+)
+READ = ToolSpec(
+    "read_file",
+    "Read a file.",
+    {"type": "object", "properties": {"path": {"type": "string"}}, "required": ["path"]},
+)
+SCHEMA = {
+    "type": "object",
+    "properties": {"tool": {"type": "string", "enum": ["a", "b"]}},
+    "required": ["tool"],
+    "additionalProperties": False,
+}
+
+
+async def test_streams_text_piece_by_piece_and_ends_with_the_whole(
+    provider: Provider, provider_double: ProviderDouble
+) -> None:
+    provider_double.say(Say("Hello there, dear person.", usage=(11, 5)))
+    items = [item async for item in provider.stream(HELLO)]
+    texts = [item.text for item in items if isinstance(item, TextDelta)]
+    assert texts == ["Hello", " there,", " dear", " person."]
+    last = items[-1]
+    assert isinstance(last, Finished) and last.reply.text == "Hello there, dear person."
+    assert (last.reply.finish_reason, last.reply.usage, last.reply.model) == (
+        "stop",
+        Usage(11, 5),
+        "double-1",
+    )
+    assert [message["content"] for message in provider_double.asked[0].messages] == ["Be brief.", "Hello"]
+
+
+async def test_passes_limits_on_the_answer_to_the_provider(
+    provider: Provider, provider_double: ProviderDouble
+) -> None:
+    provider_double.say("ok")
+    await provider.generate(
+        ModelRequest(messages=HELLO.messages, max_output_tokens=7, temperature=0.5, stop=("END",))
+    )
+    sent = json.dumps(provider_double.asked[0].body)
+    assert '"END"' in sent and ": 7" in sent
+    assert ("0.5" in sent) is (provider.choice.provider != "anthropic")
+
+
+async def test_brings_tool_calls_and_takes_their_results_back(
+    open_at_double: OpenProvider, provider_name: str, provider_double: ProviderDouble
+) -> None:
+    provider = open_at_double(provider_name)
+    provider_double.say(
+        Say("Let me look.", (Call("read_file", {"path": "a.py"}), Call("read_file", {"path": "ü.py"}))),
+        "It is fine.",
+    )
+    asking = ModelRequest(messages=(Message("user", "Check"),), tools=(READ,))
+    items = [item async for item in provider.stream(asking)]
+    assert any(isinstance(item, ToolCallDelta) and item.name == "read_file" for item in items)
+    reply = items[-1].reply  # type: ignore[union-attr]
+    assert reply.finish_reason == "tool_calls"
+    assert [call.arguments for call in reply.tool_calls] == [{"path": "a.py"}, {"path": "ü.py"}]
+    assert len({call.id for call in reply.tool_calls}) == 2
+    answers = tuple(Message("tool", f"content {call.id}", tool_call_id=call.id) for call in reply.tool_calls)
+    talk = (*asking.messages, Message("assistant", reply.text, tool_calls=reply.tool_calls), *answers)
+    second = await provider.generate(ModelRequest(messages=talk, tools=(READ,)))
+    assert second.text == "It is fine." and second.finish_reason == "stop"
+    results = [m for m in provider_double.asked[1].messages if m["role"] == "tool"]
+    assert [m["content"] for m in results] == [m.content for m in answers]
+    assert [m["name"] for m in results] == ["read_file", "read_file"]
+    assert provider_double.refused == []
+
+
+@pytest.mark.parametrize("provider_name", ["openai", "anthropic", "embedded"], indirect=False)
+async def test_keeps_malformed_tool_arguments_word_for_word_and_can_send_them_back(
+    open_at_double: OpenProvider, provider_name: str, provider_double: ProviderDouble
+) -> None:
+    provider = open_at_double(provider_name)
+    provider_double.say(Say(calls=(Call("read_file", '{"path": "a.py'),)), "Sorry.")
+    asking = ModelRequest(messages=(Message("user", "Check"),), tools=(READ,))
+    reply = await provider.generate(asking)
+    (call,) = reply.tool_calls
+    assert (call.arguments, call.raw) == (None, '{"path": "a.py')
+    answer = Message("tool", "Your arguments are no JSON object.", tool_call_id=call.id)
+    talk = (*asking.messages, Message("assistant", "", tool_calls=(call,)), answer)
+    assert (await provider.generate(ModelRequest(messages=talk, tools=(READ,)))).text == "Sorry."
+
+
+async def test_asks_for_constrained_output(provider: Provider, provider_double: ProviderDouble) -> None:
+    provider_double.say('{"tool": "a"}')
+    reply = await provider.generate(ModelRequest(messages=HELLO.messages, response_schema=SCHEMA))
+    assert json.loads(reply.text) == {"tool": "a"}
+    schema = provider_double.asked[0].schema
+    assert schema is not None and schema["properties"]["tool"]["enum"] == ["a", "b"]
+
+
+async def test_says_when_the_answer_was_cut_by_its_own_limit(
+    provider: Provider, provider_double: ProviderDouble
+) -> None:
+    provider_double.say(Say("And then", finish="length"))
+    assert (await provider.generate(HELLO)).finish_reason == "length"
+
+
+@pytest.mark.parametrize("provider_name", ["openai", "anthropic"], indirect=False)
+async def test_tells_a_refusal_from_an_answer(
+    open_at_double: OpenProvider, provider_name: str, provider_double: ProviderDouble
+) -> None:
+    provider_double.say(Say("I can't help with that.", finish="refusal"))
+    assert (await open_at_double(provider_name).generate(HELLO)).finish_reason == "refusal"
+
+
+FAULTS = [
+    (Fault("http", 401, message=f"Incorrect API key: {CANARY}"), ProviderAuthFailed),
+    (Fault("http", 403), ProviderAuthFailed),
+    (Fault("http", 429, headers={"Retry-After": "7"}), ProviderRateLimited),
+    (Fault("http", 400, message="unknown parameter"), ProviderRejected),
+    (Fault("http", 404, message="no such model"), ProviderRejected),
+    (Fault("http", 400, message="This model's maximum context length is 9 tokens"), ContextTooLong),
+    (Fault("http", 413, message="prompt is too long: 9 tokens > 8 maximum"), ContextTooLong),
+    (Fault("http", 500, message=f"boom {CANARY}"), ProviderUnavailable),
+    (Fault("http", 503), ProviderUnavailable),
+    (Fault("http", 529), ProviderUnavailable),
+    (Fault("hang"), ProviderTimeout),
+    (Fault("hang_midway"), ProviderTimeout),
+    (Fault("garbage"), ProviderBadReply),
+    (Fault("garbage_event"), ProviderBadReply),
+    (Fault("odd_event"), ProviderBadReply),
+    (Fault("cut"), ProviderCutOff),
+    (Fault("unfinished"), ProviderCutOff),
+    (Fault("long_line"), ProviderBadReply),
+    (Fault("compressed"), ProviderBadReply),
+    (Fault("redirect", location="http://127.0.0.1:9/"), ProviderRejected),
+    (Fault("error_event", message="Overloaded", error_type="overloaded_error"), ProviderUnavailable),
+]
+
+
+@pytest.mark.parametrize(("fault", "expected"), FAULTS, ids=lambda value: getattr(value, "kind", None))
+async def test_names_every_fault_exactly_and_without_the_key(
+    provider: Provider, provider_double: ProviderDouble, fault: Fault, expected: type[ProviderError]
+) -> None:
+    provider_double.say(Say("one two three four five six", fault=fault))
+    with pytest.raises(ProviderError) as caught:
+        await provider.generate(HELLO)
+    assert type(caught.value) is expected
+    told = json.dumps(caught.value.to_dict()) + repr(caught.value) + repr(provider) + str(vars(caught.value))
+    assert CANARY not in told
+    assert len(provider_double.asked) == 1
+
+
+async def test_reports_the_wait_that_a_rate_limit_asks_for(
+    provider: Provider, provider_double: ProviderDouble
+) -> None:
+    provider_double.say(Say(fault=Fault("http", 429, headers={"Retry-After": "7"})))
+    with pytest.raises(ProviderRateLimited) as caught:
+        await provider.generate(HELLO)
+    assert caught.value.facts["retry_after_s"] == (None if provider.choice.provider == "ollama" else 7.0)
+
+
+async def test_gives_what_was_said_before_the_connection_broke(
+    provider: Provider, provider_double: ProviderDouble
+) -> None:
+    provider_double.say(Say("one two three four five six seven eight", fault=Fault("cut")))
+    heard = []
+    with pytest.raises(ProviderCutOff):
+        async for item in provider.stream(HELLO):
+            heard.append(item)
+    assert "".join(item.text for item in heard if isinstance(item, TextDelta)).startswith("one two")
+
+
+async def test_says_that_nobody_is_there(
+    open_at_double: OpenProvider, provider_name: str, provider_double: ProviderDouble
+) -> None:
+    provider = open_at_double(provider_name)
+    await provider_double.stop()
+    with pytest.raises(ProviderUnavailable):
+        await provider.generate(HELLO)
+    await provider_double.start()
+
+
+async def test_a_slow_answer_is_no_fault_while_each_token_comes_in_time(
+    provider: Provider, provider_double: ProviderDouble
+) -> None:
+    provider_double.say(Say("a b c d e f", token_wait_s=0.15))
+    assert (await provider.generate(HELLO)).text == "a b c d e f"
+
+
+async def test_hidden_reasoning_counts_as_a_sign_of_life(
+    provider: Provider, provider_double: ProviderDouble
+) -> None:
+    provider_double.say(Say("done", reasoning="a b c d e f", token_wait_s=0.15))
+    reply = await provider.generate(HELLO)
+    assert reply.text == "done"
+
+
+async def test_ends_an_answer_that_passes_the_whole_time_limit(
+    open_at_double: OpenProvider, provider_name: str, provider_double: ProviderDouble
+) -> None:
+    limits = ReplyLimits(first_token_s=2, between_tokens_s=2, total_s=0.5)
+    provider_double.say(Say(" ".join("abcdefghijkl"), token_wait_s=0.1))
+    with pytest.raises(ProviderTimeout, match="the end of its answer"):
+        await open_at_double(provider_name, limits=limits).generate(HELLO)
+
+
+async def test_hangs_up_when_the_listener_leaves(provider: Provider, provider_double: ProviderDouble) -> None:
+    provider_double.say(Say("a b c d e f g h i j", token_wait_s=0.2))
+    stream = provider.stream(HELLO)
+    assert isinstance(await anext(stream), TextDelta)
+    await stream.aclose()
+    await _until(lambda: provider_double.gone == 1)
+
+
+async def test_hangs_up_when_its_task_is_cancelled(
+    provider: Provider, provider_double: ProviderDouble
+) -> None:
+    provider_double.say(Say("a b c", fault=Fault("hang")))
+    task = asyncio.create_task(provider.generate(HELLO))
+    await _until(lambda: len(provider_double.asked) == 1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await _until(lambda: provider_double.gone == 1)
+
+
+async def test_sends_the_given_key_and_nothing_else_that_it_finds(
+    open_at_double: OpenProvider,
+    provider_name: str,
+    provider_double: ProviderDouble,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    foreign = "foreign-secret-value"
+    for name in (
+        "OPENAI_API_KEY",
+        "OPENAI_ADMIN_KEY",
+        "OPENAI_ORG_ID",
+        "OPENAI_PROJECT_ID",
+        "OLLAMA_API_KEY",
+        "ANTHROPIC_API_KEY",
+        "ANTHROPIC_AUTH_TOKEN",
+    ):
+        monkeypatch.setenv(name, foreign)
+    for name in ("OPENAI_CUSTOM_HEADERS", "ANTHROPIC_CUSTOM_HEADERS"):
+        monkeypatch.setenv(name, f"X-Extra: {foreign}")
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    provider_double.say("one", "two")
+    for secret in (CANARY, None):
+        await open_at_double(provider_name, secret=secret).generate(HELLO)
+        headers = provider_double.asked[-1].headers
+        assert foreign not in str(headers)
+        is_keyed = secret is not None and provider_name != "embedded"
+        assert (CANARY in str(headers)) is is_keyed
+        assert not [name for name in headers if name.startswith("x-stainless")]
+
+
+async def test_the_test_button_tells_who_answered(
+    provider: Provider, provider_double: ProviderDouble
+) -> None:
+    provider_double.say("OK")
+    assert (await provider.check()).startswith("double-1 answered in ")
+
+
+async def _until(is_so: object) -> None:
+    async with asyncio.timeout(3):
+        while not is_so():  # type: ignore[operator]
+            await asyncio.sleep(0.01)
