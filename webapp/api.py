@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
-from ninja.security import APIKeyHeader
+from ninja.security import APIKeyHeader, SessionAuth
 
 from webapp.errors import status_of
 from workers.errors import PyAgentError
@@ -51,7 +51,8 @@ api = NinjaAPI(
     title="PyAgent",
     version="1",
     description="Everything a page does can be done here with an API key.",
-    auth=[KeyAuth()],
+    # Pages ask the same API with their session; that way asks for the CSRF token too.
+    auth=[KeyAuth(), SessionAuth(csrf=True)],
     docs_url=None,
     urls_namespace="api",
 )
@@ -85,3 +86,6 @@ def _http(request: HttpRequest, error: HttpError) -> HttpResponse:
 
 
 api.add_router("/workspaces", "webapp.workspaces.api.router")
+api.add_router("/workspaces", "webapp.editor.api.router")
+api.add_router("/workspaces", "webapp.editor.git_api.router")
+api.add_router("", "webapp.agents.api.router")

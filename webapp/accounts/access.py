@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 def require_scope(request: HttpRequest, scope: str) -> User:
-    """Return the person who asks, when their key has `scope`.
+    """Return the person who asks, when their key has `scope`; a page's session may do what the person may.
 
     Raises:
         Forbidden: the key lacks it.
     """
     user: Any = request.user
-    scopes = getattr(user, "key_scopes", frozenset())
-    if scope not in scopes:
+    scopes = getattr(user, "key_scopes", None)
+    if scopes is not None and scope not in scopes:
         raise Forbidden(f"This key lacks the scope “{scope}”.", scope=scope)
     return user  # type: ignore[no-any-return]
 

@@ -1,0 +1,78 @@
+// The audit in the margin: each function's complexity at its first line, and where the file does not parse.
+import { RangeSet, StateEffect, StateField } from "@codemirror/state";
+import { gutter, GutterMarker } from "@codemirror/view";
+
+const setAudit = StateEffect.define();
+
+class ComplexityMarker extends GutterMarker {
+  constructor(functions) {
+    super();
+    this.functions = functions;
+  }
+  eq(other) {
+    return JSON.stringify(other.functions) === JSON.stringify(this.functions);
+  }
+  toDOM() {
+    const worst = Math.max(...this.functions.map((f) => f.cyclomatic));
+    const mark = document.createElement("span");
+    mark.className = `health-mark ${worst > 15 ? "bad" : worst > 10 ? "warn" : "good"}`;
+    mark.textContent = String(worst);
+    mark.title = this.functions.map((f) => `${f.qualname}: complexity ${f.cyclomatic} (C901), ${f.complexity_radon} (radon)`).join("\n");
+    return mark;
+  }
+}
+
+class FaultMarker extends GutterMarker {
+  constructor(message) {
+    super();
+    this.message = message;
+  }
+  eq(other) {
+    return other.message === this.message;
+  }
+  toDOM() {
+    const mark = document.createElement("span");
+    mark.className = "health-mark bad";
+    mark.textContent = "!";
+    mark.title = this.message;
+    return mark;
+  }
+}
+
+const markers = StateField.define({
+  create: () => RangeSet.empty,
+  update(set, transaction) {
+    let next = set.map(transaction.changes);
+    for (const effect of transaction.effects) if (effect.is(setAudit)) next = marks(effect.value, transaction.state.doc);
+    return next;
+  },
+});
+
+function marks(audit, doc) {
+  const byLine = new Map();
+  for (const one of audit?.functions ?? []) byLine.set(one.line, [...(byLine.get(one.line) ?? []), one]);
+  const ranges = [];
+  for (const [line, functions] of byLine) if (line <= doc.lines) ranges.push(new ComplexityMarker(functions).range(doc.line(line).from));
+  for (const fault of audit?.errors ?? []) {
+    if (fault.line >= 1 && fault.line <= doc.lines) ranges.push(new FaultMarker(fault.message).range(doc.line(fault.line).from));
+  }
+  return RangeSet.of(ranges, true);
+}
+
+/** The gutter; feed it with `showAudit`. */
+export const healthGutter = [markers, gutter({ class: "cm-health", markers: (view) => view.state.field(markers), initialSpacer: () => new FaultMarker("") })];
+
+/** Show an audit (AuditOut of the API) in a view's margin. */
+export function showAudit(view, audit) {
+  view.dispatch({ effects: setAudit.of(audit) });
+}
+
+/** Return one line about a file's health for the status bar. */
+export function describeAudit(audit) {
+  if (!audit) return "";
+  if (audit.errors.length) return `Does not parse: line ${audit.errors[0].line}, ${audit.errors[0].message}`;
+  if (audit.maintainability_index === null) return `${audit.lines} lines`;
+  const worst = audit.functions.reduce((top, one) => (one.cyclomatic > (top?.cyclomatic ?? 0) ? one : top), null);
+  const index = `maintainability ${audit.maintainability_index.toFixed(1)}`;
+  return worst ? `${index} · worst ${worst.qualname} (${worst.cyclomatic})` : index;
+}

@@ -1,0 +1,154 @@
+// The git page: what changed, staging, committing, branches, remotes, history.
+import { api } from "../lib/api.js";
+import { events } from "../events.js";
+
+const page = document.querySelector(".git-page");
+const mayEdit = page.dataset.mayEdit === "1";
+const notify = (text, level = "") => window.dispatchEvent(new CustomEvent("pa:notify", { detail: { text, level } }));
+const fail = (error) => notify(error.message, "bad");
+const WORDS = { M: "modified", A: "added", D: "deleted", R: "renamed", C: "copied", T: "type changed", U: "conflict", "?": "new" };
+
+async function refresh() {
+  const git = await api("GET", "git");
+  const staged = git.status.filter((one) => /[^ .?]/.test(one.index));
+  const changed = git.status.filter((one) => /[^ .]/.test(one.worktree));
+  fillList("staged", staged, (one) => WORDS[one.index] ?? one.index, "git/unstage", "Unstage");
+  fillList("changed", changed, (one) => WORDS[one.worktree] ?? one.worktree, "git/stage", "Stage");
+  document.getElementById("commit-button").disabled = !mayEdit || !staged.length;
+  const select = document.getElementById("branch");
+  select.replaceChildren(...git.branches.map((name) => new Option(name, name, name === git.branch, name === git.branch)));
+  page.dataset.ready = "1";
+}
+
+function fillList(id, entries, word, path, verb) {
+  const list = document.getElementById(id);
+  document.getElementById(`${id}-count`).textContent = String(entries.length);
+  list.replaceChildren(
+    ...entries.map((entry) => {
+      const item = document.createElement("li");
+      item.className = "row between";
+      const name = document.createElement("span");
+      name.className = "grow truncate mono";
+      name.textContent = entry.path;
+      const kind = document.createElement("span");
+      kind.className = "badge";
+      kind.textContent = word(entry);
+      item.append(name, kind);
+      if (mayEdit) {
+        const button = document.createElement("button");
+        button.type = "button";
+        button.className = "button";
+        button.textContent = verb;
+        button.setAttribute("aria-label", `${verb} ${entry.path}`);
+        button.addEventListener("click", () => move(path, [entry.path]));
+        item.append(button);
+      }
+      return item;
+    }),
+  );
+  if (!entries.length) {
+    const none = document.createElement("li");
+    none.className = "muted";
+    none.textContent = id === "staged" ? "Nothing is staged." : "Nothing has changed.";
+    list.append(none);
+  }
+  const all = document.getElementById(`${id}-all`);
+  if (all) all.onclick = () => move(path, entries.map((entry) => entry.path));
+}
+
+async function move(path, paths) {
+  if (!paths.length) return;
+  await api("POST", path, { body: { paths } }).catch(fail);
+  await refresh().catch(fail);
+}
+
+async function loadHistory(skip = 0) {
+  const commits = await api("GET", "git/log", { query: { skip, limit: 30 } });
+  const list = document.getElementById("log");
+  if (!skip) list.replaceChildren();
+  for (const commit of commits) {
+    const item = document.createElement("li");
+    item.className = "row";
+    const sha = document.createElement("code");
+    sha.textContent = commit.sha.slice(0, 8);
+    const subject = document.createElement("span");
+    subject.className = "grow truncate";
+    subject.textContent = commit.subject;
+    const who = document.createElement("span");
+    who.className = "muted small";
+    who.textContent = `${commit.author} · ${commit.at.slice(0, 16).replace("T", " ")}`;
+    item.append(sha, subject, who);
+    list.append(item);
+  }
+  const more = document.getElementById("log-more");
+  more.hidden = commits.length < 30;
+  more.onclick = () => loadHistory(skip + 30).catch(fail);
+}
+
+async function loadRemotes() {
+  const remotes = await api("GET", "git/remotes");
+  const list = document.getElementById("remotes");
+  list.replaceChildren(
+    ...remotes.map((remote) => {
+      const item = document.createElement("li");
+      item.className = "row between";
+      const words = document.createElement("span");
+      words.className = "grow";
+      words.textContent = `${remote.name} · ${remote.url}${remote.has_token ? " · credential stored" : ""}`;
+      item.append(words);
+      for (const [verb, path, may] of [["Fetch", "git/fetch", mayEdit], ["Push", "git/push", page.dataset.mayPush === "1"]]) {
+        if (!may) continue;
+        const button = document.createElement("button");
+        button.type = "button";
+        button.className = "button";
+        button.textContent = verb;
+        button.addEventListener("click", async () => {
+          button.disabled = true;
+          await api("POST", path, { body: { remote: remote.name } }).then(() => notify(`${verb} of ${remote.name} is done.`, "good"), fail);
+          button.disabled = false;
+          await refresh().catch(fail);
+        });
+        item.append(button);
+      }
+      return item;
+    }),
+  );
+  if (!remotes.length) list.textContent = "No remote yet.";
+}
+
+document.getElementById("commit-form")?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const message = new FormData(event.target).get("message");
+  try {
+    const made = await api("POST", "git/commit", { body: { message } });
+    event.target.reset();
+    notify(`Committed ${made.commit.slice(0, 8)}.`, "good");
+    await Promise.all([refresh(), loadHistory()]);
+  } catch (error) {
+    fail(error);
+  }
+});
+
+document.getElementById("branch")?.addEventListener("change", async (event) => {
+  await api("POST", "git/switch", { body: { branch: event.target.value } }).then(() => notify(`On ${event.target.value}.`, "good"), fail);
+  await Promise.all([refresh(), loadHistory()]).catch(fail);
+});
+
+document.getElementById("new-branch-form")?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const branch = new FormData(event.target).get("branch");
+  await api("POST", "git/switch", { body: { branch, is_new: true } }).then(() => event.target.reset(), fail);
+  await refresh().catch(fail);
+});
+
+document.getElementById("remote-form")?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const form = new FormData(event.target);
+  const token = form.get("token");
+  const body = { name: form.get("name"), url: form.get("url"), username: form.get("username"), token: token === "" ? null : token };
+  await api("PUT", "git/remotes", { body }).then(() => event.target.reset(), fail);
+  await loadRemotes().catch(fail);
+});
+
+events.on("FilesChanged", () => refresh().catch(fail));
+Promise.all([refresh(), loadHistory(), loadRemotes()]).catch(fail);

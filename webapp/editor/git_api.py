@@ -1,0 +1,143 @@
+"""Git over REST; the page uses the same doors."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from django.http import HttpRequest, StreamingHttpResponse
+from django.utils.text import slugify
+from ninja import Query, Router
+
+from webapp.accounts.access import require_scope
+from webapp.api import ErrorReply
+from webapp.editor import schemas, services
+from webapp.editor.api import readable, writable
+from webapp.editor.streaming import send_later
+from webapp.editor.documents import MAX_TEXT_BYTES, decode
+from webapp.workspaces import access
+from webapp.workspaces.models import Remote, Role
+from webapp.workspaces.repositories import repository_of
+from webapp.workspaces.services import set_remote
+from workers.changes.errors import FileTooLarge
+from workers.changes.files import FileContent, version_of
+from workers.changes.paths import from_portable, to_portable
+
+router = Router(tags=["git"])
+ERRORS: dict[Any, Any] = {code: ErrorReply for code in (401, 403, 404, 409, 413, 422, 503, 504, 507)}
+
+
+@router.get("/{int:workspace_id}/git", response={200: schemas.GitOut, **ERRORS}, summary="Where the repository stands")
+def status(request: HttpRequest, workspace_id: int) -> Any:
+    """Return branch, branches, HEAD, changed paths and remotes."""
+    workspace = readable(request, workspace_id)
+    repository = repository_of(workspace)
+    return {
+        "branch": repository.branch(),
+        "branches": repository.branches(),
+        "head": repository.head(),
+        "status": [{"path": to_portable(one.path), "index": one.index, "worktree": one.worktree} for one in repository.status()],
+        "remotes": list(workspace.remotes.order_by("name").values_list("name", flat=True)),
+    }
+
+
+@router.post("/{int:workspace_id}/git/stage", response={204: None, **ERRORS}, summary="Stage paths")
+def stage(request: HttpRequest, workspace_id: int, body: schemas.PathsIn) -> Any:
+    """Put the paths' changes into the next commit."""
+    paths = [from_portable(path) for path in body.paths]
+    services.stage(workspace=writable(request, workspace_id), user=request.user, paths=paths, is_staged=True)  # type: ignore[arg-type]
+    return 204, None
+
+
+@router.post("/{int:workspace_id}/git/unstage", response={204: None, **ERRORS}, summary="Unstage paths")
+def unstage(request: HttpRequest, workspace_id: int, body: schemas.PathsIn) -> Any:
+    """Take the paths' changes out of the next commit; the files stay as they are."""
+    paths = [from_portable(path) for path in body.paths]
+    services.stage(workspace=writable(request, workspace_id), user=request.user, paths=paths, is_staged=False)  # type: ignore[arg-type]
+    return 204, None
+
+
+@router.post("/{int:workspace_id}/git/commit", response={201: schemas.CommitMade, **ERRORS}, summary="Commit what is staged")
+def commit(request: HttpRequest, workspace_id: int, body: schemas.CommitIn) -> Any:
+    """Commit what is staged in your name."""
+    return 201, {"commit": services.commit(workspace=writable(request, workspace_id), user=request.user, message=body.message)}  # type: ignore[arg-type]
+
+
+@router.post("/{int:workspace_id}/git/switch", response={204: None, **ERRORS}, summary="Switch branch")
+def switch(request: HttpRequest, workspace_id: int, body: schemas.SwitchIn) -> Any:
+    """Check another branch out for everybody; refused when uncommitted edits would be lost."""
+    services.switch_branch(workspace=writable(request, workspace_id), user=request.user, name=body.branch, is_new=body.is_new)  # type: ignore[arg-type]
+    return 204, None
+
+
+@router.get("/{int:workspace_id}/git/remotes", response={200: list[schemas.RemoteOut], **ERRORS}, summary="List remotes")
+def list_remotes(request: HttpRequest, workspace_id: int) -> Any:
+    """Return the remotes; credentials are never given back."""
+    return [_remote_out(remote) for remote in readable(request, workspace_id).remotes.order_by("name")]
+
+
+@router.put("/{int:workspace_id}/git/remotes", response={200: schemas.RemoteOut, **ERRORS}, summary="Store a remote")
+def store_remote(request: HttpRequest, workspace_id: int, body: schemas.RemoteIn) -> Any:
+    """Add or change a remote and its credential; for maintainers."""
+    workspace = access.workspace_for(require_scope(request, "admin"), workspace_id, role=Role.MAINTAINER)
+    return _remote_out(set_remote(workspace=workspace, name=body.name, url=body.url, username=body.username, token=body.token))
+
+
+def _remote_out(remote: Remote) -> dict[str, Any]:
+    return {"name": remote.name, "url": remote.url, "username": remote.username, "has_token": remote.sealed_token is not None}
+
+
+@router.post("/{int:workspace_id}/git/fetch", response={204: None, **ERRORS}, summary="Fetch a remote")
+def fetch(request: HttpRequest, workspace_id: int, body: schemas.RemoteRefIn) -> Any:
+    """Fetch the remote's branches."""
+    services.fetch(workspace=writable(request, workspace_id), user=request.user, remote_name=body.remote)  # type: ignore[arg-type]
+    return 204, None
+
+
+@router.post("/{int:workspace_id}/git/push", response={204: None, **ERRORS}, summary="Push a branch")
+def push(request: HttpRequest, workspace_id: int, body: schemas.RemoteRefIn) -> Any:
+    """Push a branch, fast-forward only; for maintainers, since it leaves the installation."""
+    workspace = access.workspace_for(require_scope(request, "apply"), workspace_id, role=Role.MAINTAINER)
+    branch = body.branch or repository_of(workspace).branch()
+    services.push(workspace=workspace, user=request.user, remote_name=body.remote, branch=branch)  # type: ignore[arg-type]
+    return 204, None
+
+
+@router.get("/{int:workspace_id}/git/log", response={200: list[schemas.CommitOut], **ERRORS}, summary="History")
+def history(
+    request: HttpRequest,
+    workspace_id: int,
+    path: str = Query("", max_length=4096),
+    skip: int = Query(0, ge=0, le=1_000_000),
+    limit: int = Query(50, ge=1, le=200),
+) -> Any:
+    """Return commits, newest first: of the repository, or of one file."""
+    log = repository_of(readable(request, workspace_id)).log(from_portable(path) or None, limit=limit, skip=skip)
+    return [{"sha": one.sha, "author": one.author, "at": one.at, "subject": to_portable(one.subject)} for one in log]
+
+
+@router.get("/{int:workspace_id}/git/file", response={200: schemas.DocumentOut, **ERRORS}, summary="Read a file of a commit")
+def read_at(
+    request: HttpRequest,
+    workspace_id: int,
+    commit: str = Query(..., pattern=r"^[0-9a-fA-F]{4,64}$|^HEAD$"),
+    path: str = Query(..., min_length=1, max_length=4096),
+) -> Any:
+    """Return a file as it was in a commit."""
+    data = repository_of(readable(request, workspace_id)).read_at(commit, from_portable(path))
+    if len(data) > MAX_TEXT_BYTES:
+        raise FileTooLarge(path=path, size_bytes=len(data), limit_bytes=MAX_TEXT_BYTES)
+    document = decode(FileContent(data, version_of(data), len(data), 0o644))
+    fields = {name: getattr(document, name) for name in ("text", "encoding", "line_separator", "version", "size_bytes", "why_not")}
+    return {"path": path, "audit": None, **fields}
+
+
+@router.get("/{int:workspace_id}/git/archive", response=ERRORS, summary="Download an archive")
+def archive(request: HttpRequest, workspace_id: int, kind: Literal["zip", "tar.gz"] = "zip") -> Any:
+    """Return the current commit as .zip or .tar.gz."""
+    workspace = readable(request, workspace_id)
+    repository = repository_of(workspace)
+    head = repository.head()
+    content_type = "application/zip" if kind == "zip" else "application/gzip"
+    name = f"{slugify(workspace.name) or 'workspace'}-{head[:8]}.{kind}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingHttpResponse(send_later(repository.archive(head, kind)), content_type=content_type, headers=headers)

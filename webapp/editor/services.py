@@ -1,0 +1,161 @@
+"""Writes to a workspace's files and repository by a person. Each goes through a StateTransaction or git, then is told to all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+
+from webapp.codehealth.services import audit_commit
+from webapp.editor.documents import Encoding, encode
+from webapp.errors import Conflict, Invalid, NotFound
+from webapp.events.publish import publish_on_commit
+from webapp.vault import unseal
+from webapp.workspaces.events import FilesChanged
+from webapp.workspaces.models import Remote, Workspace
+from webapp.workspaces.repositories import author_of, repository_of
+from workers.changes.files import version_of
+from workers.changes.transaction import StateTransaction
+from workers.codehealth.metrics import FileAudit, audit_source
+from workers.telemetry.logging import get_logger
+
+if TYPE_CHECKING:
+    from webapp.accounts.models import User
+
+log = get_logger(__name__)
+MAX_TOLD_PATHS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """The version that now stands on disk, and the audit of exactly these bytes."""
+
+    version: str
+    size_bytes: int
+    audit: FileAudit
+
+
+def _tell(workspace: Workspace, user: User, cause: str, paths: list[str]) -> None:
+    told = paths if len(paths) <= MAX_TOLD_PATHS else []
+    publish_on_commit(workspace.pk, FilesChanged(cause=cause, paths=told, by=user.display_name))
+
+
+def _transaction(workspace: Workspace, user: User, what: str) -> StateTransaction:
+    repository = repository_of(workspace)
+    return StateTransaction(repository.files_dir, repository.vault_dir, label=f"{what} by person {user.pk}")
+
+
+def save_file(*, workspace: Workspace, user: User, path: str, text: str, encoding: Encoding, expected: str | None) -> Saved:
+    """Write a file, all or nothing, unless somebody saved a newer version than `expected` (None: it must not exist yet).
+
+    Raises:
+        VersionConflict: a newer version stands there; nothing was written.
+        PathRefused, StorageFull, Invalid: nothing was written.
+    """
+    data = encode(text, encoding)
+    with _transaction(workspace, user, "save") as change:
+        change.write(path, data, expected=expected)
+    with transaction.atomic():
+        _tell(workspace, user, "save", [path])
+    return Saved(version=version_of(data), size_bytes=len(data), audit=audit_source(data, path=path))
+
+
+def move_path(*, workspace: Workspace, user: User, source: str, target: str) -> None:
+    """Rename a file or folder.
+
+    Raises:
+        PathTaken: something is at `target`.
+    """
+    with _transaction(workspace, user, "move") as change:
+        change.move(source, target)
+    with transaction.atomic():
+        _tell(workspace, user, "move", [source, target])
+
+
+def delete_path(*, workspace: Workspace, user: User, path: str) -> None:
+    """Delete a file, or a folder with all that is in it."""
+    with _transaction(workspace, user, "delete") as change:
+        change.delete(path)
+    with transaction.atomic():
+        _tell(workspace, user, "delete", [path])
+
+
+def make_folder(*, workspace: Workspace, user: User, path: str) -> None:
+    """Make a folder."""
+    with _transaction(workspace, user, "make folder") as change:
+        change.make_dir(path)
+    with transaction.atomic():
+        _tell(workspace, user, "folder", [path])
+
+
+def stage(*, workspace: Workspace, user: User, paths: list[str], is_staged: bool) -> None:
+    """Put the paths' changes into the next commit, or take them out of it."""
+    repository = repository_of(workspace)
+    (repository.stage if is_staged else repository.unstage)(paths)
+    with transaction.atomic():
+        _tell(workspace, user, "stage", paths)
+
+
+def commit(*, workspace: Workspace, user: User, message: str) -> str:
+    """Commit what is staged and return the commit; its audit follows at once.
+
+    Raises:
+        Invalid: no message.
+        NothingToCommit: nothing is staged.
+    """
+    if not message.strip():
+        raise Invalid("Say in a line what the commit does.", field="message")
+    sha = repository_of(workspace).commit(message.strip(), author=author_of(user))
+    with transaction.atomic():
+        audit_commit(workspace=workspace, commit=sha, cause="commit")
+        _tell(workspace, user, "commit", [])
+    return sha
+
+
+def switch_branch(*, workspace: Workspace, user: User, name: str, is_new: bool) -> None:
+    """Check another branch out; uncommitted edits that it would overwrite stop it."""
+    repository_of(workspace).switch_branch(name, create=is_new)
+    with transaction.atomic():
+        _tell(workspace, user, "switch", [])
+
+
+def fetch(*, workspace: Workspace, user: User, remote_name: str) -> None:
+    """Fetch a remote's branches."""
+    remote = _remote(workspace, remote_name)
+    repository_of(workspace).fetch(remote.url, credential=_credential(remote))
+    with transaction.atomic():
+        _tell(workspace, user, "fetch", [])
+
+
+def push(*, workspace: Workspace, user: User, remote_name: str, branch: str) -> None:
+    """Push a branch to a remote, fast-forward only."""
+    remote = _remote(workspace, remote_name)
+    repository_of(workspace).push(remote.url, branch, credential=_credential(remote))
+    log.info("pushed", workspace_id=workspace.pk, user_id=user.pk, remote=remote.name, branch=branch)
+
+
+def _remote(workspace: Workspace, name: str) -> Remote:
+    remote = Remote.objects.filter(workspace=workspace, name=name).first()
+    if remote is None:
+        raise NotFound(f"There is no remote “{name}”; add it under Git.")
+    return remote
+
+
+def _credential(remote: Remote) -> Any:
+    if remote.sealed_token is None:
+        return None
+    from workers.changes.repository import Credential
+
+    return Credential(username=remote.username or "git", token=unseal(remote.sealed_token))
+
+
+def require_text(text: str) -> str:
+    """Return the text when it can be stored.
+
+    Raises:
+        Conflict: it holds NUL or a lone surrogate, which no text file has.
+    """
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise Conflict("The text holds characters that cannot be saved as text.")
+    return text
