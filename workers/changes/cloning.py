@@ -1,0 +1,121 @@
+"""Bringing repositories in and sending branches out, bounded in time and size."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from workers.changes.checkout import materialize
+from workers.changes.errors import GitFailed, PushRejected, RemoteRefused, RemoteTooLarge
+from workers.changes.git import Git
+from workers.changes.importing import building, init_bare
+from workers.changes.paths import from_bytes
+from workers.changes.remotes import CheckedRemote, Progress, Source, check_remote, parse_progress
+from workers.changes.revisions import Author
+
+MAX_CLONE_BYTES = 4 << 30
+_CHECK_EVERY_S = 0.5
+_FETCHED = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
+_IMPORTER = Author("PyAgent", "pyagent@localhost")
+
+
+def clone_repository(root: Path, source: Source, on_progress: Callable[[Progress], None] | None) -> None:
+    """Make a repository at `root` from a remote; nothing is left there when it fails."""
+    remote = check_remote(source)
+    with building(root) as place:
+        git = init_bare(place, branch="main")
+        branch = default_branch(git, source, remote)
+        _fetch(git, source, remote, on_progress)
+        tip = git.text("rev-parse", "--verify", "--quiet", f"refs/remotes/origin/{branch}", ok=(0, 1))
+        if not tip:  # an empty remote
+            empty = git.text("mktree")
+            tip = git.text("commit-tree", empty, "-m", "Start the repository", env=_IMPORTER.environment())
+        git.run("update-ref", f"refs/heads/{branch}", tip)
+        git.run("symbolic-ref", "HEAD", f"refs/heads/{branch}")
+        (place / "files").mkdir()
+        materialize(Git(place / "repo.git", place / "files", place / "index"), tip)
+
+
+def default_branch(git: Git, source: Source, remote: CheckedRemote) -> str:
+    """Return the branch that the remote's HEAD names; "main" when it names none."""
+    out = _talk(git, source, remote, "ls-remote", "--symref", remote.url, "HEAD")
+    for line in from_bytes(out).splitlines():
+        if line.startswith("ref: refs/heads/") and line.endswith("\tHEAD"):
+            return line.removeprefix("ref: refs/heads/").removesuffix("\tHEAD")
+    return "main"
+
+
+def fetch(git: Git, source: Source, on_progress: Callable[[Progress], None] | None = None) -> None:
+    """Bring a remote's branches and tags in."""
+    _fetch(git, source, check_remote(source), on_progress)
+
+
+def push(git: Git, source: Source, ref: str) -> None:
+    """Send one branch to the remote's branch of the same name; never forces.
+
+    Raises:
+        PushRejected: the remote does not take it.
+    """
+    remote = check_remote(source)
+    try:
+        _talk(git, source, remote, "push", "--porcelain", "--no-verify", remote.url, f"{ref}:{ref}")
+    except GitFailed as error:
+        facts = error.facts
+        if facts.get("exit_code") == 1:
+            raise PushRejected(
+                f"The remote did not take the branch: {facts.get('detail', '')}", **facts
+            ) from error
+        raise
+
+
+def _fetch(
+    git: Git, source: Source, remote: CheckedRemote, on_progress: Callable[[Progress], None] | None
+) -> None:
+    start = size_of(git.git_dir)
+    next_check = time.monotonic() + _CHECK_EVERY_S
+
+    def check_size() -> None:
+        nonlocal next_check
+        if time.monotonic() < next_check:
+            return
+        next_check = time.monotonic() + _CHECK_EVERY_S
+        if size_of(git.git_dir) - start > source.max_bytes:
+            raise RemoteTooLarge(limit_bytes=source.max_bytes)
+
+    def report(text: bytes) -> None:
+        if on_progress is not None and (progress := parse_progress(text)) is not None:
+            on_progress(progress)
+
+    args = ["fetch", "--progress", "--no-tags", "--prune", "--no-write-fetch-head", "--no-auto-maintenance"]
+    _talk(git, source, remote, *args, remote.url, *_FETCHED, on_error_text=report, on_tick=check_size)
+    if size_of(git.git_dir) - start > source.max_bytes:
+        raise RemoteTooLarge(limit_bytes=source.max_bytes)
+
+
+def _talk(git: Git, source: Source, remote: CheckedRemote, *args: str, **options: object) -> bytes:
+    try:
+        return git.run(
+            *args,
+            config=remote.config,
+            env=remote.environment(),
+            timeout_s=source.timeout_s,
+            **options,  # type: ignore[arg-type]
+        )
+    except GitFailed as error:
+        if "unable to update url base from redirection" in str(error.facts.get("detail", "")):
+            raise RemoteRefused("The remote redirects elsewhere.", reason="redirect") from error
+        raise
+
+
+def size_of(folder: Path) -> int:
+    """Return the bytes that the files below a folder take."""
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(parent, name)).st_size  # noqa: PTH118 - called often
+            except FileNotFoundError:
+                continue
+    return total

@@ -1,0 +1,185 @@
+"""What can go wrong with files, git, diffs and landings; edges turn the codes into replies."""
+
+from __future__ import annotations
+
+import errno
+
+from workers.errors import PyAgentError
+
+
+class ChangeError(PyAgentError):
+    """A file or a repository could not be read or changed."""
+
+    code = "change_failed"
+
+
+class PathRefused(ChangeError):
+    """The path is not a plain path inside the workspace; `path` says which, `reason` why."""
+
+    code = "path_refused"
+
+
+class FileMissing(ChangeError):
+    """Nothing is at this path."""
+
+    code = "file_missing"
+
+
+class NotAFile(ChangeError):
+    """The path is a directory, a link or a special file where a regular file is needed."""
+
+    code = "not_a_file"
+
+
+class FileTooLarge(ChangeError):
+    """The file is larger than the caller wants to read."""
+
+    code = "file_too_large"
+
+
+class PathTaken(ChangeError):
+    """Something is already at this path."""
+
+    code = "path_taken"
+
+
+class VersionConflict(ChangeError):
+    """Somebody else's newer version is at `path`; `expected` and `found` are versions, None means absent."""
+
+    code = "version_conflict"
+
+    def __init__(self, path: str, expected: str | None, found: str | None) -> None:
+        super().__init__("The file has changed since it was read.", path=path, expected=expected, found=found)
+        self.path, self.expected, self.found = path, expected, found
+
+
+class TransactionRefused(ChangeError):
+    """These changes contradict each other and cannot be one transaction."""
+
+    code = "transaction_refused"
+
+
+class WorkspaceBusy(ChangeError):
+    """Another writer has held the workspace for too long."""
+
+    code, retryable = "workspace_busy", True
+
+
+class StorageFull(ChangeError):
+    """The disk is full; nothing was changed."""
+
+    code, retryable = "storage_full", True
+
+
+class StorageFailed(ChangeError):
+    """The disk refused to store or return data; `operation` and `errno` say more."""
+
+    code = "storage_failed"
+
+
+class JournalDamaged(ChangeError):
+    """The vault's journal cannot be read; `path` is the journal."""
+
+    code = "journal_damaged"
+
+
+class SearchPatternInvalid(ChangeError):
+    """The search pattern is not a regular expression."""
+
+    code = "search_pattern_invalid"
+
+
+class GitFailed(ChangeError):
+    """Git answered with an error; `command`, `exit_code` and `detail` say which."""
+
+    code = "git_failed"
+
+
+class GitTimeout(GitFailed):
+    """Git did not finish in time."""
+
+    code, retryable = "git_timeout", True
+
+
+class GitOutputTooLarge(GitFailed):
+    """Git's answer is larger than the limit."""
+
+    code = "git_output_too_large"
+
+
+class UnknownRevision(GitFailed):
+    """No commit, branch or file has this name."""
+
+    code = "unknown_revision"
+
+
+class RefMoved(GitFailed):
+    """The branch is not where it was expected; `ref`, `expected` and `found` say more."""
+
+    code, retryable = "ref_moved", True
+
+
+class NothingToCommit(ChangeError):
+    """No staged change differs from the last commit."""
+
+    code = "nothing_to_commit"
+
+
+class WorkspaceExists(ChangeError):
+    """A repository is already in this place."""
+
+    code = "workspace_exists"
+
+
+class RemoteRefused(ChangeError):
+    """This address may not be fetched from; `reason` says why."""
+
+    code = "remote_refused"
+
+
+class RemoteTooLarge(ChangeError):
+    """The remote repository is larger than allowed."""
+
+    code = "remote_too_large"
+
+
+class ArchiveRefused(ChangeError):
+    """The archive holds something that is not taken in; `reason` and `entry` say what and where."""
+
+    code = "archive_refused"
+
+    def __init__(self, reason: str, entry: str = "") -> None:
+        super().__init__(f"The archive was refused: {reason.replace('_', ' ')}.", reason=reason, entry=entry)
+        self.reason, self.entry = reason, entry
+
+
+class DiffUnreadable(ChangeError):
+    """A diff does not have the form that was expected."""
+
+    code = "diff_unreadable"
+
+
+class HunkMismatch(ChangeError):
+    """A hunk does not fit the file it is to change, or its key is unknown."""
+
+    code = "hunk_mismatch"
+
+
+class LandingConflict(ChangeError):
+    """The change overlaps with edits that are not committed, or with a newer commit; `paths` says where."""
+
+    code = "landing_conflict"
+
+
+def storage_error(error: OSError, operation: str) -> StorageFull | StorageFailed:
+    """Return the named error for what the file system answered."""
+    facts = {"operation": operation, "errno": errno.errorcode.get(error.errno or 0, str(error.errno))}
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageFull("The disk is full; nothing was changed.", **facts)
+    return StorageFailed(f"The disk failed to {operation}: {error.strerror}.", **facts)
+
+
+class PushRejected(GitFailed):
+    """The remote has commits that this branch lacks, or does not take pushes; `detail` says more."""
+
+    code = "push_rejected"

@@ -1,0 +1,190 @@
+"""Git objects written and read by us: blobs from files that git itself must not open, many blobs by one
+process.
+
+Git would open a file of the work tree by its path, which a process in a terminal can swap for a link in the
+meantime. So content goes from a descriptor of `opening.Tree` straight into a loose object.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from workers.changes.errors import ChangeError, GitFailed, UnknownRevision, storage_error
+from workers.changes.git import Git
+from workers.changes.opening import sync_filesystem
+
+_CHUNK = 1 << 20
+
+
+class _Sink(Protocol):
+    def update(self, data: bytes, /) -> object: ...
+
+
+def object_format(git_dir: Path) -> str:
+    """Return the hash of this repository: sha1 or sha256."""
+    text = (git_dir / "config").read_text(errors="replace").lower()
+    return "sha256" if "objectformat = sha256" in text else "sha1"
+
+
+class ObjectWriter:
+    """Writes loose blobs; `flush` before anything refers to them durably."""
+
+    def __init__(self, git_dir: Path) -> None:
+        self.git_dir = git_dir
+        self.hash_name = object_format(git_dir)
+        self.written = 0
+
+    def write(self, data: bytes) -> str:
+        """Store `data` as a blob and return its id."""
+        digest = hashlib.new(self.hash_name, b"blob %d\0" % len(data), usedforsecurity=False)
+        digest.update(data)
+        oid = digest.hexdigest()
+        if not self._path(oid).exists():
+            head = b"blob %d\0" % len(data)
+            self._store(oid, iter([zlib.compress(head + data, 1)]))
+        return oid
+
+    def write_descriptor(self, fd: int) -> str:
+        """Store all of a regular file as a blob, in pieces, and return its id.
+
+        Raises:
+            ChangeError: the file changed its size meanwhile.
+        """
+        size = os.fstat(fd).st_size
+        if size <= _CHUNK:
+            return self.write(os.read(fd, _CHUNK))
+        head = b"blob %d\0" % size
+        digest = hashlib.new(self.hash_name, head, usedforsecurity=False)
+        temporary = self._temporary()
+        try:
+            self._write_file(temporary, _deflate(fd, size, head, digest))
+            return self._move(temporary, digest.hexdigest())
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+    def flush(self) -> None:
+        """Wait until everything written is on disk."""
+        if not self.written:
+            return
+        fd = os.open(self.git_dir / "objects", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            sync_filesystem(fd)
+        except OSError as error:
+            raise storage_error(error, "store a version") from error
+        finally:
+            os.close(fd)
+        self.written = 0
+
+    def _path(self, oid: str) -> Path:
+        return self.git_dir / "objects" / oid[:2] / oid[2:]
+
+    def _temporary(self) -> Path:
+        # git's own name: its gc removes leftovers
+        return self.git_dir / "objects" / f"tmp_obj_{secrets.token_hex(8)}"
+
+    def _store(self, oid: str, pieces: Iterator[bytes]) -> None:
+        temporary = self._temporary()
+        try:
+            self._write_file(temporary, pieces)
+            self._move(temporary, oid)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+    def _write_file(self, path: Path, pieces: Iterator[bytes]) -> None:
+        try:
+            with path.open("xb") as file:
+                for piece in pieces:
+                    file.write(piece)
+                file.flush()
+                os.fchmod(file.fileno(), 0o444)
+        except OSError as error:
+            raise storage_error(error, "store a version") from error
+
+    def _move(self, temporary: Path, oid: str) -> str:
+        target = self._path(oid)
+        try:
+            target.parent.mkdir(exist_ok=True)
+            temporary.rename(target)
+        except OSError as error:
+            raise storage_error(error, "store a version") from error
+        self.written += 1
+        return oid
+
+
+def _deflate(fd: int, size: int, head: bytes, digest: _Sink) -> Iterator[bytes]:
+    packer = zlib.compressobj(1)
+    yield packer.compress(head)
+    done = 0
+    while piece := os.pread(fd, _CHUNK, done):
+        done += len(piece)
+        digest.update(piece)
+        yield packer.compress(piece)
+    if done != size:
+        raise ChangeError("The file changed while it was read.")
+    yield packer.flush()
+
+
+class BlobReader:
+    """Reads many objects through one `git cat-file --batch`; a context manager."""
+
+    def __init__(self, git: Git) -> None:
+        self._started = git.start(["cat-file", "--batch"])
+
+    def __enter__(self) -> BlobReader:
+        self._child = self._started.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._started.__exit__(None, None, None)
+
+    def read(self, oid: str) -> bytes:
+        """Return the content of an object.
+
+        Raises:
+            UnknownRevision: there is no such object.
+        """
+        return b"".join(self.pieces(oid))
+
+    def pieces(self, oid: str) -> Iterator[bytes]:
+        """Yield the content of an object in pieces; all of them must be taken before the next call."""
+        source, sink = self._pipes()
+        sink.write(oid.encode() + b"\n")
+        sink.flush()
+        head = source.readline().split()
+        if len(head) != 3:
+            raise UnknownRevision("This object is not in the repository.", revision=oid)
+        left = int(head[2])
+        while left:
+            piece = source.read(min(left, _CHUNK))
+            if not piece:
+                raise GitFailed("git cat-file ended early.", command="cat-file")
+            left -= len(piece)
+            yield piece
+        source.read(1)
+
+    def size(self, oid: str) -> int:
+        """Return the size of an object by reading through it."""
+        return sum(len(piece) for piece in self.pieces(oid))
+
+    def _pipes(self) -> tuple[BinaryIO, BinaryIO]:
+        child = self._child
+        if child.stdin is None or child.stdout is None:
+            raise GitFailed("git cat-file has no pipes.", command="cat-file")
+        return child.stdout, child.stdin  # type: ignore[return-value]
+
+
+def index_lines(entries: Iterable[tuple[str, str, bytes]]) -> bytes:
+    """Return input for `update-index -z --index-info`; a mode of "0" removes a path.
+
+    Removals come first, so that a file may become a folder and the other way round.
+    """
+    lines = sorted(entries, key=lambda entry: entry[0] != "0")
+    return b"".join(b"%s %s\t%s\0" % (mode.encode(), oid.encode(), path) for mode, oid, path in lines)

@@ -1,0 +1,277 @@
+"""One workspace's repository: a bare git directory, a shared checkout of its current branch, an index, a
+vault.
+
+    root/repo.git   root/files   root/index   root/vault   root/worktrees
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from workers.changes import cloning, importing
+from workers.changes.errors import FileMissing, NothingToCommit, PathTaken, UnknownRevision
+from workers.changes.files import WorkspaceFiles
+from workers.changes.git import Git
+from workers.changes.history import HistoryMixin
+from workers.changes.lock import hold_lock
+from workers.changes.paths import from_bytes, to_portable
+from workers.changes.pending import (
+    Intent,
+    Outcome,
+    Places,
+    finish_intent,
+    head_ref,
+    move_checkout,
+    update_ref,
+)
+from workers.changes.remotes import Credential, Progress, Source
+from workers.changes.revisions import (
+    Author,
+    CommitInfo,
+    FileStatus,
+    parse_status,
+)
+from workers.changes.staging import (
+    as_bytes,
+    changed_paths,
+    entries_of,
+    is_below,
+    refresh,
+    set_entries,
+    stage_paths,
+    staged_changes,
+    temporary_index,
+)
+from workers.changes.transaction import StateTransaction, recover
+
+__all__ = ["Author", "CommitInfo", "Credential", "FileStatus", "Progress", "Repository"]
+
+
+class Repository(HistoryMixin):
+    """An existing repository below `root`; made by `create`, `clone` or `from_archive`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+        self.git_dir = self.root / "repo.git"
+        self.files_dir = self.root / "files"
+        self.index_path = self.root / "index"
+        self.vault_dir = self.root / "vault"
+        self.worktrees_dir = self.root / "worktrees"
+        self.bare = Git(self.git_dir)
+        self.git = Git(self.git_dir, work_tree=self.files_dir, index=self.index_path)
+
+    def __repr__(self) -> str:
+        return f"Repository({str(self.root)!r})"
+
+    @classmethod
+    def create(cls, root: Path, *, branch: str = "main", author: Author) -> Repository:
+        """Return a new repository with one empty commit.
+
+        Raises:
+            WorkspaceExists: something is at `root`.
+        """
+        importing.create_repository(Path(root), branch=branch, author=author)
+        return cls(root)
+
+    @classmethod
+    def clone(
+        cls,
+        root: Path,
+        url: str,
+        *,
+        allow_file: bool = False,
+        allow_private: bool = False,
+        credential: Credential | None = None,
+        timeout_s: float = 600.0,
+        max_bytes: int = cloning.MAX_CLONE_BYTES,
+        ca_file: Path | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> Repository:
+        """Return a copy of a remote repository with its default branch checked out.
+
+        Args:
+            allow_file, allow_private: Only for the operator's own commands: `file:` URLs, addresses not on
+            the internet.
+
+        Raises:
+            RemoteRefused: not https, or an address that is not on the internet.
+            RemoteTooLarge, GitTimeout, GitFailed: nothing is left at `root`.
+        """
+        cloning.clone_repository(
+            Path(root),
+            Source(url, allow_file, allow_private, credential, timeout_s, max_bytes, ca_file),
+            on_progress,
+        )
+        return cls(root)
+
+    @classmethod
+    def from_archive(
+        cls,
+        root: Path,
+        archive: Path,
+        *,
+        author: Author,
+        limits: importing.ArchiveLimits | None = None,
+        branch: str = "main",
+    ) -> Repository:
+        """Return a repository whose first commit holds what a .zip or .tar.gz holds.
+
+        Raises:
+            ArchiveRefused: a bomb, a path or link out of the tree, a device, a `.git`, a name twice; nothing
+            is left.
+        """
+        limits = limits or importing.ArchiveLimits()
+        importing.import_archive(Path(root), Path(archive), author=author, limits=limits, branch=branch)
+        return cls(root)
+
+    @property
+    def places(self) -> Places:
+        return Places(self.root, self.files_dir, self.vault_dir, self.git)
+
+    @property
+    def files(self) -> WorkspaceFiles:
+        """The shared checkout, for reading."""
+        return WorkspaceFiles(self.files_dir)
+
+    def transaction(self, label: str) -> StateTransaction:
+        """Return a transaction on the shared checkout."""
+        return StateTransaction(self.files_dir, self.vault_dir, label=label)
+
+    @contextmanager
+    def lock(self, *, timeout_s: float = 60.0) -> Iterator[None]:
+        """Hold the repository against other writers of branches and index; finishes what a crash left
+        first."""
+        with hold_lock(self.root / "git.lock", timeout_s=timeout_s):
+            finish_intent(self.places)
+            yield
+
+    def recover(self) -> Outcome | None:
+        """Finish what a crash left in the files and in the repository; for the start of a process."""
+        with hold_lock(self.root / "git.lock", timeout_s=60.0):
+            outcome = finish_intent(self.places)
+            recover(self.files_dir, self.vault_dir)
+            return outcome
+
+    def switch_branch(self, name: str, *, create: bool = False) -> None:
+        """Check out another branch; edits that are not committed stay, unless a file differs between the two.
+
+        Raises:
+            LandingConflict: it does; nothing changed.
+            UnknownRevision, PathTaken: there is no such branch, or (with `create`) there is one.
+        """
+        ref = self.branch_ref(name)
+        with self.lock():
+            head, target = self.head(), self.ref(ref)
+            if create and target is not None:
+                raise PathTaken("A branch has this name.", path=name)
+            if create:
+                update_ref(self.bare, ref, head, None)
+                target = head
+            if target is None:
+                raise UnknownRevision("No branch has this name.", revision=to_portable(name))
+            now = head_ref(self.bare)
+            if now != ref:
+                move_checkout(self.places, Intent(f"switch to {name}", now, head, target, switch_to=ref))
+
+    def fast_forward(self, commit: str) -> str:
+        """Advance the current branch to a commit that contains it, such as what `fetch` brought; return it.
+
+        Raises:
+            GitFailed: the branch has commits of its own.
+            LandingConflict: edits that are not committed are in the way.
+        """
+        with self.lock():
+            head, target = self.head(), self.resolve(commit)
+            if head != target:
+                self.bare.run("merge-base", "--is-ancestor", head, target)
+                move_checkout(self.places, Intent("fast-forward", head_ref(self.bare), head, target))
+            return target
+
+    # What differs, and committing it
+
+    def status(self) -> list[FileStatus]:
+        """Return every path whose file, index entry and last commit are not all the same."""
+        out = self.git.run(
+            "status",
+            "--porcelain=v2",
+            "-z",
+            "--no-renames",
+            "--untracked-files=all",
+            "--ignore-submodules=all",
+        )
+        return parse_status(out)
+
+    def stage(self, paths: Sequence[str]) -> None:
+        """Take files, or all changes below folders, into the index; "" means everything."""
+        chosen = as_bytes(paths)
+        with self.lock():
+            found = [path for path in changed_paths(self.git) if is_below(path, chosen)]
+            known = set(found)
+            for path in chosen:
+                if path and path not in known and self._is_file(path):
+                    found.append(path)  # named on purpose, so taken even when a rule ignores it
+            stage_paths(self.git, self.files_dir, found)
+            refresh(self.git)
+
+    def _is_file(self, path: bytes) -> bool:
+        try:
+            return self.files.stat(from_bytes(path)).kind in ("file", "symlink")
+        except FileMissing:
+            return False
+
+    def unstage(self, paths: Sequence[str]) -> None:
+        """Set index entries back to the last commit; the files stay as they are."""
+        chosen = as_bytes(paths)
+        with self.lock():
+            changes = [each for each in staged_changes(self.git, self.head()) if is_below(each.path, chosen)]
+            set_entries(self.git, entries_of(changes, is_new=False))
+            refresh(self.git)
+
+    def commit(self, message: str, *, author: Author, trailers: Sequence[tuple[str, str]] = ()) -> str:
+        """Commit what is staged to the current branch and return the commit.
+
+        Raises:
+            NothingToCommit: the index is the same as the last commit.
+        """
+        with self.lock():
+            head = self.head()
+            tree = self.git.text("write-tree")
+            if tree == self.tree_of(head):
+                raise NothingToCommit
+            sha = self.commit_tree(tree, [head], message, author=author, trailers=trailers)
+            update_ref(self.bare, head_ref(self.bare), sha, head)
+            return sha
+
+    def snapshot(self, *, author: Author) -> str:
+        """Return a hidden commit of HEAD and everything not committed; HEAD itself when there is nothing.
+
+        No branch and no index moves.
+        """
+        with self.lock(), temporary_index(self.root, self.index_path) as index:
+            head = self.head()
+            git = Git(self.git_dir, work_tree=self.files_dir, index=index)
+            stage_paths(git, self.files_dir, changed_paths(git))
+            tree = git.text("write-tree")
+            if tree == self.tree_of(head):
+                return head
+            return self.commit_tree(tree, [head], "Snapshot of what is not committed", author=author)
+
+    # Remotes
+
+    def fetch(self, remote_url: str, *, credential: Credential | None = None, **options: object) -> None:
+        """Bring a remote's branches to `refs/remotes/origin/`, its tags to `refs/tags/`; options as for
+        `clone`."""
+        cloning.fetch(self.bare, Source(remote_url, credential=credential, **options))  # type: ignore[arg-type]
+
+    def push(
+        self, remote_url: str, branch: str, *, credential: Credential | None = None, **options: object
+    ) -> None:
+        """Send one branch; never forces.
+
+        Raises:
+            PushRejected: the remote's branch has commits that ours lacks.
+        """
+        source = Source(remote_url, credential=credential, **options)  # type: ignore[arg-type]
+        cloning.push(self.bare, source, self.branch_ref(branch))

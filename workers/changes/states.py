@@ -1,0 +1,119 @@
+"""What can be at a path, and the steps that lead a tree from one state to the next; all of it fits into
+JSON."""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from workers.changes.paths import from_bytes, from_portable, to_portable
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is at one path: nothing, a file by content and mode, a link by target, or a folder."""
+
+    kind: Literal["absent", "file", "link", "dir"]
+    version: str = ""
+    mode: int = 0
+    size: int = 0
+    target: str = ""
+
+    def has_content_of(self, other: State) -> bool:
+        """Return whether both are the same, whatever the mode."""
+        return replace(self, mode=0) == replace(other, mode=0)
+
+
+ABSENT = State("absent")
+
+
+def file_state(version: str, mode: int, size: int) -> State:
+    return State("file", version=version, mode=mode, size=size)
+
+
+def link_state(target: bytes) -> State:
+    return State("link", target=from_bytes(target))
+
+
+def dir_state(mode: int) -> State:
+    return State("dir", mode=mode)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One change that the kernel makes whole.
+
+    put     `path` goes from `old` to `new` by a rename over it or an unlink; content is in `data` or staged
+    as `stage` chmod   the mode of `path` goes from `old` to `new` mkdir   an empty folder appears;  rmdir  it
+    goes, if it is empty move    `path` is renamed to `to`, or into the trash when `is_trash`; `inode` tells
+    which thing it was
+    """
+
+    op: Literal["put", "chmod", "mkdir", "rmdir", "move"]
+    path: str
+    old: State = ABSENT
+    new: State = ABSENT
+    to: str = ""
+    is_trash: bool = False
+    inode: int = 0
+    stage: str = ""
+    is_inline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A transaction, complete: what it is called, its steps in order, and the content that travels in the
+    journal.
+    """
+
+    label: str
+    steps: tuple[Step, ...]
+    data: dict[int, bytes]
+    """Content by index of the step, for steps that are inline."""
+
+    def encode(self) -> bytes:
+        sizes = {index: len(data) for index, data in self.data.items()}
+        meta = {
+            "label": to_portable(self.label),
+            "steps": [_encode(step) for step in self.steps],
+            "sizes": sizes,
+        }
+        head = json.dumps(meta, separators=(",", ":")).encode()
+        return struct.pack("<I", len(head)) + head + b"".join(self.data.values())
+
+
+def decode_plan(payload: bytes) -> Plan:
+    """Return the plan that `Plan.encode` wrote."""
+    (length,) = struct.unpack_from("<I", payload)
+    meta = json.loads(payload[4 : 4 + length])
+    data: dict[int, bytes] = {}
+    offset = 4 + length
+    for index, size in meta["sizes"].items():
+        data[int(index)] = payload[offset : offset + size]
+        offset += size
+    return Plan(from_portable(meta["label"]), tuple(_decode(step) for step in meta["steps"]), data)
+
+
+def _encode(step: Step) -> dict[str, Any]:
+    out = {key: value for key, value in asdict(step).items() if value not in ("", 0, False)}
+    for name in ("path", "to"):
+        if name in out:
+            out[name] = to_portable(out[name])
+    for name in ("old", "new"):
+        out[name] = {key: value for key, value in out[name].items() if value not in ("", 0)}
+        if "target" in out[name]:
+            out[name]["target"] = to_portable(out[name]["target"])
+    return out
+
+
+def _decode(raw: dict[str, Any]) -> Step:
+    for name in ("path", "to"):
+        if name in raw:
+            raw[name] = from_portable(raw[name])
+    for name in ("old", "new"):
+        if "target" in raw[name]:
+            raw[name]["target"] = from_portable(raw[name]["target"])
+        raw[name] = State(**raw[name])
+    return Step(**raw)
