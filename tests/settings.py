@@ -1,9 +1,20 @@
-"""Settings of the test run: the product's own, with a home of its own for each run."""
+"""Settings of the test run: the product's own, with a home, a Redis and, when asked for, a PostgreSQL of its own.
+
+The servers are started by the fixtures in tests/framework; here only their addresses are fixed, before anything reads them.
+"""
 
 import os
 import tempfile
 
-os.environ.setdefault("PYAGENT_HOME", tempfile.mkdtemp(prefix="pyagent-tests-"))
+if "PYAGENT_TEST_HOME" not in os.environ:
+    os.environ["PYAGENT_TEST_HOME"] = tempfile.mkdtemp(prefix="pyagent-tests-")
+os.environ["PYAGENT_HOME"] = os.environ["PYAGENT_TEST_HOME"]
+os.environ["REDIS_URL"] = f"unix://{os.environ['PYAGENT_HOME']}/run/redis.sock"
+if os.environ.get("PYAGENT_TEST_DATABASE") == "postgres":
+    from tests.framework.postgres import server_url
+
+    os.environ["DATABASE_URL"] = server_url()
+
 from webapp.settings import *  # noqa: E402, F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -1,0 +1,7 @@
+"""Fixtures for every test; each is written where its subject is, in tests/framework."""
+
+pytest_plugins = [
+    "tests.framework.redis",
+    "tests.framework.people",
+    "tests.framework.provider_double.fixtures",
+]

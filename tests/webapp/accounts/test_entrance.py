@@ -1,0 +1,129 @@
+"""How people come in: the set-up token, invitations, passwords, keys."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.core import mail
+from django.core.cache import cache
+from django.test import Client
+from django.utils import timezone
+
+from tests.framework.people import PASSWORD, make_person
+from webapp.accounts import services
+from webapp.accounts.models import ApiKey, Invitation, User
+from webapp.errors import Invalid
+from webapp.workspaces.models import Membership
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis_client")]
+SIGN_UP = {"display_name": "Ada", "email": "ada@example.org", "password1": "analytical engine 1843"}
+
+
+def sign_up(client: Client, **changes: str):  # type: ignore[no-untyped-def]
+    return client.post("/accounts/signup/", SIGN_UP | changes, follow=True)
+
+
+def test_lets_the_first_person_in_by_the_setup_token_as_owner_and_only_once(client: Client) -> None:
+    _, token = services.create_invitation(invited_by=None, is_setup=True)
+    assert b"Set up PyAgent" in client.get(f"/setup/?token={token}", follow=True).content
+    assert sign_up(client).status_code == 200
+    assert User.objects.get(email="ada@example.org").is_installation_owner
+    assert Client().get(f"/setup/?token={token}").status_code == 404
+
+
+def test_keeps_sign_up_closed_without_an_invitation(client: Client) -> None:
+    assert b"By invitation" in client.get("/accounts/signup/").content
+    sign_up(client)
+    assert not User.objects.exists()
+
+
+@pytest.mark.parametrize("spoil", ["used", "old", "wrong"])
+def test_refuses_links_that_are_used_too_old_or_made_up(client: Client, spoil: str) -> None:
+    invitation, token = services.create_invitation(invited_by=None)
+    if spoil == "used":
+        Invitation.objects.update(used_at=timezone.now())
+    if spoil == "old":
+        Invitation.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    reply = client.get(f"/invite/{'x' * 43 if spoil == 'wrong' else token}/")
+    assert reply.status_code == 404
+    assert invitation.pk
+
+
+def test_puts_who_was_invited_into_the_workspace_with_the_role(company, client: Client) -> None:  # type: ignore[no-untyped-def]
+    _, token = services.create_invitation(invited_by=company.owner, workspace=company.workspace, role="viewer")
+    client.get(f"/invite/{token}/")
+    sign_up(client)
+    person = User.objects.get(email="ada@example.org")
+    assert Membership.objects.get(user=person).role == "viewer"
+    assert not person.is_installation_owner
+
+
+def test_signs_in_and_throttles_wrong_passwords(client: Client) -> None:
+    cache.clear()
+    make_person("grace")
+    for _ in range(5):
+        assert client.post("/accounts/login/", {"login": "grace@example.org", "password": "wrong"}).status_code == 200
+    throttled = client.post("/accounts/login/", {"login": "grace@example.org", "password": PASSWORD})
+    assert b"Too many" in throttled.content
+    cache.clear()
+    assert client.post("/accounts/login/", {"login": "grace@example.org", "password": PASSWORD}).status_code == 302
+
+
+def test_resets_a_password_by_mail(client: Client) -> None:
+    cache.clear()
+    make_person("grace")
+    client.post("/accounts/password/reset/", {"email": "grace@example.org"})
+    link = re.search(r"http://\S+(/accounts/password/reset/key/\S+)", mail.outbox[0].body)
+    assert link
+    form = client.get(link[1], follow=True)
+    client.post(form.request["PATH_INFO"], {"password1": "a new long password", "password2": "a new long password"})
+    assert client.login(email="grace@example.org", password="a new long password")  # noqa: S106
+
+
+def test_signs_out_everywhere(client: Client) -> None:
+    person = make_person("grace")
+    other = Client()
+    for browser in (client, other):
+        browser.post("/accounts/login/", {"login": "grace@example.org", "password": PASSWORD})
+        assert browser.get("/settings/").status_code == 200
+    client.post("/settings/sign-out-everywhere/")
+    assert other.get("/settings/").status_code == 302
+    assert client.get("/settings/").status_code == 302
+    assert person.pk
+
+
+def test_shows_a_new_key_once_and_stores_only_its_hash(client: Client) -> None:
+    person = make_person("grace")
+    client.force_login(person)
+    first = client.post("/settings/keys/", {"name": "laptop", "scopes": ["read"]}, follow=True).content.decode()
+    key = re.search(r"pya_[\w-]{43}", first)
+    assert key
+    assert key[0] not in client.get("/settings/").content.decode()
+    assert key[0] not in str(ApiKey.objects.values())
+    assert services.authenticate_key(key[0]) == person
+    services.revoke_api_key(user=person, key_id=ApiKey.objects.get().pk)
+    assert services.authenticate_key(key[0]) is None
+
+
+def test_refuses_unknown_scopes() -> None:
+    with pytest.raises(Invalid):
+        services.create_api_key(user=make_person("grace"), name="x", scopes=["read", "fly"])
+
+
+@pytest.mark.parametrize("path", ["/people/", "/people/invite/", "/people/1/active/"])
+def test_hides_the_people_page_from_everybody_but_the_owner(company, path: str) -> None:  # type: ignore[no-untyped-def]
+    for person in (company.member, company.stranger):
+        reply = company.client(person).get(path) if path == "/people/" else company.client(person).post(path)
+        assert reply.status_code == 404
+    assert company.client(None).get("/people/").status_code == 302
+
+
+def test_shutting_a_person_out_ends_their_sessions() -> None:
+    owner, person = make_person("olga", is_installation_owner=True), make_person("grace")
+    browser = Client()
+    browser.post("/accounts/login/", {"login": "grace@example.org", "password": PASSWORD})
+    services.set_active(by=owner, user_id=person.pk, is_active=False)
+    assert browser.get("/settings/").status_code == 302
+    assert not Client().login(email="grace@example.org", password=PASSWORD)
