@@ -21,8 +21,8 @@ from workers.sandbox.limits import Limits
 
 ROOT = Path("/sys/fs/cgroup")
 FOLDER = "pyagent-sandbox"
-# The sandbox's own two bubblewrap processes and the one that waits in it.
-OVERHEAD_PROCESSES = 4
+# Bubblewrap itself, outside and as the sandbox's first process.
+OVERHEAD_PROCESSES = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,12 @@ import inspect
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 
 from workers.sandbox import jail
 from workers.sandbox.cgroups import Cgroup
-from workers.sandbox.ending import end_sandbox
+from workers.sandbox.ending import kill_sandbox
 from workers.sandbox.errors import SandboxError
 from workers.sandbox.limits import HARD_OUTPUT, EndedBy, Limits, Result
 from workers.sandbox.mechanism import require_mechanism
@@ -98,6 +98,20 @@ async def _start(launch: jail.Launch, *, with_stdin: bool) -> asyncio.subprocess
         launch.close()
 
 
+async def _finish_even_if_cancelled(work: Coroutine[object, object, None]) -> None:
+    """Wait for `work` to the end; a cancellation meanwhile is passed on only then."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    task.result()
+    if cancelled is not None:
+        raise cancelled
+
+
 class _Running:
     """One command between its start and its result."""
 
@@ -115,8 +129,7 @@ class _Running:
         self._started = time.monotonic()
 
     async def finish(self, stdin: bytes | None, stop: asyncio.Event | None) -> Result:
-        """Wait for the first of: end, too much of something, time, a stop. Leaves no process behind, whatever
-        happens."""
+        """Wait for the first of: end, too much of something, time, a stop. Leaves no process behind."""
         pump = asyncio.create_task(self._pump())
         eye = asyncio.create_task(self._watch.until_too_much())
         feed = asyncio.create_task(self._feed(stdin))
@@ -134,25 +147,25 @@ class _Running:
                 ended_by = eye.result()
             else:
                 ended_by = "cancel" if done else "timeout"
-            if ended_by != "exit":
-                await end_sandbox(self._process, self._watch)
-                with contextlib.suppress(asyncio.TimeoutError):
-                    # What it wrote before its end is still in the pipe.
-                    await asyncio.wait_for(asyncio.shield(pump), 1.0)
-            await self._process.wait()
+            if ended_by not in {"exit", "output"}:
+                await kill_sandbox(self._process, self._watch)
+                # What it wrote before its end is still in the pipe.
+                await asyncio.wait([pump], timeout=1.0)
         finally:
-            await self._clean_up(tasks)
+            await _finish_even_if_cancelled(self._end(tasks))
         return self._result(ended_by)
 
-    async def _clean_up(self, tasks: list[asyncio.Task[object]]) -> None:
+    async def _end(self, tasks: list[asyncio.Task[object]]) -> None:
         for task in tasks:
             task.cancel()
-        ending = asyncio.ensure_future(end_sandbox(self._process, self._watch))
-        while not ending.done():
-            # Cancelled again while ending: the second one must not leave a process behind either.
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.shield(ending)
         await asyncio.gather(*tasks, return_exceptions=True)
+        await kill_sandbox(self._process, self._watch)
+        stream = self._process.stdout
+        assert stream is not None  # noqa: S101 - started with a pipe
+        # asyncio sees a process's end only once its pipe is read to the end, and stops reading a full one.
+        while await stream.read(CHUNK):
+            pass
+        await self._process.wait()
 
     async def _pump(self) -> EndedBy:
         stream = self._process.stdout

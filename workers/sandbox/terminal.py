@@ -19,7 +19,7 @@ from typing import Self
 
 from workers.sandbox import jail
 from workers.sandbox.cgroups import Cgroup
-from workers.sandbox.ending import end_sandbox
+from workers.sandbox.ending import kill_sandbox
 from workers.sandbox.errors import SandboxError
 from workers.sandbox.limits import TERMINAL_LIMITS, EndedBy, Limits
 from workers.sandbox.mechanism import require_mechanism
@@ -152,7 +152,8 @@ class Terminal:
 
     async def _close(self) -> None:
         self._eye.cancel()
-        await end_sandbox(self._process, self._watch)
+        await kill_sandbox(self._process, self._watch)
+        await self._process.wait()
         loop = asyncio.get_running_loop()
         loop.remove_reader(self._master)
         loop.remove_writer(self._master)
@@ -169,7 +170,7 @@ class Terminal:
         with contextlib.suppress(asyncio.TimeoutError):
             ended_by = await asyncio.wait_for(self._watch.until_too_much(), self._limits.wall_s)
         self.ended_by = ended_by
-        await end_sandbox(self._process, self._watch)
+        await kill_sandbox(self._process, self._watch)
 
     async def _until_ready(self, *, is_write: bool) -> None:
         loop = asyncio.get_running_loop()

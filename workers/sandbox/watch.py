@@ -82,16 +82,37 @@ def _tree(root: int) -> list[int]:
     return found
 
 
-def _usage(pids: list[int]) -> tuple[int, int]:
-    """Return (resident bytes, threads) of `pids`."""
-    memory = threads = 0
+def _resident(pids: list[int]) -> int:
+    """Return how much memory `pids` hold, in bytes; what they share counts for each of them."""
+    total = 0
     for pid in pids:
         try:
-            memory += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
-            threads += len(list(Path(f"/proc/{pid}/task").iterdir()))
+            total += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
         except OSError:
             continue
-    return memory, threads
+    return total
+
+
+def _proportional(pids: list[int]) -> int:
+    """Return the same with what they share counted once. Slow: the kernel walks their pages."""
+    total = 0
+    for pid in pids:
+        try:
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        except OSError:
+            continue
+        total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    return total
+
+
+def _threads(pids: list[int]) -> int:
+    total = 0
+    for pid in pids:
+        try:
+            total += len(list(Path(f"/proc/{pid}/task").iterdir()))
+        except OSError:
+            continue
+    return total
 
 
 class Watch:
@@ -145,7 +166,7 @@ class Watch:
             await asyncio.sleep(PERIOD_S)
             if self.init_pid is None:
                 self.read_status()
-            for look in (self._look_at_memory, self._look_at_processes, self._look_at_tmp):
+            for look in (self._look_at_memory, self._look_without_cgroup, self._look_at_tmp):
                 if verdict := look():
                     return verdict
             if await self._has_grown_too_much():
@@ -154,13 +175,14 @@ class Watch:
     def _look_at_memory(self) -> EndedBy | None:
         return "memory" if self._cgroup is not None and self._cgroup.oom_kills() else None
 
-    def _look_at_processes(self) -> EndedBy | None:
+    def _look_without_cgroup(self) -> EndedBy | None:
         if self._cgroup is not None or self.init_pid is None:
             return None
-        memory, threads = _usage(_tree(self.init_pid))
-        if memory > self._limits.memory_bytes:
-            return "memory"
-        return "processes" if threads > self._limits.processes * 2 else None
+        pids = _tree(self.init_pid)
+        if _threads(pids) > self._limits.processes * 2:
+            return "processes"
+        limit = self._limits.memory_bytes
+        return "memory" if _resident(pids) > limit and _proportional(pids) > limit else None
 
     def _look_at_tmp(self) -> EndedBy | None:
         for folder in ("tmp", "dev/shm"):
