@@ -95,4 +95,4 @@ def _test_call(asked: Asked) -> Call:
 
 
 def _finish(asked: Asked, summary: str) -> Call | None:
-    return Call("finish", {"summary": summary}) if "finish" in asked.tools else None
+    return Call("finish", {"answer": summary}) if "finish" in asked.tools else None
