@@ -1,0 +1,154 @@
+"""Files and git over REST, on a real repository."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tests.framework.people import Company
+from webapp.workspaces.repositories import repository_of, root_of
+
+
+class Door:
+    """The API as one person sees it."""
+
+    def __init__(self, company: Company, person: Any) -> None:
+        self.base = f"/api/v1/workspaces/{company.workspace.pk}"
+        self.client: Client = company.client(person)
+
+    def get(self, path: str, **query: Any) -> Any:
+        return self.client.get(f"{self.base}/{path}", query)
+
+    def send(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
+        text = json.dumps(body) if body is not None else ""
+        url = f"{self.base}/{path}" + ("?" + "&".join(f"{k}={v}" for k, v in query.items()) if query else "")
+        return self.client.generic(method, url, text, content_type="application/json")
+
+    def save(self, path: str, text: str, expected: str | None = None, **more: Any) -> Any:
+        return self.send("PUT", "file", {"path": path, "text": text, "expected": expected} | more)
+
+
+@pytest.fixture
+def door(company: Company) -> Door:
+    return Door(company, company.member)
+
+
+def test_saves_reads_and_audits_a_file(door: Door) -> None:
+    saved = door.save("src/a.py", "def f(x):\n    if x:\n        return 1\n    return 2\n").json()
+    assert saved["audit"]["functions"][0]["cyclomatic"] == 2
+    file = door.get("file", path="src/a.py").json()
+    assert file["version"] == saved["version"]
+    assert [one["name"] for one in door.get("files").json()] == ["src"]
+
+
+def test_never_loses_a_newer_version(door: Door) -> None:
+    first = door.save("a.txt", "one\n").json()["version"]
+    assert door.save("a.txt", "two\n", expected=first).status_code == 200
+    late = door.save("a.txt", "three\n", expected=first)
+    assert late.status_code == 409
+    assert late.json()["error"]["code"] == "version_conflict"
+    assert door.get("file", path="a.txt").json()["text"] == "two\n"
+    assert door.save("a.txt", "new\n").status_code == 409, "a new file does not overwrite an old one"
+
+
+def test_keeps_line_ends_encoding_and_every_byte(door: Door, company: Company) -> None:
+    files = root_of(company.workspace.pk) / "files"
+    for name, data in {"crlf.txt": b"a\r\nb\r\n", "latin.txt": b"caf\xe9\n", "bom.txt": b"\xef\xbb\xbfx\n", "mixed.txt": b"a\r\nb\n"}.items():
+        (files / name).write_bytes(data)
+        file = door.get("file", path=name).json()
+        text = file["text"]
+        saved = door.save(name, text, expected=file["version"], encoding=file["encoding"])
+        assert saved.status_code == 200
+        assert (files / name).read_bytes() == data
+
+
+def test_says_when_a_file_is_no_text(door: Door, company: Company) -> None:
+    (root_of(company.workspace.pk) / "files" / "x.bin").write_bytes(b"\0\1\2")
+    file = door.get("file", path="x.bin").json()
+    assert file["text"] is None
+    assert "binary" in file["why_not"]
+
+
+@pytest.mark.parametrize("path", ["../outside", "/etc/passwd", "a/../../b", ".git/config", "link/passwd", "a\u0000b"])
+def test_refuses_to_leave_the_tree(door: Door, company: Company, path: str) -> None:
+    link = root_of(company.workspace.pk) / "files" / "link"
+    if not link.is_symlink():
+        link.symlink_to("/etc")
+    assert door.get("file", path=path).status_code in (404, 422)
+    assert door.save(path, "x").status_code in (409, 422)
+
+
+def test_moves_and_deletes(door: Door) -> None:
+    door.save("a/b.txt", "x\n")
+    assert door.send("POST", "files/move", {"source": "a/b.txt", "target": "c/d.txt"}).status_code == 204
+    assert door.get("file", path="a/b.txt").status_code == 404
+    assert door.send("DELETE", "file", path="c").status_code == 204
+    assert door.get("file", path="c/d.txt").status_code == 404
+
+
+def test_searches_text_and_patterns(door: Door) -> None:
+    door.save("a.py", "needle = 1\nhay\nNeedle\n")
+    found = door.get("files/search", q="needle").json()
+    assert [(one["path"], one["line"]) for one in found["matches"]] == [("a.py", 1), ("a.py", 3)]
+    assert len(door.get("files/search", q="^need", is_regex="true", is_case_sensitive="true").json()["matches"]) == 1
+    assert door.get("files/search", q="(", is_regex="true").status_code == 422
+
+
+def test_stages_commits_and_shows_history(door: Door, company: Company) -> None:
+    door.save("a.txt", "one\n")
+    assert door.get("git").json()["status"] == [{"path": "a.txt", "index": "?", "worktree": "?"}]
+    assert door.send("POST", "git/commit", {"message": "early"}).status_code == 409, "nothing is staged yet"
+    door.send("POST", "git/stage", {"paths": ["a.txt"]})
+    made = door.send("POST", "git/commit", {"message": "Add a."})
+    assert made.status_code == 201
+    log = door.get("git/log", path="a.txt").json()
+    assert [one["subject"] for one in log] == ["Add a."]
+    assert log[0]["author"] == "Mia"
+    assert door.get("git/file", commit=log[0]["sha"], path="a.txt").json()["text"] == "one\n"
+    assert door.get("git").json()["status"] == []
+    assert repository_of(company.workspace).head() == log[0]["sha"]
+
+
+def test_switches_branches(door: Door) -> None:
+    door.save("a.txt", "one\n")
+    assert door.send("POST", "git/switch", {"branch": "topic", "is_new": True}).status_code == 204
+    assert door.get("git").json()["branch"] == "topic"
+    assert door.send("POST", "git/switch", {"branch": "absent"}).status_code in (404, 422)
+
+
+def test_downloads_an_archive(door: Door) -> None:
+    reply = door.get("git/archive", kind="tar.gz")
+    assert reply.status_code == 200
+    assert reply["Content-Disposition"].endswith('.tar.gz"')
+
+
+def test_stores_a_remote_without_ever_giving_its_token_back(company: Company) -> None:
+    door = Door(company, company.maintainer)
+    body = {"name": "origin", "url": "https://example.org/x.git", "username": "ada", "token": "very-secret-token"}
+    assert door.send("PUT", "git/remotes", body).status_code == 200
+    told = door.get("git/remotes")
+    assert told.json() == [{"name": "origin", "url": "https://example.org/x.git", "username": "ada", "has_token": True}]
+    assert "very-secret-token" not in told.content.decode()
+    assert Door(company, company.member).send("PUT", "git/remotes", body).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PUT", "file", {"path": "x", "text": "y"}),
+        ("POST", "files/move", {"source": "x", "target": "y"}),
+        ("POST", "files/folder", {"path": "x"}),
+        ("POST", "git/stage", {"paths": ["x"]}),
+        ("POST", "git/commit", {"message": "x"}),
+        ("POST", "git/switch", {"branch": "x"}),
+        ("POST", "git/fetch", {}),
+        ("POST", "git/push", {}),
+    ],
+)
+def test_writes_are_for_members_only(company: Company, method: str, path: str, body: dict[str, Any]) -> None:
+    assert Door(company, company.viewer).send(method, path, body).status_code == 403
+    assert Door(company, company.stranger).send(method, path, body).status_code == 404
+    assert Door(company, None).send(method, path, body).status_code in (401, 403)
