@@ -15,7 +15,7 @@ if os.environ.get("PYAGENT_TEST_DATABASE") == "postgres":
 
     os.environ["DATABASE_URL"] = server_url()
 
-from webapp.settings import *  # noqa: E402, F403
+from webapp.settings import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"

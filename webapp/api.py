@@ -59,7 +59,11 @@ api = NinjaAPI(
 
 
 def _reply(request: HttpRequest, status: int, code: str, message: str, **facts: Any) -> HttpResponse:
-    return api.create_response(request, {"error": {"code": code, "message": message, "retryable": False, "facts": facts}}, status=status)
+    return api.create_response(
+        request,
+        {"error": {"code": code, "message": message, "retryable": False, "facts": facts}},
+        status=status,
+    )
 
 
 @api.exception_handler(PyAgentError)
@@ -69,7 +73,9 @@ def _named(request: HttpRequest, error: PyAgentError) -> HttpResponse:
 
 @api.exception_handler(ValidationError)
 def _validation(request: HttpRequest, error: ValidationError) -> HttpResponse:
-    fields = [{"where": ".".join(str(part) for part in item["loc"]), "what": item["msg"]} for item in error.errors]
+    fields = [
+        {"where": ".".join(str(part) for part in item["loc"]), "what": item["msg"]} for item in error.errors
+    ]
     return _reply(request, 422, "invalid", "Some fields cannot be accepted.", fields=fields)
 
 

@@ -110,7 +110,9 @@ def status_of(error: PyAgentError) -> int:
 
 def wants_json(request: HttpRequest) -> bool:
     """Return whether a program asked rather than a person's browser."""
-    return request.path.startswith(("/api/", "/internal/")) or "application/json" in request.headers.get("Accept", "")
+    return request.path.startswith(("/api/", "/internal/")) or "application/json" in request.headers.get(
+        "Accept", ""
+    )
 
 
 class ErrorReplyMiddleware:
@@ -128,7 +130,9 @@ class ErrorReplyMiddleware:
             return None
         status = status_of(error)
         if status >= 500:
-            log.error("request failed", path=request.path, code=error.code, error=str(error), exc_info=status == 500)
+            log.error(
+                "request failed", path=request.path, code=error.code, error=str(error), exc_info=status == 500
+            )
         return error_reply(request, error, status)
 
 

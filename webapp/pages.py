@@ -16,7 +16,11 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     """Return a page that needs neither the database nor a session."""
     if request.path.startswith("/api/"):
-        return HttpResponse('{"error": {"code": "internal_error", "message": "Something went wrong on our side.", "retryable": false, "facts": {}}}', status=500, content_type="application/json")
+        return HttpResponse(
+            '{"error": {"code": "internal_error", "message": "Something went wrong on our side.", "retryable": false, "facts": {}}}',
+            status=500,
+            content_type="application/json",
+        )
     return HttpResponse(render_to_string("500.html"), status=500)
 
 
@@ -24,4 +28,10 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Return a 403 that says what to do."""
     from webapp.errors import Forbidden
 
-    return error_reply(request, Forbidden("The form was open for too long, or came from elsewhere. Load the page again and send it once more."), 403)
+    return error_reply(
+        request,
+        Forbidden(
+            "The form was open for too long, or came from elsewhere. Load the page again and send it once more."
+        ),
+        403,
+    )

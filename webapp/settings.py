@@ -20,11 +20,15 @@ VAULT_KEY = ensure_secret("PYAGENT_VAULT_KEY", os.environ, PYAGENT_HOME / "keys"
 INTERNAL_TOKEN = ensure_secret("PYAGENT_INTERNAL_TOKEN", os.environ, PYAGENT_HOME / "keys" / "internal-token")
 HOST = os.environ.get("PYAGENT_HOST", "127.0.0.1")
 PORT = int(os.environ.get("PORT", "8000"))
-PUBLIC_URL = os.environ.get("PYAGENT_PUBLIC_URL", f"http://{'localhost' if HOST in ('127.0.0.1', '0.0.0.0') else HOST}:{PORT}")  # noqa: S104
+PUBLIC_URL = os.environ.get(
+    "PYAGENT_PUBLIC_URL", f"http://{'localhost' if HOST in ('127.0.0.1', '0.0.0.0') else HOST}:{PORT}"
+)
 IS_HTTPS = PUBLIC_URL.startswith("https://")
 DEBUG = False
 
-ALLOWED_HOSTS = [h for h in os.environ.get("ALLOWED_HOSTS", f"localhost,127.0.0.1,[::1],{HOST}").split(",") if h]
+ALLOWED_HOSTS = [
+    h for h in os.environ.get("ALLOWED_HOSTS", f"localhost,127.0.0.1,[::1],{HOST}").split(",") if h
+]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if IS_HTTPS else []
 
 INSTALLED_APPS = [
@@ -109,7 +113,13 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Redis -----------------------------------------------------------------------------------------------------------
 REDIS_URL = read_secret("REDIS_URL", os.environ, f"unix://{PYAGENT_HOME}/run/valkey.sock")
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "pyagent"}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "pyagent",
+    }
+}
 
 # --- People ----------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
@@ -126,7 +136,11 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = "[PyAgent] "
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
-ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key", "reset_password": "20/m/ip,5/m/key", "signup": "20/m/ip"}
+ACCOUNT_RATE_LIMITS = {
+    "login_failed": "10/m/ip,5/5m/key",
+    "reset_password": "20/m/ip,5/m/key",
+    "signup": "20/m/ip",
+}
 ACCOUNT_SESSION_REMEMBER = True
 SOCIALACCOUNT_ADAPTER = "webapp.accounts.adapter.SocialAdapter"
 SOCIALACCOUNT_PROVIDERS = (
@@ -152,7 +166,10 @@ MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not IS_HTTPS
 MFA_TOTP_ISSUER = "PyAgent"
 USERSESSIONS_TRACK_ACTIVITY = True
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher", "django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},

@@ -13,12 +13,14 @@ from webapp.workspaces.models import Membership, Role, Workspace
 from webapp.workspaces.preparing import Source
 from webapp.workspaces.services import create_workspace_now
 
-PASSWORD = "correct horse battery"  # noqa: S105
+PASSWORD = "correct horse battery"
 
 
 def make_person(name: str, **fields: object) -> User:
     """Return a person whose address and handle come from the name."""
-    return User.objects.create_user(f"{name}@example.org", PASSWORD, display_name=name.title(), handle=name, **fields)
+    return User.objects.create_user(
+        f"{name}@example.org", PASSWORD, display_name=name.title(), handle=name, **fields
+    )
 
 
 @dataclass
@@ -43,7 +45,9 @@ class Company:
 @pytest.fixture
 def company(db: None, redis_client: object) -> Company:
     """A workspace with an empty repository on disk, and its people."""
-    owner, maintainer, member, viewer, stranger = (make_person(name) for name in ("olga", "max", "mia", "vera", "stan"))
+    owner, maintainer, member, viewer, stranger = (
+        make_person(name) for name in ("olga", "max", "mia", "vera", "stan")
+    )
     workspace = create_workspace_now(name="Parser", owner=owner, source=Source())
     for person, role in ((maintainer, Role.MAINTAINER), (member, Role.MEMBER), (viewer, Role.VIEWER)):
         Membership.objects.create(workspace=workspace, user=person, role=role)

@@ -17,7 +17,9 @@ PORT = 54329
 def _tools() -> Path:
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not found:
-        raise RuntimeError("PostgreSQL is missing; `make test` installs it as root, else: apt-get install postgresql")
+        raise RuntimeError(
+            "PostgreSQL is missing; `make test` installs it as root, else: apt-get install postgresql"
+        )
     return found[-1].parent
 
 
@@ -39,14 +41,46 @@ class PostgresServer:
         tools = _tools()
         environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
         subprocess.run(
-            _command([str(tools / "initdb"), "-D", str(self.folder / "data"), "-U", "pyagent", "-A", "trust", "-E", "UTF8"]),
-            check=True, capture_output=True, timeout=60, env=environment, cwd="/",
+            _command(
+                [
+                    str(tools / "initdb"),
+                    "-D",
+                    str(self.folder / "data"),
+                    "-U",
+                    "pyagent",
+                    "-A",
+                    "trust",
+                    "-E",
+                    "UTF8",
+                ]
+            ),
+            check=True,
+            capture_output=True,
+            timeout=60,
+            env=environment,
+            cwd="/",
         )
         self.pg_ctl = str(tools / "pg_ctl")
         self.start()
         subprocess.run(
-            ["psql", "-h", str(self.folder), "-p", str(PORT), "-U", "pyagent", "-d", "postgres", "-c", "CREATE DATABASE pyagent"],
-            check=True, capture_output=True, timeout=30, env=environment, cwd="/",
+            [
+                "psql",
+                "-h",
+                str(self.folder),
+                "-p",
+                str(PORT),
+                "-U",
+                "pyagent",
+                "-d",
+                "postgres",
+                "-c",
+                "CREATE DATABASE pyagent",
+            ],
+            check=True,
+            capture_output=True,
+            timeout=30,
+            env=environment,
+            cwd="/",
         )
 
     @property
@@ -63,15 +97,34 @@ class PostgresServer:
         """Start the server and wait until it accepts connections."""
         options = f"-k {self.folder} -p {PORT} -c listen_addresses='' -c shared_buffers=64MB"
         subprocess.run(
-            _command([self.pg_ctl, "-D", str(self.folder / "data"), "-o", options, "-l", str(self.folder / "log"), "-w", "start"]),
-            check=True, stdout=subprocess.DEVNULL, timeout=60, env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}, cwd="/",
+            _command(
+                [
+                    self.pg_ctl,
+                    "-D",
+                    str(self.folder / "data"),
+                    "-o",
+                    options,
+                    "-l",
+                    str(self.folder / "log"),
+                    "-w",
+                    "start",
+                ]
+            ),
+            check=True,
+            stdout=subprocess.DEVNULL,
+            timeout=60,
+            env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"},
+            cwd="/",
         )
 
     def stop(self) -> None:
         """Stop the server at once and remove its folder."""
         subprocess.run(
             _command([self.pg_ctl, "-D", str(self.folder / "data"), "-m", "immediate", "-w", "stop"]),
-            check=False, stdout=subprocess.DEVNULL, timeout=60, cwd="/",
+            check=False,
+            stdout=subprocess.DEVNULL,
+            timeout=60,
+            cwd="/",
         )
         shutil.rmtree(self.folder, ignore_errors=True)
 

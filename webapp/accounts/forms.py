@@ -12,7 +12,9 @@ class SignupForm(forms.Form):
     """What sign-up asks besides e-mail and password."""
 
     display_name = forms.CharField(
-        label="Your name", max_length=80, widget=forms.TextInput(attrs={"autocomplete": "name", "placeholder": "Ada Lovelace"})
+        label="Your name",
+        max_length=80,
+        widget=forms.TextInput(attrs={"autocomplete": "name", "placeholder": "Ada Lovelace"}),
     )
     field_order = ["display_name", "email", "password1"]
 

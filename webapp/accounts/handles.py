@@ -4,7 +4,23 @@ from __future__ import annotations
 
 import re
 
-RESERVED = frozenset({"coder", "tidy", "reviewer", "tester", "explainer", "planner", "scribe", "all", "channel", "here", "everyone", "agent", "git"})
+RESERVED = frozenset(
+    {
+        "coder",
+        "tidy",
+        "reviewer",
+        "tester",
+        "explainer",
+        "planner",
+        "scribe",
+        "all",
+        "channel",
+        "here",
+        "everyone",
+        "agent",
+        "git",
+    }
+)
 
 
 def free_handle(wish: str) -> str:

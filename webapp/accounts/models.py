@@ -64,7 +64,9 @@ class Invitation(models.Model):
 
     token_hash = models.CharField(max_length=64, unique=True)
     email = models.EmailField(blank=True)
-    workspace = models.ForeignKey("workspaces.Workspace", null=True, blank=True, on_delete=models.CASCADE, related_name="invitations")
+    workspace = models.ForeignKey(
+        "workspaces.Workspace", null=True, blank=True, on_delete=models.CASCADE, related_name="invitations"
+    )
     role = models.CharField(max_length=16, default="member")
     is_setup = models.BooleanField(default=False)
     """The one-time token of a fresh installation: whoever uses it becomes the owner."""
@@ -88,7 +90,9 @@ class ApiKey(models.Model):
     prefix = models.CharField(max_length=12)
     key_hash = models.CharField(max_length=64, unique=True)
     scopes = models.JSONField(default=list)
-    workspace = models.ForeignKey("workspaces.Workspace", null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    workspace = models.ForeignKey(
+        "workspaces.Workspace", null=True, blank=True, on_delete=models.CASCADE, related_name="+"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     last_used_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)

@@ -33,7 +33,12 @@ def hash_token(token: str) -> str:
 
 
 def create_invitation(
-    *, invited_by: User | None, workspace: Workspace | None = None, role: str = Role.MEMBER, email: str = "", is_setup: bool = False
+    *,
+    invited_by: User | None,
+    workspace: Workspace | None = None,
+    role: str = Role.MEMBER,
+    email: str = "",
+    is_setup: bool = False,
 ) -> tuple[Invitation, str]:
     """Return the invitation and its token, which is not kept."""
     token = secrets.token_urlsafe(32)
@@ -55,7 +60,11 @@ def find_invitation(token: str) -> Invitation:
     Raises:
         NotFound: there is none, or it was used or is too old.
     """
-    invitation = Invitation.objects.select_related("workspace", "invited_by").filter(token_hash=hash_token(token)).first()
+    invitation = (
+        Invitation.objects.select_related("workspace", "invited_by")
+        .filter(token_hash=hash_token(token))
+        .first()
+    )
     if invitation is None or not invitation.is_open:
         raise NotFound("This link was used already or is too old. Ask for a new one.")
     if invitation.is_setup and User.objects.filter(is_installation_owner=True).exists():
@@ -104,14 +113,20 @@ def use_invitation(*, invitation: Invitation, user: User) -> None:
     Raises:
         Conflict: somebody else was faster.
     """
-    used = Invitation.objects.filter(pk=invitation.pk, used_at=None).update(used_at=timezone.now(), used_by=user)
+    used = Invitation.objects.filter(pk=invitation.pk, used_at=None).update(
+        used_at=timezone.now(), used_by=user
+    )
     if not used:
         raise Conflict("This link was used in the meantime. Ask for a new one.")
     if invitation.workspace_id is not None:
-        Membership.objects.get_or_create(workspace_id=invitation.workspace_id, user=user, defaults={"role": invitation.role})
+        Membership.objects.get_or_create(
+            workspace_id=invitation.workspace_id, user=user, defaults={"role": invitation.role}
+        )
 
 
-def create_api_key(*, user: User, name: str, scopes: Sequence[str], workspace: Workspace | None = None) -> tuple[ApiKey, str]:
+def create_api_key(
+    *, user: User, name: str, scopes: Sequence[str], workspace: Workspace | None = None
+) -> tuple[ApiKey, str]:
     """Return the key's row and the key itself, which is shown once and not kept.
 
     Raises:
@@ -122,7 +137,12 @@ def create_api_key(*, user: User, name: str, scopes: Sequence[str], workspace: W
         raise Invalid(f"Scopes are {', '.join(SCOPES)}.", unknown=unknown)
     key = KEY_PREFIX + secrets.token_urlsafe(32)
     row = ApiKey.objects.create(
-        user=user, name=name, prefix=key[:12], key_hash=hash_token(key), scopes=sorted(set(scopes), key=SCOPES.index), workspace=workspace
+        user=user,
+        name=name,
+        prefix=key[:12],
+        key_hash=hash_token(key),
+        scopes=sorted(set(scopes), key=SCOPES.index),
+        workspace=workspace,
     )
     return row, key
 

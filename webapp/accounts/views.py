@@ -51,9 +51,14 @@ def accept_invitation(request: HttpRequest) -> HttpResponse:
 class KeyForm(forms.Form):
     """Name and scopes of a new API key."""
 
-    name = forms.CharField(max_length=80, label="Name", widget=forms.TextInput(attrs={"placeholder": "laptop script"}))
+    name = forms.CharField(
+        max_length=80, label="Name", widget=forms.TextInput(attrs={"placeholder": "laptop script"})
+    )
     scopes = forms.MultipleChoiceField(
-        choices=[(scope, scope) for scope in SCOPES], widget=forms.CheckboxSelectMultiple, initial=["read"], label="Scopes"
+        choices=[(scope, scope) for scope in SCOPES],
+        widget=forms.CheckboxSelectMultiple,
+        initial=["read"],
+        label="Scopes",
     )
 
 
@@ -83,7 +88,9 @@ def create_key(request: HttpRequest) -> HttpResponse:
     form = KeyForm(request.POST)
     if not form.is_valid():
         raise Invalid("Give the key a name and at least one scope.")
-    _, key = services.create_api_key(user=request.user, name=form.cleaned_data["name"], scopes=form.cleaned_data["scopes"])  # type: ignore[arg-type]
+    _, key = services.create_api_key(
+        user=request.user, name=form.cleaned_data["name"], scopes=form.cleaned_data["scopes"]
+    )  # type: ignore[arg-type]
     request.session["new_key"] = key
     return redirect(reverse("profile") + "#keys")
 
@@ -110,7 +117,10 @@ def sign_out_everywhere(request: HttpRequest) -> HttpResponse:
 def people(request: HttpRequest) -> HttpResponse:
     """Everybody who has an account; for the owner."""
     access.require_owner(request.user)
-    context = {"people": User.objects.order_by("display_name"), "invitation_url": request.session.pop("invitation_url", None)}
+    context = {
+        "people": User.objects.order_by("display_name"),
+        "invitation_url": request.session.pop("invitation_url", None),
+    }
     return render(request, "accounts/people.html", context)
 
 

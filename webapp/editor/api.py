@@ -38,22 +38,35 @@ def files_of(workspace: Workspace) -> WorkspaceFiles:
     return WorkspaceFiles(repository_of(workspace).files_dir)
 
 
-@router.get("/{int:workspace_id}/files", response={200: list[schemas.EntryOut], **ERRORS}, summary="List a folder")
+@router.get(
+    "/{int:workspace_id}/files", response={200: list[schemas.EntryOut], **ERRORS}, summary="List a folder"
+)
 def list_folder(request: HttpRequest, workspace_id: int, path: str = Query("", max_length=4096)) -> Any:
     """Return the entries of a folder, folders first; the root for an empty path."""
     entries = files_of(readable(request, workspace_id)).list_dir(from_portable(path))
     return [
-        {"name": to_portable(one.name), "path": to_portable(one.path), "kind": one.kind, "size_bytes": one.size_bytes} for one in entries
+        {
+            "name": to_portable(one.name),
+            "path": to_portable(one.path),
+            "kind": one.kind,
+            "size_bytes": one.size_bytes,
+        }
+        for one in entries
     ]
 
 
 @router.get("/{int:workspace_id}/file", response={200: schemas.DocumentOut, **ERRORS}, summary="Read a file")
-def read_file(request: HttpRequest, workspace_id: int, path: str = Query(..., min_length=1, max_length=4096)) -> Any:
+def read_file(
+    request: HttpRequest, workspace_id: int, path: str = Query(..., min_length=1, max_length=4096)
+) -> Any:
     """Return a file's text with its version and audit."""
     content = files_of(readable(request, workspace_id)).read(from_portable(path), max_bytes=MAX_TEXT_BYTES)
     document = decode(content)
     audit = schemas.AuditOut.of(audit_source(content.data, path=path)) if document.text is not None else None
-    fields = {name: getattr(document, name) for name in ("text", "encoding", "line_separator", "version", "size_bytes", "why_not")}
+    fields = {
+        name: getattr(document, name)
+        for name in ("text", "encoding", "line_separator", "version", "size_bytes", "why_not")
+    }
     return {"path": path, "audit": audit, **fields}
 
 
@@ -69,32 +82,51 @@ def save_file(request: HttpRequest, workspace_id: int, body: schemas.SaveIn) -> 
         encoding=body.encoding,
         expected=body.expected,
     )
-    return {"version": saved.version, "size_bytes": saved.size_bytes, "audit": schemas.AuditOut.of(saved.audit)}
+    return {
+        "version": saved.version,
+        "size_bytes": saved.size_bytes,
+        "audit": schemas.AuditOut.of(saved.audit),
+    }
 
 
 @router.delete("/{int:workspace_id}/file", response={204: None, **ERRORS}, summary="Delete a file or folder")
-def delete_path(request: HttpRequest, workspace_id: int, path: str = Query(..., min_length=1, max_length=4096)) -> Any:
+def delete_path(
+    request: HttpRequest, workspace_id: int, path: str = Query(..., min_length=1, max_length=4096)
+) -> Any:
     """Delete a file, or a folder with everything in it."""
-    services.delete_path(workspace=writable(request, workspace_id), user=request.user, path=from_portable(path))  # type: ignore[arg-type]
+    services.delete_path(
+        workspace=writable(request, workspace_id), user=request.user, path=from_portable(path)
+    )  # type: ignore[arg-type]
     return 204, None
 
 
-@router.post("/{int:workspace_id}/files/move", response={204: None, **ERRORS}, summary="Rename a file or folder")
+@router.post(
+    "/{int:workspace_id}/files/move", response={204: None, **ERRORS}, summary="Rename a file or folder"
+)
 def move_path(request: HttpRequest, workspace_id: int, body: schemas.MoveIn) -> Any:
     """Rename or move; nothing may be at the target."""
     workspace = writable(request, workspace_id)
-    services.move_path(workspace=workspace, user=request.user, source=from_portable(body.source), target=from_portable(body.target))  # type: ignore[arg-type]
+    services.move_path(
+        workspace=workspace,
+        user=request.user,
+        source=from_portable(body.source),
+        target=from_portable(body.target),
+    )  # type: ignore[arg-type]
     return 204, None
 
 
 @router.post("/{int:workspace_id}/files/folder", response={204: None, **ERRORS}, summary="Make a folder")
 def make_folder(request: HttpRequest, workspace_id: int, body: schemas.PathIn) -> Any:
     """Make a folder and those above it."""
-    services.make_folder(workspace=writable(request, workspace_id), user=request.user, path=from_portable(body.path))  # type: ignore[arg-type]
+    services.make_folder(
+        workspace=writable(request, workspace_id), user=request.user, path=from_portable(body.path)
+    )  # type: ignore[arg-type]
     return 204, None
 
 
-@router.get("/{int:workspace_id}/files/search", response={200: schemas.SearchOut, **ERRORS}, summary="Search in files")
+@router.get(
+    "/{int:workspace_id}/files/search", response={200: schemas.SearchOut, **ERRORS}, summary="Search in files"
+)
 def search(
     request: HttpRequest,
     workspace_id: int,
@@ -107,11 +139,16 @@ def search(
     matches = files_of(readable(request, workspace_id)).search(
         q, is_regex=is_regex, is_case_sensitive=is_case_sensitive, path_glob=glob, limit=SEARCH_LIMIT
     )
-    shown = [{"path": to_portable(one.path), "line": one.line, "column": one.column, "text": to_portable(one.text)} for one in matches]
+    shown = [
+        {"path": to_portable(one.path), "line": one.line, "column": one.column, "text": to_portable(one.text)}
+        for one in matches
+    ]
     return {"matches": shown, "is_complete": matches.ended_by == "end"}
 
 
-@router.post("/{int:workspace_id}/files/audit", response={200: schemas.AuditOut, **ERRORS}, summary="Measure a buffer")
+@router.post(
+    "/{int:workspace_id}/files/audit", response={200: schemas.AuditOut, **ERRORS}, summary="Measure a buffer"
+)
 def audit_buffer(request: HttpRequest, workspace_id: int, body: schemas.AuditIn) -> Any:
     """Measure a text as if it were the file at `path`, without saving it."""
     readable(request, workspace_id)

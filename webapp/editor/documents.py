@@ -39,7 +39,9 @@ def decode(content: FileContent) -> Document:
     """
     data = content.data
     if b"\0" in data[:_SNIFF_BYTES]:
-        return Document(None, "utf-8", "\n", content.version, content.size_bytes, content.mode, "This file is binary.")
+        return Document(
+            None, "utf-8", "\n", content.version, content.size_bytes, content.mode, "This file is binary."
+        )
     encoding: Encoding = "utf-8-sig" if data.startswith(b"\xef\xbb\xbf") else "utf-8"
     try:
         text = data.decode(encoding)
@@ -61,4 +63,6 @@ def encode(text: str, encoding: Encoding) -> bytes:
         return text.encode(encoding)
     except UnicodeEncodeError as error:
         found = text[error.start]
-        raise NotText(f"“{found}” cannot be written in this file's encoding ({encoding}).", encoding=encoding) from error
+        raise NotText(
+            f"“{found}” cannot be written in this file's encoding ({encoding}).", encoding=encoding
+        ) from error

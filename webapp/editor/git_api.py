@@ -12,8 +12,8 @@ from webapp.accounts.access import require_scope
 from webapp.api import ErrorReply
 from webapp.editor import schemas, services
 from webapp.editor.api import readable, writable
-from webapp.editor.streaming import send_later
 from webapp.editor.documents import MAX_TEXT_BYTES, decode
+from webapp.editor.streaming import send_later
 from webapp.workspaces import access
 from webapp.workspaces.models import Remote, Role
 from webapp.workspaces.repositories import repository_of
@@ -26,7 +26,9 @@ router = Router(tags=["git"])
 ERRORS: dict[Any, Any] = {code: ErrorReply for code in (401, 403, 404, 409, 413, 422, 503, 504, 507)}
 
 
-@router.get("/{int:workspace_id}/git", response={200: schemas.GitOut, **ERRORS}, summary="Where the repository stands")
+@router.get(
+    "/{int:workspace_id}/git", response={200: schemas.GitOut, **ERRORS}, summary="Where the repository stands"
+)
 def status(request: HttpRequest, workspace_id: int) -> Any:
     """Return branch, branches, HEAD, changed paths and remotes."""
     workspace = readable(request, workspace_id)
@@ -35,7 +37,10 @@ def status(request: HttpRequest, workspace_id: int) -> Any:
         "branch": repository.branch(),
         "branches": repository.branches(),
         "head": repository.head(),
-        "status": [{"path": to_portable(one.path), "index": one.index, "worktree": one.worktree} for one in repository.status()],
+        "status": [
+            {"path": to_portable(one.path), "index": one.index, "worktree": one.worktree}
+            for one in repository.status()
+        ],
         "remotes": list(workspace.remotes.order_by("name").values_list("name", flat=True)),
     }
 
@@ -56,34 +61,59 @@ def unstage(request: HttpRequest, workspace_id: int, body: schemas.PathsIn) -> A
     return 204, None
 
 
-@router.post("/{int:workspace_id}/git/commit", response={201: schemas.CommitMade, **ERRORS}, summary="Commit what is staged")
+@router.post(
+    "/{int:workspace_id}/git/commit",
+    response={201: schemas.CommitMade, **ERRORS},
+    summary="Commit what is staged",
+)
 def commit(request: HttpRequest, workspace_id: int, body: schemas.CommitIn) -> Any:
     """Commit what is staged in your name."""
-    return 201, {"commit": services.commit(workspace=writable(request, workspace_id), user=request.user, message=body.message)}  # type: ignore[arg-type]
+    return 201, {
+        "commit": services.commit(
+            workspace=writable(request, workspace_id), user=request.user, message=body.message
+        )
+    }  # type: ignore[arg-type]
 
 
 @router.post("/{int:workspace_id}/git/switch", response={204: None, **ERRORS}, summary="Switch branch")
 def switch(request: HttpRequest, workspace_id: int, body: schemas.SwitchIn) -> Any:
     """Check another branch out for everybody; refused when uncommitted edits would be lost."""
-    services.switch_branch(workspace=writable(request, workspace_id), user=request.user, name=body.branch, is_new=body.is_new)  # type: ignore[arg-type]
+    services.switch_branch(
+        workspace=writable(request, workspace_id), user=request.user, name=body.branch, is_new=body.is_new
+    )  # type: ignore[arg-type]
     return 204, None
 
 
-@router.get("/{int:workspace_id}/git/remotes", response={200: list[schemas.RemoteOut], **ERRORS}, summary="List remotes")
+@router.get(
+    "/{int:workspace_id}/git/remotes",
+    response={200: list[schemas.RemoteOut], **ERRORS},
+    summary="List remotes",
+)
 def list_remotes(request: HttpRequest, workspace_id: int) -> Any:
     """Return the remotes; credentials are never given back."""
     return [_remote_out(remote) for remote in readable(request, workspace_id).remotes.order_by("name")]
 
 
-@router.put("/{int:workspace_id}/git/remotes", response={200: schemas.RemoteOut, **ERRORS}, summary="Store a remote")
+@router.put(
+    "/{int:workspace_id}/git/remotes", response={200: schemas.RemoteOut, **ERRORS}, summary="Store a remote"
+)
 def store_remote(request: HttpRequest, workspace_id: int, body: schemas.RemoteIn) -> Any:
     """Add or change a remote and its credential; for maintainers."""
     workspace = access.workspace_for(require_scope(request, "admin"), workspace_id, role=Role.MAINTAINER)
-    return _remote_out(set_remote(workspace=workspace, name=body.name, url=body.url, username=body.username, token=body.token))
+    return _remote_out(
+        set_remote(
+            workspace=workspace, name=body.name, url=body.url, username=body.username, token=body.token
+        )
+    )
 
 
 def _remote_out(remote: Remote) -> dict[str, Any]:
-    return {"name": remote.name, "url": remote.url, "username": remote.username, "has_token": remote.sealed_token is not None}
+    return {
+        "name": remote.name,
+        "url": remote.url,
+        "username": remote.username,
+        "has_token": remote.sealed_token is not None,
+    }
 
 
 @router.post("/{int:workspace_id}/git/fetch", response={204: None, **ERRORS}, summary="Fetch a remote")
@@ -102,7 +132,9 @@ def push(request: HttpRequest, workspace_id: int, body: schemas.RemoteRefIn) -> 
     return 204, None
 
 
-@router.get("/{int:workspace_id}/git/log", response={200: list[schemas.CommitOut], **ERRORS}, summary="History")
+@router.get(
+    "/{int:workspace_id}/git/log", response={200: list[schemas.CommitOut], **ERRORS}, summary="History"
+)
 def history(
     request: HttpRequest,
     workspace_id: int,
@@ -111,11 +143,20 @@ def history(
     limit: int = Query(50, ge=1, le=200),
 ) -> Any:
     """Return commits, newest first: of the repository, or of one file."""
-    log = repository_of(readable(request, workspace_id)).log(from_portable(path) or None, limit=limit, skip=skip)
-    return [{"sha": one.sha, "author": one.author, "at": one.at, "subject": to_portable(one.subject)} for one in log]
+    log = repository_of(readable(request, workspace_id)).log(
+        from_portable(path) or None, limit=limit, skip=skip
+    )
+    return [
+        {"sha": one.sha, "author": one.author, "at": one.at, "subject": to_portable(one.subject)}
+        for one in log
+    ]
 
 
-@router.get("/{int:workspace_id}/git/file", response={200: schemas.DocumentOut, **ERRORS}, summary="Read a file of a commit")
+@router.get(
+    "/{int:workspace_id}/git/file",
+    response={200: schemas.DocumentOut, **ERRORS},
+    summary="Read a file of a commit",
+)
 def read_at(
     request: HttpRequest,
     workspace_id: int,
@@ -127,7 +168,10 @@ def read_at(
     if len(data) > MAX_TEXT_BYTES:
         raise FileTooLarge(path=path, size_bytes=len(data), limit_bytes=MAX_TEXT_BYTES)
     document = decode(FileContent(data, version_of(data), len(data), 0o644))
-    fields = {name: getattr(document, name) for name in ("text", "encoding", "line_separator", "version", "size_bytes", "why_not")}
+    fields = {
+        name: getattr(document, name)
+        for name in ("text", "encoding", "line_separator", "version", "size_bytes", "why_not")
+    }
     return {"path": path, "audit": None, **fields}
 
 
@@ -140,4 +184,6 @@ def archive(request: HttpRequest, workspace_id: int, kind: Literal["zip", "tar.g
     content_type = "application/zip" if kind == "zip" else "application/gzip"
     name = f"{slugify(workspace.name) or 'workspace'}-{head[:8]}.{kind}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingHttpResponse(send_later(repository.archive(head, kind)), content_type=content_type, headers=headers)
+    return StreamingHttpResponse(
+        send_later(repository.archive(head, kind)), content_type=content_type, headers=headers
+    )

@@ -59,10 +59,15 @@ class AuditOut(Schema):
             "maintainability_index": audit.maintainability_index,
             "lines": audit.raw.loc,
             "functions": [
-                {name: getattr(one, name) for name in ("name", "qualname", "line", "end_line", "cyclomatic", "complexity_radon")}
+                {
+                    name: getattr(one, name)
+                    for name in ("name", "qualname", "line", "end_line", "cyclomatic", "complexity_radon")
+                }
                 for one in audit.functions
             ],
-            "errors": [{"line": one.line, "column": one.column, "message": one.message} for one in audit.errors],
+            "errors": [
+                {"line": one.line, "column": one.column, "message": one.message} for one in audit.errors
+            ],
         }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 
@@ -16,6 +16,7 @@ from webapp.workspaces.events import FilesChanged
 from webapp.workspaces.models import Remote, Workspace
 from webapp.workspaces.repositories import author_of, repository_of
 from workers.changes.files import version_of
+from workers.changes.remotes import Credential
 from workers.changes.transaction import StateTransaction
 from workers.codehealth.metrics import FileAudit, audit_source
 from workers.telemetry.logging import get_logger
@@ -46,7 +47,9 @@ def _transaction(workspace: Workspace, user: User, what: str) -> StateTransactio
     return StateTransaction(repository.files_dir, repository.vault_dir, label=f"{what} by person {user.pk}")
 
 
-def save_file(*, workspace: Workspace, user: User, path: str, text: str, encoding: Encoding, expected: str | None) -> Saved:
+def save_file(
+    *, workspace: Workspace, user: User, path: str, text: str, encoding: Encoding, expected: str | None
+) -> Saved:
     """Write a file, all or nothing, unless somebody saved a newer version than `expected` (None: it must not exist yet).
 
     Raises:
@@ -142,12 +145,10 @@ def _remote(workspace: Workspace, name: str) -> Remote:
     return remote
 
 
-def _credential(remote: Remote) -> Any:
+def _credential(remote: Remote) -> Credential | None:
     if remote.sealed_token is None:
         return None
-    from workers.changes.repository import Credential
-
-    return Credential(username=remote.username or "git", token=unseal(remote.sealed_token))
+    return Credential(username=remote.username or "git", password=unseal(remote.sealed_token))
 
 
 def require_text(text: str) -> str:

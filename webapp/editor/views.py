@@ -29,4 +29,8 @@ def git(request: HttpRequest, workspace_id: int) -> HttpResponse:
     workspace = access.workspace_for(request.user, workspace_id)
     repository_of(workspace)
     may = {role: access.includes(workspace.role, role) for role in (Role.MEMBER, Role.MAINTAINER)}  # type: ignore[attr-defined]
-    return render(request, "editor/git.html", {"workspace": workspace, "may_edit": may[Role.MEMBER], "may_push": may[Role.MAINTAINER]})
+    return render(
+        request,
+        "editor/git.html",
+        {"workspace": workspace, "may_edit": may[Role.MEMBER], "may_push": may[Role.MAINTAINER]},
+    )

@@ -51,7 +51,11 @@ def back_up(target: Path, *, with_keys: bool) -> dict[str, Any]:
         "made_at": timezone.now().isoformat(),
         "database": connection.vendor,
         "has_keys": with_keys,
-        "files": {str(path.relative_to(target)): hash_file(path) for path in sorted(target.rglob("*")) if path.is_file()},
+        "files": {
+            str(path.relative_to(target)): hash_file(path)
+            for path in sorted(target.rglob("*"))
+            if path.is_file()
+        },
     }
     draft = target / "manifest.json.new"
     draft.write_text(json.dumps(manifest, indent=1))
@@ -70,7 +74,9 @@ def restore(source: Path) -> dict[str, Any]:
     from webapp.accounts.models import User
 
     if "accounts_user" in connection.introspection.table_names() and User.objects.exists():
-        raise Conflict("This installation has people already. Restore into an empty PYAGENT_HOME and database.")
+        raise Conflict(
+            "This installation has people already. Restore into an empty PYAGENT_HOME and database."
+        )
     if manifest["database"] != connection.vendor:
         raise Invalid(f"The backup is of {manifest['database']}, this installation uses {connection.vendor}.")
     home = Path(settings.PYAGENT_HOME)
@@ -132,7 +138,14 @@ def _load_database(source: Path) -> None:
         copy.backup(connection.connection)
         copy.close()
         return
-    _run_postgres_tool("pg_restore", "--clean", "--if-exists", "--no-owner", f"--dbname={connection.settings_dict['NAME']}", str(source / "database.dump"))
+    _run_postgres_tool(
+        "pg_restore",
+        "--clean",
+        "--if-exists",
+        "--no-owner",
+        f"--dbname={connection.settings_dict['NAME']}",
+        str(source / "database.dump"),
+    )
 
 
 def _run_postgres_tool(tool: str, *arguments: str) -> None:
@@ -145,6 +158,8 @@ def _run_postgres_tool(tool: str, *arguments: str) -> None:
         "PGPASSWORD": parts.get("PASSWORD") or "",
         "PGDATABASE": parts["NAME"],
     }
-    done = subprocess.run([tool, *arguments], env=environment, capture_output=True, text=True, timeout=3600, check=False)
+    done = subprocess.run(
+        [tool, *arguments], env=environment, capture_output=True, text=True, timeout=3600, check=False
+    )
     if done.returncode != 0:
         raise Invalid(f"{tool} failed: {done.stderr.strip()[-500:]}")

@@ -42,7 +42,11 @@ class Finding:
 def _database() -> Finding:
     which = connection.vendor
     parts = connection.settings_dict
-    where = str(parts["NAME"]) if which == "sqlite" else f"{parts.get('HOST') or 'local socket'}:{parts.get('PORT') or 5432}/{parts['NAME']}"
+    where = (
+        str(parts["NAME"])
+        if which == "sqlite"
+        else f"{parts.get('HOST') or 'local socket'}:{parts.get('PORT') or 5432}/{parts['NAME']}"
+    )
     with connection.cursor() as cursor:
         cursor.execute("SELECT sqlite_version()" if which == "sqlite" else "SHOW server_version")
         version = cursor.fetchone()[0]
@@ -52,7 +56,12 @@ def _database() -> Finding:
 def _redis() -> Finding:
     info = redis_client().info("server")
     name = "Valkey" if "valkey_version" in info else "Redis"
-    return Finding("redis", f"{name} {info.get('valkey_version') or info['redis_version']}", get_config().redis_url.rpartition("@")[2], True)
+    return Finding(
+        "redis",
+        f"{name} {info.get('valkey_version') or info['redis_version']}",
+        get_config().redis_url.rpartition("@")[2],
+        True,
+    )
 
 
 def _workers() -> Finding:
@@ -61,7 +70,13 @@ def _workers() -> Finding:
     with app.connection_for_write() as broker:
         answers = app.control.inspect(timeout=1.0, connection=broker).ping() or {}
     if not answers:
-        return Finding("workers", "Celery", "", False, "No worker answers. Start one: celery -A workers.celery worker -Q cpu,gpu")
+        return Finding(
+            "workers",
+            "Celery",
+            "",
+            False,
+            "No worker answers. Start one: celery -A workers.celery worker -Q cpu,gpu",
+        )
     return Finding("workers", f"Celery, {len(answers)} answering", ", ".join(sorted(answers)), True)
 
 
@@ -69,7 +84,13 @@ def _relay() -> Finding:
     beat = redis_client().get(RELAY_HEARTBEAT_KEY)
     age_s = time.time() - float(beat) if beat else None
     if age_s is None or age_s > 15:
-        return Finding("relay", "python manage.py relay", "", False, "No heartbeat for 15 s. Start it: python manage.py relay")
+        return Finding(
+            "relay",
+            "python manage.py relay",
+            "",
+            False,
+            "No heartbeat for 15 s. Start it: python manage.py relay",
+        )
     return Finding("relay", "python manage.py relay", f"heartbeat {age_s:.0f} s ago", True)
 
 
@@ -79,21 +100,46 @@ def _model() -> Finding:
         with urllib.request.urlopen(url, timeout=2) as reply:  # noqa: S310 (our own configured address)
             is_ready = reply.status == 200
     except urllib.error.HTTPError as error:
-        return Finding("embedded model", "SmolLM2-135M-Instruct", url, False, f"still loading ({error.code})", is_needed=False)
+        return Finding(
+            "embedded model",
+            "SmolLM2-135M-Instruct",
+            url,
+            False,
+            f"still loading ({error.code})",
+            is_needed=False,
+        )
     except OSError as error:
-        return Finding("embedded model", "SmolLM2-135M-Instruct", url, False, f"does not answer: {error}", is_needed=False)
+        return Finding(
+            "embedded model",
+            "SmolLM2-135M-Instruct",
+            url,
+            False,
+            f"does not answer: {error}",
+            is_needed=False,
+        )
     return Finding("embedded model", "SmolLM2-135M-Instruct", url, is_ready, is_needed=False)
 
 
 def _sandbox() -> Finding:
     mechanism = check_mechanism()
-    return Finding("sandbox", f"{mechanism.name} {mechanism.version}", shutil.which("bwrap") or "", mechanism.is_available, mechanism.reason or "")
+    return Finding(
+        "sandbox",
+        f"{mechanism.name} {mechanism.version}",
+        shutil.which("bwrap") or "",
+        mechanism.is_available,
+        mechanism.reason or "",
+    )
 
 
 def _rust_core() -> Finding:
     import rust_core
 
-    return Finding("rust core", f"rust_core {importlib.metadata.version('rust_core')}", str(Path(rust_core.__file__ or "").parent), True)
+    return Finding(
+        "rust core",
+        f"rust_core {importlib.metadata.version('rust_core')}",
+        str(Path(rust_core.__file__ or "").parent),
+        True,
+    )
 
 
 def _git() -> Finding:
@@ -105,12 +151,24 @@ def _disk() -> Finding:
     usage = shutil.disk_usage(settings.PYAGENT_HOME)
     free_gb = usage.free / 1e9
     is_enough = free_gb > 1
-    return Finding("disk", f"{free_gb:.1f} GB free", str(settings.PYAGENT_HOME), is_enough, "" if is_enough else "Less than 1 GB is free; saves may be refused soon.")
+    return Finding(
+        "disk",
+        f"{free_gb:.1f} GB free",
+        str(settings.PYAGENT_HOME),
+        is_enough,
+        "" if is_enough else "Less than 1 GB is free; saves may be refused soon.",
+    )
 
 
 def _front_end() -> Finding:
     is_built = settings.ASSET_MANIFEST.exists()
-    return Finding("front end", "static/dist", str(settings.ASSET_MANIFEST.parent), is_built, "" if is_built else "Run `make web`.")
+    return Finding(
+        "front end",
+        "static/dist",
+        str(settings.ASSET_MANIFEST.parent),
+        is_built,
+        "" if is_built else "Run `make web`.",
+    )
 
 
 CHECKS: dict[str, Callable[[], Finding]] = {

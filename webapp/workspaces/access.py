@@ -27,7 +27,9 @@ def role_of(user: User | AnonymousUser, workspace_id: int) -> str | None:
     bound_to = getattr(user, "bound_workspace_id", None)
     if bound_to is not None and bound_to != workspace_id:
         return None
-    return Membership.objects.filter(workspace_id=workspace_id, user=user).values_list("role", flat=True).first()
+    return (
+        Membership.objects.filter(workspace_id=workspace_id, user=user).values_list("role", flat=True).first()
+    )
 
 
 def workspace_for(user: User | AnonymousUser, workspace_id: int, *, role: str = Role.VIEWER) -> Workspace:

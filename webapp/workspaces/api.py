@@ -37,7 +37,9 @@ class WorkspaceIn(Schema):
 
     name: str = Field(min_length=1, max_length=80, examples=["flask"])
     description: str = Field("", max_length=300)
-    url: str = Field("", max_length=500, description="https address of a git repository; empty for an empty one")
+    url: str = Field(
+        "", max_length=500, description="https address of a git repository; empty for an empty one"
+    )
 
 
 class WorkspaceChange(Schema):
@@ -66,7 +68,13 @@ class MemberOut(Schema):
     def of(membership: Membership) -> dict[str, Any]:
         """Return the fields of a membership and its person."""
         user = membership.user
-        return {"user_id": user.pk, "display_name": user.display_name, "handle": user.handle, "role": membership.role, "joined_at": membership.joined_at}
+        return {
+            "user_id": user.pk,
+            "display_name": user.display_name,
+            "handle": user.handle,
+            "role": membership.role,
+            "joined_at": membership.joined_at,
+        }
 
 
 class MemberIn(Schema):
@@ -96,15 +104,21 @@ def create_workspace(request: HttpRequest, body: WorkspaceIn) -> Any:
     if body.url:
         check_url(body.url)
     source = Source(kind="url", url=body.url, shown_url=body.url) if body.url else Source()
-    return 201, services.create_workspace(name=body.name, description=body.description, owner=user, source=source)
+    return 201, services.create_workspace(
+        name=body.name, description=body.description, owner=user, source=source
+    )
 
 
 @router.post("/upload", response={201: WorkspaceOut, **ERRORS}, summary="Create a workspace from an archive")
-def upload_workspace(request: HttpRequest, archive: UploadedFile = File(...), name: str = Form(..., min_length=1, max_length=80)) -> Any:  # type: ignore[type-arg]  # noqa: B008
+def upload_workspace(
+    request: HttpRequest,
+    archive: UploadedFile = File(...),
+    name: str = Form(..., min_length=1, max_length=80),
+) -> Any:  # type: ignore[type-arg]
     """Create a workspace from a .zip or .tar.gz of at most 200 MB."""
+    from webapp.errors import Invalid
     from webapp.workspaces.forms import MAX_UPLOAD_BYTES
     from webapp.workspaces.views import keep_upload
-    from webapp.errors import Invalid
 
     user = require_scope(request, "write")
     _refuse_bound_key(user)
@@ -160,17 +174,27 @@ def add_member(request: HttpRequest, workspace_id: int, body: MemberIn) -> Any:
     return 201, MemberOut.of(services.add_member(workspace=workspace, user=person, role=body.role))
 
 
-@router.put("/{int:workspace_id}/members/{int:user_id}", response={200: MemberOut, 409: ErrorReply, **ERRORS}, summary="Change a role")
+@router.put(
+    "/{int:workspace_id}/members/{int:user_id}",
+    response={200: MemberOut, 409: ErrorReply, **ERRORS},
+    summary="Change a role",
+)
 def change_member(request: HttpRequest, workspace_id: int, user_id: int, body: RoleIn) -> Any:
     """Give a member another role; for owners."""
     workspace = access.workspace_for(require_scope(request, "admin"), workspace_id, role=Role.OWNER)
     return MemberOut.of(services.set_role(workspace=workspace, user_id=user_id, role=body.role))
 
 
-@router.delete("/{int:workspace_id}/members/{int:user_id}", response={204: None, 409: ErrorReply, **ERRORS}, summary="Remove a member")
+@router.delete(
+    "/{int:workspace_id}/members/{int:user_id}",
+    response={204: None, 409: ErrorReply, **ERRORS},
+    summary="Remove a member",
+)
 def remove_member(request: HttpRequest, workspace_id: int, user_id: int) -> Any:
     """Take a person out of the workspace; for owners, and for oneself."""
     user = require_scope(request, "admin")
-    workspace = access.workspace_for(user, workspace_id, role=Role.VIEWER if user_id == user.pk else Role.OWNER)
+    workspace = access.workspace_for(
+        user, workspace_id, role=Role.VIEWER if user_id == user.pk else Role.OWNER
+    )
     services.remove_member(workspace=workspace, user_id=user_id)
     return 204, None

@@ -15,4 +15,8 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return {}
-    return {"my_workspaces": SimpleLazyObject(lambda: list(Workspace.objects.filter(memberships__user=user).order_by("name")))}
+    return {
+        "my_workspaces": SimpleLazyObject(
+            lambda: list(Workspace.objects.filter(memberships__user=user).order_by("name"))
+        )
+    }

@@ -16,8 +16,15 @@ class NewWorkspaceForm(forms.Form):
 
     name = forms.CharField(max_length=80, label="Name")
     description = forms.CharField(max_length=300, required=False, label="What it is for")
-    url = forms.URLField(required=False, label="Import from a git URL", assume_scheme="https", help_text="https:// only. Leave empty for an empty repository.")
-    archive = forms.FileField(required=False, label="Or upload an archive", help_text=".zip or .tar.gz, up to 200 MB.")
+    url = forms.URLField(
+        required=False,
+        label="Import from a git URL",
+        assume_scheme="https",
+        help_text="https:// only. Leave empty for an empty repository.",
+    )
+    archive = forms.FileField(
+        required=False, label="Or upload an archive", help_text=".zip or .tar.gz, up to 200 MB."
+    )
 
     def clean_archive(self) -> Any:
         """Refuse what is too large or of another kind."""
@@ -47,4 +54,8 @@ class InviteForm(forms.Form):
     """Whom to invite, as what."""
 
     role = forms.ChoiceField(choices=Role.choices, initial=Role.MEMBER, label="Role")
-    email = forms.EmailField(required=False, label="E-mail (optional)", help_text="Who has an account with this address is added at once; everybody else gets a link.")
+    email = forms.EmailField(
+        required=False,
+        label="E-mail (optional)",
+        help_text="Who has an account with this address is added at once; everybody else gets a link.",
+    )

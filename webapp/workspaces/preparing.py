@@ -27,6 +27,7 @@ from webapp.events.registry import periodic
 from webapp.workspaces import events
 from webapp.workspaces.models import Workspace
 from webapp.workspaces.repositories import author_of, root_of
+from workers.changes.repository import Repository
 from workers.errors import PyAgentError
 from workers.telemetry.logging import get_logger
 
@@ -86,15 +87,19 @@ def prepare(workspace_id: int, user_id: int, source: Source) -> None:
     Raises:
         PyAgentError: why it could not be done; the row says the same.
     """
-    from workers.changes.repository import Repository
-
     author = author_of(User.objects.filter(pk=user_id).first())
     root = root_of(workspace_id)
     root.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         if source.kind == "url":
             note = _throttled_note(workspace_id)
-            Repository.clone(root, source.url, allow_file=source.is_file_allowed, timeout_s=CLONE_TIMEOUT_S, on_progress=note)
+            Repository.clone(
+                root,
+                source.url,
+                allow_file=source.is_file_allowed,
+                timeout_s=CLONE_TIMEOUT_S,
+                on_progress=note,
+            )
         elif source.kind == "archive" and source.path is not None:
             _set_state(workspace_id, Workspace.State.PREPARING, "Unpacking the archive")
             Repository.from_archive(root, source.path, author=author)
@@ -102,7 +107,11 @@ def prepare(workspace_id: int, user_id: int, source: Source) -> None:
             Repository.create(root, author=author)
     except Exception as error:
         remove_files(workspace_id)
-        reason = str(error) if isinstance(error, PyAgentError) else "Something went wrong on our side; the log says what."
+        reason = (
+            str(error)
+            if isinstance(error, PyAgentError)
+            else "Something went wrong on our side; the log says what."
+        )
         _set_state(workspace_id, Workspace.State.FAILED, reason)
         raise
     finally:
@@ -134,13 +143,21 @@ def _set_state(workspace_id: int, state: str, note: str) -> None:
     with transaction.atomic():
         Workspace.objects.filter(pk=workspace_id).update(state=state, state_note=note[:500])
         name = Workspace.objects.filter(pk=workspace_id).values_list("name", flat=True).first() or ""
-        publish_on_commit(workspace_id, events.WorkspaceChanged(state=state, state_note=note[:500], name=name))
+        publish_on_commit(
+            workspace_id, events.WorkspaceChanged(state=state, state_note=note[:500], name=name)
+        )
 
 
 @periodic(every_s=60)
 def give_up_stale() -> None:
     """Mark preparations that a restart interrupted as failed."""
-    stale = Workspace.objects.filter(state=Workspace.State.PREPARING, created_at__lt=timezone.now() - STALE_AFTER)
+    stale = Workspace.objects.filter(
+        state=Workspace.State.PREPARING, created_at__lt=timezone.now() - STALE_AFTER
+    )
     for workspace_id in stale.values_list("pk", flat=True):
         remove_files(workspace_id)
-        _set_state(workspace_id, Workspace.State.FAILED, "Interrupted by a restart. Delete this workspace and create it again.")
+        _set_state(
+            workspace_id,
+            Workspace.State.FAILED,
+            "Interrupted by a restart. Delete this workspace and create it again.",
+        )

@@ -9,10 +9,9 @@ from django.conf import settings
 
 from webapp.errors import Conflict
 from webapp.workspaces.models import Workspace
+from workers.changes.repository import Author, Repository
 
 if TYPE_CHECKING:
-    from workers.changes.repository import Author, Repository
-
     from webapp.accounts.models import User
 
 
@@ -27,15 +26,18 @@ def repository_of(workspace: Workspace) -> Repository:
     Raises:
         Conflict: it is still being prepared, or that failed.
     """
-    from workers.changes.repository import Repository
-
     if workspace.state != Workspace.State.READY:
-        raise Conflict(f"This workspace is not ready: {workspace.state_note or workspace.get_state_display()}.", state=workspace.state)
+        raise Conflict(
+            f"This workspace is not ready: {workspace.state_note or workspace.get_state_display()}.",
+            state=workspace.state,
+        )
     return Repository(root_of(workspace.pk))
 
 
 def author_of(user: User | None) -> Author:
     """Return the git author for a person; PyAgent itself for nobody."""
-    from workers.changes.repository import Author
-
-    return Author(name=user.display_name, email=user.email) if user else Author(name="PyAgent", email="pyagent@localhost")
+    return (
+        Author(name=user.display_name, email=user.email)
+        if user
+        else Author(name="PyAgent", email="pyagent@localhost")
+    )

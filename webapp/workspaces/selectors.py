@@ -22,4 +22,6 @@ def members_of(workspace: Workspace) -> QuerySet[Membership]:
 
 def open_invitations(workspace: Workspace) -> list[Invitation]:
     """Return the invitations that still let somebody in, newest first."""
-    return [one for one in workspace.invitations.select_related("invited_by").order_by("-pk")[:50] if one.is_open]
+    return [
+        one for one in workspace.invitations.select_related("invited_by").order_by("-pk")[:50] if one.is_open
+    ]

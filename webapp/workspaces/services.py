@@ -8,9 +8,9 @@ from typing import Any
 from django.db import transaction
 
 from webapp.accounts.models import User
+from webapp.errors import Conflict, Invalid, NotFound
 from webapp.events.publish import publish_on_commit
 from webapp.events.registry import workspace_created
-from webapp.errors import Conflict, Invalid, NotFound
 from webapp.vault import seal
 from webapp.workspaces import events, preparing
 from webapp.workspaces.models import Membership, Remote, Role, Workspace
@@ -66,7 +66,8 @@ def update_workspace(*, workspace: Workspace, name: str, description: str) -> No
     workspace.name, workspace.description = name.strip()[:80], description.strip()[:300]
     workspace.save(update_fields=["name", "description"])
     publish_on_commit(
-        workspace.pk, events.WorkspaceChanged(state=workspace.state, state_note=workspace.state_note, name=workspace.name)
+        workspace.pk,
+        events.WorkspaceChanged(state=workspace.state, state_note=workspace.state_note, name=workspace.name),
     )
 
 
@@ -133,14 +134,18 @@ def _refuse_last_owner(workspace: Workspace, user_id: int) -> None:
 @transaction.atomic
 def add_member(*, workspace: Workspace, user: User, role: str) -> Membership:
     """Let a person who has an account in, or change nothing when they are in already."""
-    membership, is_new = Membership.objects.get_or_create(workspace=workspace, user=user, defaults={"role": role})
+    membership, is_new = Membership.objects.get_or_create(
+        workspace=workspace, user=user, defaults={"role": role}
+    )
     if is_new:
         publish_on_commit(workspace.pk, events.MembershipChanged(user_id=user.pk, role=role))
     return membership
 
 
 @transaction.atomic
-def set_remote(*, workspace: Workspace, name: str, url: str, username: str = "", token: str | None = None) -> Remote:
+def set_remote(
+    *, workspace: Workspace, name: str, url: str, username: str = "", token: str | None = None
+) -> Remote:
     """Store a remote; `token` None keeps the stored credential, "" forgets it.
 
     Raises:

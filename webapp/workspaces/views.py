@@ -63,7 +63,9 @@ def _source_from(form: NewWorkspaceForm) -> Source:
 
 def keep_upload(upload: UploadedFile) -> Path:
     """Return a file of our own with the upload's bytes; whoever prepares the workspace removes it."""
-    with tempfile.NamedTemporaryFile(dir=Path(settings.PYAGENT_HOME) / "uploads", prefix="archive-", delete=False) as copy:
+    with tempfile.NamedTemporaryFile(
+        dir=Path(settings.PYAGENT_HOME) / "uploads", prefix="archive-", delete=False
+    ) as copy:
         for chunk in upload.chunks():
             copy.write(chunk)
     return Path(copy.name)
@@ -154,7 +156,9 @@ def change_member(request: HttpRequest, workspace_id: int, user_id: int) -> Http
 @login_required
 def workspace_settings(request: HttpRequest, workspace_id: int) -> HttpResponse:
     """Name, description, deletion."""
-    found = access.workspace_for(request.user, workspace_id, role=Role.VIEWER if request.method == "GET" else Role.MAINTAINER)
+    found = access.workspace_for(
+        request.user, workspace_id, role=Role.VIEWER if request.method == "GET" else Role.MAINTAINER
+    )
     form = WorkspaceForm(request.POST or None, initial={"name": found.name, "description": found.description})
     if request.method == "POST" and form.is_valid():
         services.update_workspace(workspace=found, **form.cleaned_data)

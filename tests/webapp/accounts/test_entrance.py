@@ -52,7 +52,9 @@ def test_refuses_links_that_are_used_too_old_or_made_up(client: Client, spoil: s
 
 
 def test_puts_who_was_invited_into_the_workspace_with_the_role(company, client: Client) -> None:  # type: ignore[no-untyped-def]
-    _, token = services.create_invitation(invited_by=company.owner, workspace=company.workspace, role="viewer")
+    _, token = services.create_invitation(
+        invited_by=company.owner, workspace=company.workspace, role="viewer"
+    )
     client.get(f"/invite/{token}/")
     sign_up(client)
     person = User.objects.get(email="ada@example.org")
@@ -64,11 +66,17 @@ def test_signs_in_and_throttles_wrong_passwords(client: Client) -> None:
     cache.clear()
     make_person("grace")
     for _ in range(5):
-        assert client.post("/accounts/login/", {"login": "grace@example.org", "password": "wrong"}).status_code == 200
+        assert (
+            client.post("/accounts/login/", {"login": "grace@example.org", "password": "wrong"}).status_code
+            == 200
+        )
     throttled = client.post("/accounts/login/", {"login": "grace@example.org", "password": PASSWORD})
     assert b"Too many" in throttled.content
     cache.clear()
-    assert client.post("/accounts/login/", {"login": "grace@example.org", "password": PASSWORD}).status_code == 302
+    assert (
+        client.post("/accounts/login/", {"login": "grace@example.org", "password": PASSWORD}).status_code
+        == 302
+    )
 
 
 def test_resets_a_password_by_mail(client: Client) -> None:
@@ -78,7 +86,9 @@ def test_resets_a_password_by_mail(client: Client) -> None:
     link = re.search(r"http://\S+(/accounts/password/reset/key/\S+)", mail.outbox[0].body)
     assert link
     form = client.get(link[1], follow=True)
-    client.post(form.request["PATH_INFO"], {"password1": "a new long password", "password2": "a new long password"})
+    client.post(
+        form.request["PATH_INFO"], {"password1": "a new long password", "password2": "a new long password"}
+    )
     assert client.login(email="grace@example.org", password="a new long password")  # noqa: S106
 
 
@@ -97,7 +107,9 @@ def test_signs_out_everywhere(client: Client) -> None:
 def test_shows_a_new_key_once_and_stores_only_its_hash(client: Client) -> None:
     person = make_person("grace")
     client.force_login(person)
-    first = client.post("/settings/keys/", {"name": "laptop", "scopes": ["read"]}, follow=True).content.decode()
+    first = client.post(
+        "/settings/keys/", {"name": "laptop", "scopes": ["read"]}, follow=True
+    ).content.decode()
     key = re.search(r"pya_[\w-]{43}", first)
     assert key
     assert key[0] not in client.get("/settings/").content.decode()

@@ -56,7 +56,12 @@ def test_never_loses_a_newer_version(door: Door) -> None:
 
 def test_keeps_line_ends_encoding_and_every_byte(door: Door, company: Company) -> None:
     files = root_of(company.workspace.pk) / "files"
-    for name, data in {"crlf.txt": b"a\r\nb\r\n", "latin.txt": b"caf\xe9\n", "bom.txt": b"\xef\xbb\xbfx\n", "mixed.txt": b"a\r\nb\n"}.items():
+    for name, data in {
+        "crlf.txt": b"a\r\nb\r\n",
+        "latin.txt": b"caf\xe9\n",
+        "bom.txt": b"\xef\xbb\xbfx\n",
+        "mixed.txt": b"a\r\nb\n",
+    }.items():
         (files / name).write_bytes(data)
         file = door.get("file", path=name).json()
         text = file["text"]
@@ -72,7 +77,9 @@ def test_says_when_a_file_is_no_text(door: Door, company: Company) -> None:
     assert "binary" in file["why_not"]
 
 
-@pytest.mark.parametrize("path", ["../outside", "/etc/passwd", "a/../../b", ".git/config", "link/passwd", "a\u0000b"])
+@pytest.mark.parametrize(
+    "path", ["../outside", "/etc/passwd", "a/../../b", ".git/config", "link/passwd", "a\u0000b"]
+)
 def test_refuses_to_leave_the_tree(door: Door, company: Company, path: str) -> None:
     link = root_of(company.workspace.pk) / "files" / "link"
     if not link.is_symlink():
@@ -93,7 +100,10 @@ def test_searches_text_and_patterns(door: Door) -> None:
     door.save("a.py", "needle = 1\nhay\nNeedle\n")
     found = door.get("files/search", q="needle").json()
     assert [(one["path"], one["line"]) for one in found["matches"]] == [("a.py", 1), ("a.py", 3)]
-    assert len(door.get("files/search", q="^need", is_regex="true", is_case_sensitive="true").json()["matches"]) == 1
+    assert (
+        len(door.get("files/search", q="^need", is_regex="true", is_case_sensitive="true").json()["matches"])
+        == 1
+    )
     assert door.get("files/search", q="(", is_regex="true").status_code == 422
 
 
@@ -127,10 +137,17 @@ def test_downloads_an_archive(door: Door) -> None:
 
 def test_stores_a_remote_without_ever_giving_its_token_back(company: Company) -> None:
     door = Door(company, company.maintainer)
-    body = {"name": "origin", "url": "https://example.org/x.git", "username": "ada", "token": "very-secret-token"}
+    body = {
+        "name": "origin",
+        "url": "https://example.org/x.git",
+        "username": "ada",
+        "token": "very-secret-token",
+    }
     assert door.send("PUT", "git/remotes", body).status_code == 200
     told = door.get("git/remotes")
-    assert told.json() == [{"name": "origin", "url": "https://example.org/x.git", "username": "ada", "has_token": True}]
+    assert told.json() == [
+        {"name": "origin", "url": "https://example.org/x.git", "username": "ada", "has_token": True}
+    ]
     assert "very-secret-token" not in told.content.decode()
     assert Door(company, company.member).send("PUT", "git/remotes", body).status_code == 403
 

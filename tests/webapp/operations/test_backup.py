@@ -16,7 +16,9 @@ from webapp.operations.doctor import examine
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_backup_holds_rows_and_repositories_and_says_whether_it_holds_the_keys(company: Company, tmp_path: Path, capsys) -> None:  # type: ignore[no-untyped-def]
+def test_a_backup_holds_rows_and_repositories_and_says_whether_it_holds_the_keys(
+    company: Company, tmp_path: Path, capsys
+) -> None:  # type: ignore[no-untyped-def]
     target = tmp_path / "backup"
     call_command("backup", str(target))
     assert "does not hold the keys" in capsys.readouterr().out
@@ -31,7 +33,11 @@ def test_a_backup_holds_rows_and_repositories_and_says_whether_it_holds_the_keys
 def test_a_changed_backup_is_refused(company: Company, tmp_path: Path) -> None:
     target = tmp_path / "backup"
     backup.back_up(target, with_keys=True)
-    name = next(name for name in json.loads((target / "manifest.json").read_text())["files"] if name.startswith("workspace"))
+    name = next(
+        name
+        for name in json.loads((target / "manifest.json").read_text())["files"]
+        if name.startswith("workspace")
+    )
     with (target / name).open("r+b") as file:
         file.seek(100)
         file.write(b"\xff\xfe")

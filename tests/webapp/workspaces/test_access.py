@@ -63,7 +63,11 @@ def test_roles_include_the_ones_before_them(company: Company) -> None:
 
 @pytest.mark.parametrize(
     ("path", "data"),
-    [("members/invite/", {"role": "member"}), ("delete/", {"confirmation": "Parser"}), ("settings/", {"name": "New"})],
+    [
+        ("members/invite/", {"role": "member"}),
+        ("delete/", {"confirmation": "Parser"}),
+        ("settings/", {"name": "New"}),
+    ],
 )
 def test_what_owners_do_is_refused_to_members(company: Company, path: str, data: dict[str, str]) -> None:
     url = f"/w/{company.workspace.pk}/{path}"

@@ -65,8 +65,12 @@ def test_unpacks_an_uploaded_archive(company: Company) -> None:
     ],
     ids=["out", "absolute", "bomb", "link", "noise"],
 )
-def test_refuses_hostile_archives_and_leaves_nothing_on_disk(company: Company, name: str, data: bytes) -> None:
-    company.client(company.member).post("/new/", {"name": "Hostile", "archive": SimpleUploadedFile(name, data)})
+def test_refuses_hostile_archives_and_leaves_nothing_on_disk(
+    company: Company, name: str, data: bytes
+) -> None:
+    company.client(company.member).post(
+        "/new/", {"name": "Hostile", "archive": SimpleUploadedFile(name, data)}
+    )
     workspace = wait_until_prepared(Workspace.objects.get(name="Hostile"))
     assert workspace.state == Workspace.State.FAILED
     assert workspace.state_note
@@ -74,7 +78,16 @@ def test_refuses_hostile_archives_and_leaves_nothing_on_disk(company: Company, n
     assert not list((root_of(0).parent.parent / "uploads").iterdir())
 
 
-@pytest.mark.parametrize("url", ["http://example.org/x.git", "file:///etc", "ssh://git@example.org/x", "https://user:pw@example.org/x", "ext::sh -c id"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.org/x.git",
+        "file:///etc",
+        "ssh://git@example.org/x",
+        "https://user:pw@example.org/x",
+        "ext::sh -c id",
+    ],
+)
 def test_accepts_only_plain_https_addresses(url: str) -> None:
     with pytest.raises(Invalid):
         preparing.check_url(url)
@@ -84,7 +97,10 @@ def test_accepts_only_plain_https_addresses(url: str) -> None:
 def test_the_operator_imports_from_this_disk(company: Company, tmp_path, capsys) -> None:  # type: ignore[no-untyped-def]
     import subprocess
 
-    for command in (["init", "-q", "-b", "main"], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", "first"]):
+    for command in (
+        ["init", "-q", "-b", "main"],
+        ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", "first"],
+    ):
         subprocess.run(["git", *command], cwd=tmp_path, check=True)
     call_command("importworkspace", "Local", str(tmp_path), "--owner", company.owner.email)
     workspace = Workspace.objects.get(pk=int(capsys.readouterr().out))

@@ -36,7 +36,9 @@ class Command(BaseCommand):
                 raise CommandError(f"There is no workspace {options['workspace']}.")
         scopes = [scope for word in options["scopes"] for scope in word.split(",") if scope]
         try:
-            _, key = services.create_api_key(user=user, name=options["name"], scopes=scopes, workspace=workspace)
+            _, key = services.create_api_key(
+                user=user, name=options["name"], scopes=scopes, workspace=workspace
+            )
         except PyAgentError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(key)

@@ -22,7 +22,9 @@ class Command(BaseCommand):
         """Declare EMAIL, --password-stdin, --owner and --name."""
         parser.add_argument("email")
         parser.add_argument("--password-stdin", action="store_true", required=True)
-        parser.add_argument("--owner", action="store_true", help="make this person an owner of the installation")
+        parser.add_argument(
+            "--owner", action="store_true", help="make this person an owner of the installation"
+        )
         parser.add_argument("--name", default="", help="the name that others see")
 
     def handle(self, *args: Any, **options: Any) -> None:

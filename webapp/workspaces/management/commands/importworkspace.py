@@ -33,7 +33,9 @@ class Command(BaseCommand):
         if owner is None:
             raise CommandError(f"Nobody has the address {options['owner']}.")
         try:
-            workspace = services.create_workspace_now(name=options["name"], owner=owner, source=_source(options["path_or_url"]))
+            workspace = services.create_workspace_now(
+                name=options["name"], owner=owner, source=_source(options["path_or_url"])
+            )
         except PyAgentError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(str(workspace.pk))
@@ -47,7 +49,10 @@ def _source(path_or_url: str) -> Source:
         raise CommandError(f"{path} does not exist.")
     if path.is_file():
         # Preparing removes the archive that it read; the operator's own must stay.
-        with tempfile.NamedTemporaryFile(dir=Path(settings.PYAGENT_HOME) / "uploads", delete=False) as copy, path.open("rb") as source:
+        with (
+            tempfile.NamedTemporaryFile(dir=Path(settings.PYAGENT_HOME) / "uploads", delete=False) as copy,
+            path.open("rb") as source,
+        ):
             shutil.copyfileobj(source, copy)
         return services.archive_source(Path(copy.name), path.name)
     return Source(kind="url", url=f"file://{path}", shown_url=f"file:{path.name}", is_file_allowed=True)
