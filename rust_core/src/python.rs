@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
-use crate::codehealth::{self, FileAudit, FunctionAudit, HalsteadReport, RawCounts};
+use crate::codehealth::{self, FileAudit, FunctionAudit, HalsteadReport, RawCounts, Root, Symbol};
 use crate::errors::Diagnosis;
 
 /// Audit one source.
@@ -38,18 +38,48 @@ fn audit_source<'py>(
 
 /// Audit files in parallel; the answers stand in the order of the paths.
 #[pyfunction]
-#[pyo3(signature = (paths, *, threads=None))]
+#[pyo3(signature = (paths, *, root=None, threads=None))]
 fn audit_paths<'py>(
     py: Python<'py>,
     paths: Vec<PathBuf>,
+    root: Option<PathBuf>,
     threads: Option<usize>,
 ) -> PyResult<Bound<'py, PyList>> {
-    let audits = py.detach(|| codehealth::audit_paths(&paths, threads)).map_err(PyValueError::new_err)?;
+    let root = root.map_or(Ok(Root::Anywhere), |folder| Root::beneath(&folder))?;
+    let audits =
+        py.detach(|| codehealth::audit_paths(&paths, &root, threads)).map_err(PyRuntimeError::new_err)?;
     let list = PyList::empty(py);
     for (path, audit) in paths.iter().zip(&audits) {
         list.append(file_dict(py, audit, Some(&path.to_string_lossy()))?)?;
     }
     Ok(list)
+}
+
+/// Outline one Python source.
+#[pyfunction]
+fn outline_source<'py>(py: Python<'py>, source: &Bound<'py, PyBytes>) -> PyResult<Bound<'py, PyDict>> {
+    let bytes = source.as_bytes();
+    let outline = py.detach(|| codehealth::outline(bytes));
+    let symbols = PyList::empty(py);
+    for symbol in &outline.symbols {
+        symbols.append(symbol_dict(py, symbol)?)?;
+    }
+    let dict = PyDict::new(py);
+    dict.set_item(intern!(py, "is_parsed"), outline.is_parsed)?;
+    dict.set_item(intern!(py, "symbols"), symbols)?;
+    dict.set_item(intern!(py, "tests"), &outline.tests)?;
+    dict.set_item(intern!(py, "asserts"), outline.asserts)?;
+    Ok(dict)
+}
+
+fn symbol_dict<'py>(py: Python<'py>, symbol: &Symbol) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    dict.set_item(intern!(py, "qualname"), &symbol.qualname)?;
+    dict.set_item(intern!(py, "kind"), symbol.kind.name())?;
+    dict.set_item(intern!(py, "line"), symbol.line)?;
+    dict.set_item(intern!(py, "is_public"), symbol.is_public)?;
+    dict.set_item(intern!(py, "signature"), &symbol.signature)?;
+    Ok(dict)
 }
 
 fn file_dict<'py>(py: Python<'py>, audit: &FileAudit, path: Option<&str>) -> PyResult<Bound<'py, PyDict>> {
@@ -133,5 +163,6 @@ fn rust_core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_function(wrap_pyfunction!(audit_source, module)?)?;
     module.add_function(wrap_pyfunction!(audit_paths, module)?)?;
+    module.add_function(wrap_pyfunction!(outline_source, module)?)?;
     Ok(())
 }

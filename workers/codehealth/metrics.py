@@ -1,7 +1,7 @@
 """The one door to the Rust core: figures of a source as typed values.
 
-There is no Python fallback: a missing core is an error that says how to build it. A source in a language that has no
-audit yet has its lines counted and `language` None.
+There is no Python fallback: a missing core is an error that says how to build it. A source in a language that
+has no audit yet has its lines counted and `language` None.
 """
 
 from __future__ import annotations
@@ -9,25 +9,29 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from workers.codehealth.errors import CoreMissing
 
-try:
-    import rust_core
-except (
-    ModuleNotFoundError
-) as error:  # a namespace package stands in for the folder, so the attribute is missing then
-    raise CoreMissing from error
 
+def load_core() -> ModuleType:
+    """Return the Rust core.
 
-def _require_core() -> None:
-    # Without the built extension, `import rust_core` finds the source folder as an empty namespace package.
-    if not hasattr(rust_core, "audit_source"):
+    Raises:
+        CoreMissing: it is not built, or an older build stands in its place.
+    """
+    try:
+        import rust_core
+    except ImportError as error:
+        raise CoreMissing from error
+    # Without the built extension, the import finds the source folder as an empty namespace package.
+    if not all(hasattr(rust_core, name) for name in ("audit_source", "audit_paths", "outline_source")):
         raise CoreMissing
+    return rust_core
 
 
-_require_core()
+_core = load_core()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +108,57 @@ class FileAudit:
         return max(self.functions, key=lambda function: function.cyclomatic, default=None)
 
 
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A name that a source defines at its top or in a class; `signature` is what a caller must know of it."""
+
+    qualname: str
+    kind: str
+    line: int
+    is_public: bool
+    signature: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What a Python source defines, and how much of it checks something."""
+
+    is_parsed: bool
+    symbols: tuple[Symbol, ...]
+    tests: tuple[str, ...]
+    asserts: int
+
+
 def audit_source(source: bytes | str, *, path: str) -> FileAudit:
     """Return the figures of one source, whose path tells its language. Any bytes give an answer."""
-    return _file_audit(rust_core.audit_source(source, path=path), path)
+    return _file_audit(_core.audit_source(source, path=path), path)
 
 
-def audit_paths(paths: Iterable[Path], *, threads: int | None = None) -> list[FileAudit]:
-    """Return the figures of files in the order of `paths`; the work runs in parallel, without the GIL."""
+def audit_paths(
+    paths: Iterable[Path | str], *, root: Path | None = None, threads: int | None = None
+) -> list[FileAudit]:
+    """Return the figures of files in the order of `paths`; the work runs in parallel, without the GIL.
+
+    Given `root`, the paths are relative to it, and none leaves it or follows a symbolic link. A file that
+    cannot be read has a diagnosis.
+
+    Raises:
+        OSError: `root` cannot be opened.
+    """
     names = [str(path) for path in paths]
-    found = rust_core.audit_paths(names, threads=threads)
+    found = _core.audit_paths(names, root=root, threads=threads)
     return [_file_audit(audit, name) for audit, name in zip(found, names, strict=True)]
+
+
+def outline_source(source: bytes) -> Outline:
+    """Return the names that a Python source defines, its tests and checks. Any bytes give an answer."""
+    found = _core.outline_source(source)
+    return Outline(
+        is_parsed=found["is_parsed"],
+        symbols=tuple(Symbol(**symbol) for symbol in found["symbols"]),
+        tests=tuple(found["tests"]),
+        asserts=found["asserts"],
+    )
 
 
 def _file_audit(found: dict[str, Any], path: str) -> FileAudit:

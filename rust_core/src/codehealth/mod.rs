@@ -1,15 +1,18 @@
 //! Measures source code: complexity per function, maintainability of a file, raw counts, and what does not parse.
 
 mod c901;
+mod files;
 mod halstead;
 mod limits;
 mod lines;
 mod maintainability;
 mod numbers;
+mod outline;
 mod python_source;
 mod radon;
 mod raw;
 mod source;
+mod tree;
 mod walk;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,7 +21,9 @@ use std::path::{Path, PathBuf};
 use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 
+pub use files::Root;
 pub use halstead::HalsteadReport;
+pub use outline::{Outline, Symbol};
 pub use raw::RawCounts;
 
 use crate::errors::Diagnosis;
@@ -85,21 +90,30 @@ pub fn audit_text(text: &str, language: Option<&'static str>) -> FileAudit {
     guarded(language, || audit_unguarded(text.strip_prefix('\u{feff}').unwrap_or(text), language))
 }
 
+/// Outline a Python source. Any bytes give an answer.
+pub fn outline(bytes: &[u8]) -> Outline {
+    let outlined = catch_unwind(|| {
+        let decoded = source::decode(bytes);
+        if decoded.text.len() > MAX_BYTES { Outline::default() } else { outline::outline_text(&decoded.text) }
+    });
+    outlined.unwrap_or_default()
+}
+
 /// Audit files on `threads` threads (`None`: one per core), in the order of the paths.
 ///
 /// A file that cannot be read has a diagnosis. Fails only when the threads cannot be started.
-pub fn audit_paths(paths: &[PathBuf], threads: Option<usize>) -> Result<Vec<FileAudit>, String> {
+pub fn audit_paths(paths: &[PathBuf], root: &Root, threads: Option<usize>) -> Result<Vec<FileAudit>, String> {
     let pool = ThreadPoolBuilder::new()
         .num_threads(threads.unwrap_or(0))
         .thread_name(|index| format!("codehealth-{index}"))
         .build()
         .map_err(|error| error.to_string())?;
-    Ok(pool.install(|| paths.par_iter().map(|path| audit_path(path)).collect()))
+    Ok(pool.install(|| paths.par_iter().map(|path| audit_path(path, root)).collect()))
 }
 
-fn audit_path(path: &Path) -> FileAudit {
+fn audit_path(path: &Path, root: &Root) -> FileAudit {
     let language = language_of(path);
-    match std::fs::read(path) {
+    match root.read(path) {
         Ok(bytes) => audit(&bytes, language),
         Err(error) => FileAudit {
             language,

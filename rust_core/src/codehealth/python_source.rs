@@ -1,50 +1,28 @@
 //! The audit of one Python text: parse, walk, put together.
 
-use std::mem::ManuallyDrop;
-
 use ruff_python_ast::ModModule;
-use ruff_python_parser::{Mode, ParseError, ParseOptions, Parsed, parse_unchecked};
+use ruff_python_parser::{ParseError, Parsed};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
-use super::limits::{nesting_problem, with_stack_to_parse};
 use super::lines::LineStarts;
 use super::maintainability::maintainability_index;
 use super::raw::{count_raw, count_raw_unparsed};
+use super::tree::with_tree;
 use super::walk::{Figures, FunctionFigures, FunctionKind, walk};
 use super::{FileAudit, FunctionAudit};
 use crate::errors::Diagnosis;
 
 /// Audit a text that is Python, or means to be.
 pub fn audit_text(text: &str) -> FileAudit {
-    if let Some(problem) = nesting_problem(text) {
-        let errors = vec![Diagnosis::of_file(problem)];
-        return FileAudit { raw: count_raw_unparsed(text), errors, ..FileAudit::default() };
-    }
-    // Freeing a tree recurses as deep as the tree is, with no probing of the stack; should the walk panic, leaking the
-    // tree is better than overflowing.
-    let parsed = ManuallyDrop::new(parse(text));
-    let figures = walk(text, parsed.suite());
-    let audit = put_together(text, &parsed, &figures);
-    drop_tree(parsed, figures.depth);
-    audit
-}
-
-fn parse(text: &str) -> Parsed<ModModule> {
-    let parsed = with_stack_to_parse(text, || parse_unchecked(text, ParseOptions::from(Mode::Module)));
-    parsed.try_into_module().expect("module mode yields a module")
-}
-
-// Measured: freeing one level takes under 200 bytes of stack in a release build.
-const BYTES_TO_FREE_A_LEVEL: usize = 1024;
-const DEPTH_SAFE_ANYWHERE: usize = 256;
-
-fn drop_tree(parsed: ManuallyDrop<Parsed<ModModule>>, depth: usize) {
-    let free = || drop(ManuallyDrop::into_inner(parsed));
-    if depth <= DEPTH_SAFE_ANYWHERE {
-        stacker::maybe_grow(DEPTH_SAFE_ANYWHERE * BYTES_TO_FREE_A_LEVEL, 1024 * 1024, free);
-    } else {
-        stacker::grow(1024 * 1024 + depth * BYTES_TO_FREE_A_LEVEL, free);
-    }
+    let audited = with_tree(text, |parsed| {
+        let figures = walk(text, parsed.suite());
+        (put_together(text, parsed, &figures), figures.depth)
+    });
+    audited.unwrap_or_else(|problem| FileAudit {
+        raw: count_raw_unparsed(text),
+        errors: vec![problem],
+        ..FileAudit::default()
+    })
 }
 
 /// Nobody reads more, and a file of another language has one per token.
