@@ -2,6 +2,8 @@
 
 pytest_plugins = [
     "tests.framework.redis",
+    "tests.framework.engine_relay",
+    "tests.framework.agent_bench",
     "tests.framework.people",
     "tests.framework.provider_double.fixtures",
 ]

@@ -1,0 +1,109 @@
+"""What every agent is: a loop of steps over a run's state. Abilities come from mixins, computing from a
+Core."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from workers.agents.budget import Spending
+from workers.agents.workplace import Workplace
+from workers.events import ChangeProposed
+from workers.providers.base import Provider
+from workers.queue import Job
+from workers.reasoning.publisher import EventPublisher
+from workers.reasoning.tokens import TokenStream
+from workers.reasoning.tree import StepRecorder
+
+
+@dataclass(slots=True, kw_only=True)
+class RunState:
+    """Everything one run holds while it lives in this process."""
+
+    job: Job
+    publisher: EventPublisher
+    recorder: StepRecorder
+    tokens: TokenStream
+    workplace: Workplace
+    provider: Provider | None
+    spending: Spending
+    evidence: list[dict[str, Any]] = field(default_factory=list)
+    """Commands really run, each with the tree it ran on: command, exit_code, duration_ms, output, tree."""
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """Finished steps of earlier attempts."""
+        return self.job.history
+
+    def valid_evidence(self) -> list[dict[str, Any]]:
+        """Return what was run on exactly the files as they are now, the last run of each command."""
+        tree = self.workplace.tree
+        newest = {item["command"]: item for item in self.evidence if item["tree"] == tree}
+        return list(newest.values())[-10:]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a run ends: what is said, and what is offered when files changed."""
+
+    answer: str
+    title: str = ""
+    summary: str = ""
+    answers: list[dict[str, Any]] = field(default_factory=list)
+    """Replies to review comments: comment_id, text."""
+
+
+class BaseAgent(ABC):
+    """An agent at work on one run: `begin`, then `step` until it has an outcome, then the hand-over.
+
+    Raises from `run`: PyAgentError of any kind; the runner turns it into the run's end.
+    """
+
+    name: ClassVar[str] = ""
+
+    async def run(self, run: RunState) -> str:
+        """Work until there is an outcome, offer what changed, and return the answer."""
+        if (answer := _answer_already_given(run.history)) is not None:
+            return answer
+        await self.begin(run)
+        outcome: Outcome | None = None
+        while outcome is None:
+            outcome = await self.step(run)
+        if await asyncio.to_thread(lambda: run.workplace.has_offer):
+            await self._propose(run, outcome)
+        return outcome.answer
+
+    async def begin(self, run: RunState) -> None:  # noqa: B027 - an agent without a beginning is fine
+        """Prepare; on a resumed run, take up what `run.history` tells."""
+
+    @abstractmethod
+    async def step(self, run: RunState) -> Outcome | None:
+        """Do one step; return the outcome when it was the last."""
+
+    async def _propose(self, run: RunState, outcome: Outcome) -> None:
+        place = run.workplace
+        async with run.recorder.step("proposal", f"Propose: {outcome.title}", is_effect=True) as step:
+            commit = await asyncio.to_thread(place.hand_over)
+            evidence = await asyncio.to_thread(run.valid_evidence)
+            run.publisher.publish(
+                ChangeProposed,
+                base_commit=place.base_commit,
+                commit=commit,
+                title=outcome.title,
+                summary=outcome.summary,
+                evidence=evidence,
+                answers=outcome.answers,
+            )
+            step.detail |= {"commit": commit, "answer": outcome.answer, "evidence": len(evidence)}
+
+
+def _answer_already_given(history: list[dict[str, Any]]) -> str | None:
+    """The answer of an earlier attempt that ended after its proposal was committed and before the run was."""
+    for step in history:
+        detail: Mapping[str, Any] = step.get("detail") or {}
+        if step["kind"] == "proposal" and step["status"] == "ok":
+            return str(detail.get("answer", ""))
+    return None

@@ -1,0 +1,88 @@
+"""What a run has spent and where it must stop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from workers.errors import BudgetExceeded, ConfigError
+from workers.queue import Budget
+
+
+class Spending:
+    """Counts a run's model calls, tokens, seconds and dollars, those of its earlier attempts included."""
+
+    def __init__(self, budget: Budget, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.budget = budget
+        self._clock = clock
+        self._started = clock()
+        self._earlier_s = 0.0
+        self.steps = 0
+        self.input_tokens = 0
+        self.output_tokens = 0
+        self.cost_usd: float | None = 0.0
+        """None once a call had an unknown price: then the sum is unknown too."""
+
+    @classmethod
+    def resume(cls, budget: Mapping[str, Any], history: Iterable[Mapping[str, Any]]) -> Spending:
+        """Return the spending of a run of which these steps are finished.
+
+        Raises:
+            ConfigError: the budget holds something else than limits.
+        """
+        try:
+            spending = cls(Budget(**budget))
+        except TypeError as error:
+            raise ConfigError(f"the budget cannot be read: {error}") from error
+        for step in history:
+            spending._earlier_s += (step.get("duration_ms") or 0) / 1000
+            if step["kind"] == "model_call":
+                spending.add(
+                    input_tokens=step.get("input_tokens", 0),
+                    output_tokens=step.get("output_tokens", 0),
+                    cost_usd=step.get("cost_usd"),
+                )
+        return spending
+
+    def add(self, *, input_tokens: int, output_tokens: int, cost_usd: float | None) -> None:
+        """Count one model call."""
+        self.steps += 1
+        self.input_tokens += input_tokens
+        self.output_tokens += output_tokens
+        self.cost_usd = None if cost_usd is None or self.cost_usd is None else self.cost_usd + cost_usd
+
+    @property
+    def tokens(self) -> int:
+        return self.input_tokens + self.output_tokens
+
+    @property
+    def seconds(self) -> float:
+        return self._earlier_s + self._clock() - self._started
+
+    @property
+    def seconds_left(self) -> float:
+        return max(0.0, self.budget.seconds - self.seconds)
+
+    @property
+    def tokens_left(self) -> int | None:
+        return None if self.budget.tokens is None else max(0, self.budget.tokens - self.tokens)
+
+    def exceeded(self) -> BudgetExceeded | None:
+        """Return which limit is used up, or None. A limit in dollars binds only while every price is
+        known."""
+        budget = self.budget
+        if self.steps >= budget.steps:
+            return BudgetExceeded(f"It has used its {budget.steps} model calls.", limit="steps")
+        if budget.tokens is not None and self.tokens >= budget.tokens:
+            return BudgetExceeded(f"It has used its {budget.tokens:,} tokens.", limit="tokens")
+        if self.seconds >= budget.seconds:
+            return BudgetExceeded(f"It has used its {budget.seconds} seconds.", limit="seconds")
+        if budget.cost_usd is not None and self.cost_usd is not None and self.cost_usd >= budget.cost_usd:
+            return BudgetExceeded(f"It has used its {budget.cost_usd:g} dollars.", limit="cost")
+        return None
+
+    def describe(self) -> str:
+        """Return "12 model calls, 34,567 tokens, $0.12"; an unknown price is said to be unknown."""
+        cost = "price unknown" if self.cost_usd is None else f"${self.cost_usd:.4f}"
+        return f"{self.steps} model calls, {self.tokens:,} tokens, {cost}"

@@ -1,0 +1,52 @@
+"""Who an agent is and what it runs on."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from workers.agents.base import RunState
+from workers.providers.types import Capabilities
+
+
+class IdentityMixin:
+    """Says which model a run uses, as the first thing in its tree.
+
+    Expects `name` of the class, and nothing more.
+    """
+
+    name: ClassVar[str]
+
+    async def introduce(self, run: RunState) -> None:
+        """Tell the model, its abilities and its price in a step, once a run."""
+        if run.provider is None or run.history:
+            return
+        choice, abilities = run.provider.choice, run.provider.capabilities()
+        title = f"@{self.name} runs on {choice.model} ({choice.provider})"
+        detail = {
+            "provider": choice.provider,
+            "model": choice.model,
+            "context_tokens": abilities.context_tokens,
+            "protocol": describe_protocol(abilities),
+            "price": describe_price(abilities),
+        }
+        async with run.recorder.step("thought", title, detail=detail) as step:
+            step.detail |= detail
+
+
+def describe_protocol(abilities: Capabilities) -> str:
+    """Return how tools are asked for with this model."""
+    if abilities.has_tools:
+        return "native tools"
+    if abilities.has_json_schema:
+        return "one tool a turn, as JSON held to a schema"
+    return "one tool a turn, as JSON by instruction"
+
+
+def describe_price(abilities: Capabilities) -> str:
+    """Return the price per million tokens; unknown is said to be unknown."""
+    price = abilities.price
+    if price is None:
+        return "unknown"
+    if price.input_usd_per_mtok == price.output_usd_per_mtok == 0:
+        return "free (runs here)"
+    return f"${price.input_usd_per_mtok:g} in, ${price.output_usd_per_mtok:g} out per million tokens"

@@ -1,0 +1,137 @@
+"""Calling tools and commands: recorded, bounded, checkpointed."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from workers.agents.base import RunState
+from workers.providers.types import ToolCall
+from workers.reasoning.tree import Step
+from workers.sandbox import Limits, Result
+from workers.sandbox import run as run_in_sandbox
+from workers.tools.base import Tool, Toolbox, ToolContext, ToolResult
+from workers.tools.commands import facts_of
+from workers.tools.errors import InvalidArguments, ToolError
+from workers.tools.schema import validate
+from workers.tools.text import bound, clean
+
+EVIDENCE_CHARS = 8_000
+_SHOWN_ARGUMENTS = 24
+NO_ENV: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A tool call and what it brought."""
+
+    call: ToolCall
+    result: ToolResult
+
+
+class OrchestrationMixin:
+    """Runs what a model asks for, or an agent decides, as steps of the tree.
+
+    Expects nothing of the class; everything comes with the run.
+    """
+
+    async def call_tool(
+        self,
+        run: RunState,
+        toolbox: Toolbox,
+        call: ToolCall,
+        context: ToolContext,
+        *,
+        parent: Step | str | None = None,
+    ) -> Called:
+        """Do one call and return what the model is told; a call that is wrong in itself is answered, not
+        raised."""
+        try:
+            tool = toolbox.get(call.name)
+            if call.arguments is None:
+                raise InvalidArguments(f"The arguments are no JSON object: {bound(call.raw, 300)}")
+            arguments = validate(call.arguments, tool.parameters)
+        except ToolError as error:
+            return await self._refuse(run, call, error, parent)
+        detail = {"call_id": call.id, "name": call.name, "arguments": arguments}
+        title = tool.title(arguments)
+        kind: Any = tool.step_kind
+        async with run.recorder.step(
+            kind, title, parent=parent, detail=detail, is_effect=tool.is_effect
+        ) as step:
+            before = await asyncio.to_thread(lambda: run.workplace.tree) if tool.is_effect else ""
+            try:
+                result = await tool.call(arguments, context)
+            except ToolError as error:
+                result = ToolResult(str(error), is_error=True, facts={"error": error.code})
+            step.detail |= detail | {
+                "result": result.text,
+                "is_error": result.is_error,
+                "facts": result.facts,
+            }
+            if result.is_error and tool.step_kind == "tool_call":
+                step.status = "failed"
+            if tool.is_effect:
+                await self._keep(run, tool, step, before, result)
+        return Called(call, result)
+
+    async def _keep(self, run: RunState, tool: Tool, step: Step, before: str, result: ToolResult) -> None:
+        """Checkpoint what an effect changed, and note a command that changed nothing as evidence on these
+        files."""
+        step.detail["checkpoint"] = await asyncio.to_thread(run.workplace.checkpoint, step.title)
+        tree = await asyncio.to_thread(lambda: run.workplace.tree)
+        if tool.step_kind in ("command", "test_run") and "command" in result.facts and tree == before:
+            facts = result.facts
+            evidence = {
+                "command": facts["command"],
+                "exit_code": facts["exit_code"],
+                "duration_ms": facts["duration_ms"],
+                "output": bound(result.text, EVIDENCE_CHARS),
+                "tree": tree,
+            }
+            run.evidence.append(evidence)
+            step.detail["evidence"] = evidence | {"output": ""}
+
+    async def _refuse(
+        self, run: RunState, call: ToolCall, error: ToolError, parent: Step | str | None
+    ) -> Called:
+        result = ToolResult(str(error), is_error=True, facts={"error": error.code})
+        async with run.recorder.step("tool_call", f"Malformed call of {call.name}", parent=parent) as step:
+            step.detail |= {"call_id": call.id, "name": call.name, "raw": call.raw, "result": result.text}
+            step.fail(str(error))
+        return Called(call, result)
+
+    async def prove(
+        self,
+        run: RunState,
+        command: Sequence[str],
+        *,
+        env: Mapping[str, str] = NO_ENV,
+        limits: Limits | None = None,
+    ) -> Result:
+        """Run a command on the files as they are and note its result as evidence for them."""
+        shown = shlex.join(command[:_SHOWN_ARGUMENTS])
+        if len(command) > _SHOWN_ARGUMENTS:
+            shown += f" … ({len(command) - _SHOWN_ARGUMENTS} more)"
+        async with run.recorder.step("command", f"$ {shown}", is_effect=True) as step:
+            tree = await asyncio.to_thread(lambda: run.workplace.tree)
+            started = time.monotonic()
+            result = await run_in_sandbox(
+                command, files=run.workplace.files_dir, limits=limits or Limits(wall_s=120.0), env=env
+            )
+            output = bound(clean(result.output).strip("\n"), EVIDENCE_CHARS)
+            step.detail |= facts_of(result) | {"command": shown, "output": output}
+            run.evidence.append(
+                {
+                    "command": shown,
+                    "exit_code": result.exit_code,
+                    "duration_ms": round((time.monotonic() - started) * 1000),
+                    "output": output,
+                    "tree": tree,
+                }
+            )
+        return result

@@ -1,0 +1,206 @@
+"""The life of one run in this process: from its first event to its last, whatever happens in between.
+
+A run ends in one of five ways: finished, failed, stopped by a person, taken away (another worker holds it:
+silence), or handed back (this worker shuts down: a hint, and the lease finds it). Only the first three are
+told as the run's end, and the task does not return before the relay has committed that, or has been silent
+for too long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+from typing import Literal
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from workers.agents.base import RunState
+from workers.agents.budget import Spending
+from workers.agents.claims import CLAIM_TTL_S, claim_value
+from workers.agents.credentials import fetch_secret
+from workers.agents.registry import find_agent, open_agent
+from workers.agents.workplace import Workplace
+from workers.config import Config
+from workers.errors import PyAgentError, RelaySilent, RunSuperseded
+from workers.events import (
+    Heartbeat,
+    RunFailed,
+    RunFinished,
+    RunInterrupted,
+    RunStarted,
+    RunStopped,
+    cancel_key,
+    claim_key,
+)
+from workers.providers.base import Provider
+from workers.providers.registry import open_provider
+from workers.providers.types import ModelChoice
+from workers.queue import Job
+from workers.reasoning.publisher import EventPublisher
+from workers.reasoning.tokens import TokenStream
+from workers.reasoning.tree import StepRecorder
+from workers.telemetry.logging import get_logger
+
+log = get_logger(__name__)
+HEARTBEAT_S = 3.0
+POLL_S = 0.25
+END_TIMEOUT_S = 60.0
+
+Ending = Literal["finished", "failed", "stopped", "superseded", "interrupted", "unheard"]
+_Reason = Literal["stopped", "superseded", "interrupted"]
+
+
+class Runner:
+    """Runs one job. `should_stop` says whether this process is being shut down."""
+
+    def __init__(
+        self, job: Job, *, client: Redis, config: Config, should_stop: Callable[[], bool] = lambda: False
+    ) -> None:
+        self.job = job
+        self._client = client
+        self._config = config
+        self._should_stop = should_stop
+        self._reason: _Reason | None = None
+        self._publisher = EventPublisher(client, run_id=job.run_id, fence=job.fence, next_seq=job.next_seq)
+        self._recorder = StepRecorder(self._publisher, finished_ids=[step["step_id"] for step in job.history])
+        self._tokens = TokenStream(client, job.run_id)
+
+    async def run(self) -> Ending:
+        """Run the job to its end and say which it was."""
+        async with self._publisher, self._tokens:
+            beats = asyncio.create_task(self._beat())
+            try:
+                ending = await self._run_watched()
+                return await self._conclude(ending)
+            finally:
+                beats.cancel()
+                await asyncio.gather(beats, return_exceptions=True)
+
+    async def _run_watched(self) -> Ending:
+        work = asyncio.create_task(self._work())
+        watch = asyncio.create_task(self._watch(work))
+        try:
+            answer = await work
+        except asyncio.CancelledError:
+            if self._reason is None:
+                raise
+            return self._reason
+        except RunSuperseded:
+            return "superseded"
+        except RelaySilent as error:
+            log.error("the relay does not answer", run_id=self.job.run_id, **error.facts)
+            return "unheard"
+        except Exception as error:
+            self._tell_failure(error)
+            return "failed"
+        finally:
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
+        self._publisher.publish(RunFinished, answer=answer)
+        return "finished"
+
+    async def _work(self) -> str:
+        job = self.job
+        entry = find_agent(job.agent)
+        choice = ModelChoice.from_dict(job.model) if entry.needs_model else None
+        self._publisher.publish(RunStarted, worker=worker_name(), model=label_of(choice))
+        provider: Provider | None = None
+        workplace: Workplace | None = None
+        try:
+            if choice is not None:
+                provider = open_provider(choice, secret=await fetch_secret(job, self._config))
+            await self._publisher.settle()  # making the worktree is the first effect
+            root = self._config.workspace_root(job.workspace_id)
+            workplace = await asyncio.to_thread(Workplace.open, root, job)
+            state = RunState(
+                job=job,
+                publisher=self._publisher,
+                recorder=self._recorder,
+                tokens=self._tokens,
+                workplace=workplace,
+                provider=provider,
+                spending=Spending.resume(job.budget, job.history),
+            )
+            return await open_agent(job.agent).run(state)
+        finally:
+            if provider is not None:
+                await provider.aclose()
+            if workplace is not None and not self._recorder.leaves_open:
+                await asyncio.to_thread(workplace.remove)
+
+    def _tell_failure(self, error: Exception) -> None:
+        if isinstance(error, PyAgentError):
+            log.warning("the run failed", run_id=self.job.run_id, code=error.code, reason=str(error))
+            self._publisher.publish(RunFailed, code=error.code, message=str(error), retryable=error.retryable)
+            return
+        log.error("the run broke", run_id=self.job.run_id, exc_info=error)
+        message = (
+            f"Something broke in PyAgent itself ({type(error).__name__}); the worker's log has the details."
+        )
+        self._publisher.publish(RunFailed, code="internal_error", message=message, retryable=True)
+
+    async def _watch(self, work: asyncio.Task[str]) -> None:
+        while not work.done():
+            self._reason = await self._reason_to_stop()
+            if self._reason is not None:
+                self._recorder.leaves_open = self._reason != "stopped"
+                work.cancel()
+                return
+            try:
+                async with asyncio.timeout(POLL_S):
+                    await self._publisher.superseded.wait()
+            except TimeoutError:
+                pass
+
+    async def _reason_to_stop(self) -> _Reason | None:
+        if self._publisher.superseded.is_set():
+            return "superseded"
+        if self._should_stop():
+            return "interrupted"
+        try:
+            return "stopped" if await self._client.exists(cancel_key(self.job.run_id)) else None
+        except (RedisError, OSError, TimeoutError):
+            return None  # Redis is away: nobody can ask for anything now
+
+    async def _beat(self) -> None:
+        before = 0
+        while True:
+            count, before = self._tokens.count - before, self._tokens.count
+            await self._publisher.announce(Heartbeat, tokens_per_s=round(count / HEARTBEAT_S, 1))
+            try:
+                await self._client.set(
+                    claim_key(self.job.run_id), claim_value(self.job.fence), ex=CLAIM_TTL_S
+                )
+            except (RedisError, OSError, TimeoutError):
+                pass  # the lease is in the database; the claim only tells other deliveries of the same ring
+            await asyncio.sleep(HEARTBEAT_S)
+
+    async def _conclude(self, ending: Ending) -> Ending:
+        if ending == "interrupted":
+            await self._publisher.announce(RunInterrupted, reason="the worker is shutting down")
+            return ending
+        if ending in ("superseded", "unheard"):
+            return ending
+        if ending == "stopped":
+            self._publisher.publish(RunStopped)
+        try:
+            await self._publisher.settle(timeout_s=END_TIMEOUT_S)
+        except RunSuperseded:
+            return "superseded"
+        except RelaySilent as error:
+            log.error("nobody has heard the run's end", run_id=self.job.run_id, **error.facts)
+            return "unheard"
+        return ending
+
+
+def worker_name() -> str:
+    """Return which process this is: host and pid."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def label_of(choice: ModelChoice | None) -> str:
+    """Return how a model is named to people; empty for an agent that needs none."""
+    return "" if choice is None else f"{choice.provider}/{choice.model}"
