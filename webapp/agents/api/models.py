@@ -1,0 +1,173 @@
+"""Models over REST. A key goes in and never comes out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from django.http import HttpRequest
+from ninja import Field, Query, Router, Schema
+from pydantic import SecretStr
+
+from webapp.accounts.access import require_scope
+from webapp.accounts.models import User
+from webapp.agents import access, checks, choosing, services
+from webapp.agents.access import ProfileOwner
+from webapp.agents.models import ModelProfile
+from webapp.agents.services.profiles import ProfileFields
+from webapp.api import ErrorReply
+from webapp.errors import Invalid
+
+router = Router(tags=["models"])
+ERRORS: dict[Any, Any] = {401: ErrorReply, 403: ErrorReply, 404: ErrorReply, 409: ErrorReply, 422: ErrorReply}
+Owner = Literal["person", "workspace", "installation"]
+Provider = Literal["embedded", "openai", "anthropic", "ollama"]
+
+
+class ModelOut(Schema):
+    """A model somebody may run agents on."""
+
+    id: int
+    owner: Owner
+    workspace_id: int | None
+    name: str = Field(examples=["Claude for work"])
+    provider: Provider
+    model: str = Field(examples=["claude-sonnet-4-5"])
+    base_url: str
+    context_tokens: int | None
+    tool_use: Literal["auto", "tools", "json"]
+    input_usd_per_mtok: float | None
+    output_usd_per_mtok: float | None
+    has_key: bool = Field(description="Whether a key is stored. It is never shown.")
+    is_default: bool
+    created_at: datetime
+
+
+class ModelFields(Schema):
+    """What is said about a model."""
+
+    name: str = Field(min_length=1, max_length=80, examples=["Local Ollama"])
+    provider: Provider = Field(examples=["ollama"])
+    model: str = Field("", max_length=120, examples=["qwen2.5-coder:7b"])
+    base_url: str = Field("", max_length=500, examples=["http://localhost:11434"])
+    context_tokens: int | None = Field(None, ge=256, le=20_000_000)
+    tool_use: Literal["auto", "tools", "json"] = "auto"
+    input_usd_per_mtok: float | None = Field(None, ge=0, le=100_000)
+    output_usd_per_mtok: float | None = Field(None, ge=0, le=100_000)
+    key: SecretStr | None = Field(
+        None, max_length=4_000, description="Null keeps the stored key, an empty one forgets it."
+    )
+    is_default: bool = False
+
+    def to_fields(self) -> ProfileFields:
+        """Return them as the service takes them."""
+        data = self.dict(exclude={"owner", "workspace_id"})
+        data["key"] = self.key.get_secret_value() if self.key is not None else None
+        return ProfileFields(**data)
+
+
+class ModelIn(ModelFields):
+    """A new model, and whose it is."""
+
+    owner: Owner = "person"
+    workspace_id: int | None = Field(None, description="Needed when `owner` is `workspace`.")
+
+
+class CheckOut(Schema):
+    """How the model answered."""
+
+    text: str = Field(examples=["qwen2.5-coder:7b answered in 0.8 s: OK"])
+
+
+def _shown(profile: ModelProfile) -> dict[str, Any]:
+    kind = "person" if profile.user_id else "workspace" if profile.workspace_id else "installation"
+    names = (
+        "name",
+        "provider",
+        "model",
+        "base_url",
+        "context_tokens",
+        "tool_use",
+        "input_usd_per_mtok",
+        "output_usd_per_mtok",
+    )
+    return {
+        "id": profile.pk,
+        "owner": kind,
+        "workspace_id": profile.workspace_id,
+        "has_key": profile.has_key,
+        "is_default": profile.is_default,
+        "created_at": profile.created_at,
+        **{name: getattr(profile, name) for name in names},
+    }
+
+
+def _owner(user: User, kind: Owner, workspace_id: int | None) -> ProfileOwner:
+    if kind == "installation":
+        return access.installation_profiles(user)
+    if kind == "person":
+        return access.own_profiles(user)
+    if workspace_id is None:
+        raise Invalid("Say which workspace.", field="workspace_id")
+    return access.workspace_profiles(user, workspace_id)
+
+
+@router.get("/models", response={200: list[ModelOut], **ERRORS}, summary="List models")
+def list_models(request: HttpRequest, workspace_id: int | None = Query(None, ge=1, le=2**63 - 1)) -> Any:  # noqa: B008
+    """Return the models that you may run agents on: yours, the installation's, and with `workspace_id` that workspace's."""
+    user = require_scope(request, "read")
+    return [
+        _shown(profile)
+        for profile in choosing.usable_profiles(user, access.workspace_or_none(user, workspace_id))
+    ]
+
+
+@router.post("/models", response={201: ModelOut, **ERRORS}, summary="Add a model")
+def add_model(request: HttpRequest, body: ModelIn) -> Any:
+    """Add a model for yourself, for a workspace (maintainers) or for everybody (the installation's owner)."""
+    user = require_scope(request, "admin")
+    owner = _owner(user, body.owner, body.workspace_id)
+    profile = services.save_profile(
+        owner=owner, fields=body.to_fields(), is_installation_owner=user.is_installation_owner
+    )
+    return 201, _shown(profile)
+
+
+@router.get("/models/{int:model_id}", response={200: ModelOut, **ERRORS}, summary="Get a model")
+def get_model(request: HttpRequest, model_id: int) -> Any:
+    """Return a model that you may change."""
+    return _shown(access.profile_to_change(require_scope(request, "read"), model_id)[1])
+
+
+@router.put("/models/{int:model_id}", response={200: ModelOut, **ERRORS}, summary="Change a model")
+def change_model(request: HttpRequest, model_id: int, body: ModelFields) -> Any:
+    """Replace what is said about a model. The key is dropped when provider or address change and no new one is given."""
+    user = require_scope(request, "admin")
+    owner, profile = access.profile_to_change(user, model_id)
+    saved = services.save_profile(
+        owner=owner,
+        fields=body.to_fields(),
+        is_installation_owner=user.is_installation_owner,
+        profile=profile,
+    )
+    return _shown(saved)
+
+
+@router.delete("/models/{int:model_id}", response={204: None, **ERRORS}, summary="Delete a model")
+def delete_model(request: HttpRequest, model_id: int) -> Any:
+    """Forget a model and its key."""
+    _, profile = access.profile_to_change(require_scope(request, "admin"), model_id)
+    services.delete_profile(profile=profile)
+    return 204, None
+
+
+@router.post(
+    "/models/{int:model_id}/test",
+    response={200: CheckOut, 429: ErrorReply, 502: ErrorReply, 504: ErrorReply, **ERRORS},
+    summary="Test a model",
+)
+def test_model(request: HttpRequest, model_id: int) -> Any:
+    """Ask the model one short thing and return what came back."""
+    user = require_scope(request, "run")
+    _, profile = access.profile_to_change(user, model_id)
+    return {"text": checks.check_profile(profile=profile, is_installation_owner=user.is_installation_owner)}

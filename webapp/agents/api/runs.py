@@ -1,0 +1,243 @@
+"""Agents and runs over REST."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from django.http import HttpRequest
+from ninja import Field, Query, Router, Schema
+
+from webapp.accounts.access import require_scope
+from webapp.agents import access, selectors, services
+from webapp.agents.models import Run, Step
+from webapp.api import ErrorReply
+from webapp.workspaces.access import workspace_for
+from webapp.workspaces.models import Role
+from workers.queue import Budget
+
+router = Router(tags=["runs"])
+ERRORS: dict[Any, Any] = {401: ErrorReply, 403: ErrorReply, 404: ErrorReply, 422: ErrorReply}
+CHANGING: dict[Any, Any] = {**ERRORS, 409: ErrorReply}
+StatusFilter = Literal["all", "active", "finished", "failed", "cancelled", "dead"]
+
+
+class AgentOut(Schema):
+    """An agent that can be called."""
+
+    name: str = Field(examples=["tidy"])
+    description: str
+    needs_model: bool = Field(description="Whether it asks a model; others work without one.")
+
+
+class RunOut(Schema):
+    """One agent at work, or what became of it."""
+
+    id: UUID
+    workspace_id: int
+    agent: str = Field(examples=["coder"])
+    goal: str = Field(
+        description="On one line, cut to 300 characters; whole in a single run.",
+        examples=["fix the failing test"],
+    )
+    status: Literal["queued", "running", "cancelling", "finished", "failed", "cancelled", "dead"]
+    requested_by_id: int | None
+    model: str = Field(examples=["SmolLM2-135M-Instruct (embedded)"])
+    attempts: int = Field(description="How often it was begun; above 1 when a worker was lost.")
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float | None = Field(
+        description="Null when the price of any call is unknown; never 0 for unknown."
+    )
+    error_code: str = Field(examples=["provider_timeout"])
+    error_message: str
+    advice: str = Field(description="What a person can do about the error.")
+    is_retryable: bool
+    review_id: int | None = Field(description="The change set that the run offers or answers.")
+    retry_of: UUID | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class StepOut(Schema):
+    """A node of the reasoning tree, without its detail."""
+
+    id: str
+    parent: str = Field(description="Empty for a root.")
+    kind: str = Field(examples=["tool_call"])
+    title: str
+    status: str = Field(examples=["ok"])
+    duration_ms: int | None
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float | None
+    started_at: datetime
+    seq: int
+
+
+class StepDetailOut(StepOut):
+    """A node with its detail: prompts, arguments, output, as the kind has them."""
+
+    detail: dict[str, Any]
+
+
+class RunDetailOut(RunOut):
+    """A run with its whole goal, its answer and the first thousand steps."""
+
+    answer: str
+    steps: list[StepOut]
+    has_more_steps: bool
+
+
+class RunsOut(Schema):
+    """A page of runs, newest first."""
+
+    runs: list[RunOut]
+    next_cursor: str | None = Field(description="Give it as `cursor` for the next page; null at the end.")
+
+
+class StepsOut(Schema):
+    """Steps in the order in which they began."""
+
+    steps: list[StepOut]
+    has_more: bool
+
+
+class BudgetIn(Schema):
+    """Where the run must stop; null means without limit."""
+
+    steps: int = Field(40, ge=1, le=1000)
+    tokens: int | None = Field(400_000, ge=1, le=1_000_000_000)
+    seconds: int = Field(900, ge=1, le=24 * 3600)
+    cost_usd: float | None = Field(None, ge=0, le=1_000_000)
+
+
+class RunIn(Schema):
+    """Call an agent."""
+
+    agent: str = Field(max_length=40, examples=["tidy"])
+    goal: str = Field(min_length=1, max_length=20_000, examples=["tidy up src/parser.py"])
+    model_id: int | None = Field(
+        None, description="A model of yours, of the workspace or of the installation; its default when null."
+    )
+    budget: BudgetIn | None = None
+    priority: Literal["high", "standard", "low"] = "standard"
+
+
+def _detail(run: Run) -> dict[str, Any]:
+    steps, has_more = selectors.steps_after(run)
+    whole = {"goal": run.goal, "answer": run.answer}
+    return (
+        selectors.summary(run)
+        | whole
+        | {"steps": [selectors.step_row(s) for s in steps], "has_more_steps": has_more}
+    )
+
+
+@router.get(
+    "/workspaces/{int:workspace_id}/agents", response={200: list[AgentOut], **ERRORS}, summary="List agents"
+)
+def list_agents(request: HttpRequest, workspace_id: int) -> Any:
+    """Return the agents that can be called in this workspace."""
+    workspace_for(require_scope(request, "read"), workspace_id)
+    return selectors.agent_list()
+
+
+@router.get("/workspaces/{int:workspace_id}/runs", response={200: RunsOut, **ERRORS}, summary="List runs")
+def list_runs(
+    request: HttpRequest,
+    workspace_id: int,
+    status: StatusFilter = "all",
+    agent: str = Query("", max_length=40, pattern=r"^[a-z0-9_-]*$"),  # noqa: B008
+    cursor: str = Query("", max_length=120, pattern=r"^[0-9A-Za-z:.+~-]*$"),  # noqa: B008
+    limit: int = Query(50, ge=1, le=200),  # noqa: B008
+) -> Any:
+    """Return a page of the workspace's runs, newest first."""
+    workspace = workspace_for(require_scope(request, "read"), workspace_id)
+    page = selectors.runs_page(workspace.pk, status=status, agent=agent, cursor=cursor, limit=limit)
+    return {"runs": [selectors.summary(run) for run in page.runs], "next_cursor": page.next_cursor}
+
+
+@router.post(
+    "/workspaces/{int:workspace_id}/runs", response={201: RunOut, **CHANGING}, summary="Call an agent"
+)
+def start_run(request: HttpRequest, workspace_id: int, body: RunIn) -> Any:
+    """Start a run; watch its status, or listen on the workspace socket."""
+    user = require_scope(request, "run")
+    workspace = workspace_for(user, workspace_id, role=Role.MEMBER)
+    profile = access.profile_to_run_on(user, workspace, body.model_id) if body.model_id is not None else None
+    run = services.start_run(
+        workspace=workspace,
+        requested_by=user,
+        agent=body.agent,
+        goal=body.goal,
+        model_profile=profile,
+        budget=Budget(**body.budget.dict()) if body.budget else None,
+        priority=body.priority,
+    )
+    return 201, selectors.summary(run)
+
+
+@router.get(
+    "/workspaces/{int:workspace_id}/runs/{uuid:run_id}",
+    response={200: RunDetailOut, **ERRORS},
+    summary="Get a run",
+)
+def get_run(request: HttpRequest, workspace_id: int, run_id: UUID) -> Any:
+    """Return one run with its reasoning tree."""
+    return _detail(access.run_for(require_scope(request, "read"), run_id, workspace_id=workspace_id))
+
+
+@router.get(
+    "/workspaces/{int:workspace_id}/runs/{uuid:run_id}/steps",
+    response={200: StepsOut, **ERRORS},
+    summary="List steps",
+)
+def list_steps(
+    request: HttpRequest, workspace_id: int, run_id: UUID, after: int = Query(-1, ge=-1, le=2**31 - 1)
+) -> Any:  # noqa: B008
+    """Return up to a thousand steps that began after number `after`."""
+    run = access.run_for(require_scope(request, "read"), run_id, workspace_id=workspace_id)
+    steps, has_more = selectors.steps_after(run, after)
+    return {"steps": [selectors.step_row(step) for step in steps], "has_more": has_more}
+
+
+def _step_with_detail(step: Step) -> dict[str, Any]:
+    return selectors.step_row(step) | {"detail": step.detail}
+
+
+@router.get(
+    "/workspaces/{int:workspace_id}/runs/{uuid:run_id}/steps/{step_id}",
+    response={200: StepDetailOut, **ERRORS},
+    summary="Get a step",
+)
+def get_step(request: HttpRequest, workspace_id: int, run_id: UUID, step_id: str) -> Any:
+    """Return one step with what it did."""
+    run = access.run_for(require_scope(request, "read"), run_id, workspace_id=workspace_id)
+    return _step_with_detail(selectors.step_of(run, step_id))
+
+
+@router.post(
+    "/workspaces/{int:workspace_id}/runs/{uuid:run_id}/cancel",
+    response={200: RunOut, **CHANGING},
+    summary="Stop a run",
+)
+def cancel_run(request: HttpRequest, workspace_id: int, run_id: UUID) -> Any:
+    """Stop a run: your own, or anybody's as a maintainer."""
+    user = require_scope(request, "run")
+    run = access.run_to_cancel(user, run_id, workspace_id=workspace_id)
+    return selectors.summary(services.cancel_run(run=run, cancelled_by=user))
+
+
+@router.post(
+    "/workspaces/{int:workspace_id}/runs/{uuid:run_id}/retry",
+    response={201: RunOut, **CHANGING},
+    summary="Try a run again",
+)
+def retry_run(request: HttpRequest, workspace_id: int, run_id: UUID) -> Any:
+    """Start a new run with the same goal, on the files as they are now."""
+    user = require_scope(request, "run")
+    run = access.run_for(user, run_id, Role.MEMBER, workspace_id=workspace_id)
+    return 201, selectors.summary(services.retry_run(run=run, requested_by=user))

@@ -1,0 +1,68 @@
+"""Which model a run works on: the person's default, else the workspace's, else the installation's, else the embedded one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from django.db.models import Q
+
+from webapp.accounts.models import User
+from webapp.agents.models import ModelProfile
+from webapp.workspaces.models import Workspace
+from workers.providers.types import EMBEDDED_CHOICE, ModelChoice, Price
+
+NO_MODEL_LABEL: Final = "no model"
+# The embedded model runs on the operator's own machine: its price is known, and it is nothing.
+EMBEDDED: Final = replace(EMBEDDED_CHOICE, price=Price(0.0, 0.0))
+
+
+def default_profile(user: User | None, workspace: Workspace) -> ModelProfile | None:
+    """Return the profile that the person's agents use in this workspace, None for the embedded model."""
+    owners = [{"user": None, "workspace": workspace}, {"user": None, "workspace": None}]
+    if user is not None:
+        owners.insert(0, {"user": user, "workspace": None})
+    for owner in owners:
+        if profile := ModelProfile.objects.filter(is_default=True, **owner).first():
+            return profile
+    return None
+
+
+def usable_profiles(user: User, workspace: Workspace | None) -> list[ModelProfile]:
+    """Return the profiles that the person may run agents on: their own, the workspace's when it is given, the installation's."""
+    is_theirs = Q(user=user) | Q(user=None, workspace=None)
+    if workspace is not None:
+        is_theirs |= Q(workspace=workspace)
+    return list(ModelProfile.objects.filter(is_theirs).order_by("pk"))
+
+
+def choice_of(profile: ModelProfile | None) -> ModelChoice:
+    """Return the choice that the engine is handed; it holds no secret."""
+    if profile is None or profile.provider == ModelProfile.Provider.EMBEDDED:
+        return EMBEDDED
+    has_price = profile.input_usd_per_mtok is not None and profile.output_usd_per_mtok is not None
+    has_tools = {ModelProfile.ToolUse.TOOLS: True, ModelProfile.ToolUse.JSON: False}.get(profile.tool_use)  # type: ignore[call-overload]
+    return ModelChoice(
+        provider=profile.provider,  # type: ignore[arg-type]
+        model=profile.model,
+        base_url=profile.base_url or None,
+        context_tokens=profile.context_tokens,
+        price=Price(profile.input_usd_per_mtok, profile.output_usd_per_mtok) if has_price else None,  # type: ignore[arg-type]
+        has_tools=has_tools,
+        has_json_schema=True if profile.tool_use == ModelProfile.ToolUse.JSON else None,
+    )
+
+
+def label_of(profile: ModelProfile | None) -> str:
+    """Return how cards name the model."""
+    choice = choice_of(profile)
+    return (
+        f"{choice.model} (embedded)"
+        if choice.provider == "embedded"
+        else f"{choice.model} ({choice.provider})"
+    )
+
+
+def credential_ref(profile: ModelProfile | None) -> str | None:
+    """Return the name by which the worker asks for this profile's key, None where there is none to ask for."""
+    return f"profile:{profile.pk}" if profile is not None and profile.has_key else None

@@ -1,0 +1,98 @@
+"""Forms about calling agents and choosing models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from webapp.agents.models import ModelProfile
+from webapp.agents.services.profiles import ProfileFields
+
+
+class StartForm(forms.Form):
+    """Call an agent from the runs page."""
+
+    agent = forms.ChoiceField(label="Agent")
+    goal = forms.CharField(
+        label="What to do",
+        max_length=20_000,
+        widget=forms.Textarea(attrs={"rows": 3, "placeholder": "Fix the failing test in parser.py"}),
+    )
+
+    def __init__(self, *args: Any, agents: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["agent"].choices = agents  # type: ignore[attr-defined]
+
+
+class ProfileForm(forms.Form):
+    """A model: which, where it is served, its key and its price."""
+
+    name = forms.CharField(
+        label="Name", max_length=80, widget=forms.TextInput(attrs={"placeholder": "Claude for work"})
+    )
+    provider = forms.ChoiceField(label="Provider", choices=ModelProfile.Provider.choices)
+    model = forms.CharField(
+        label="Model",
+        max_length=120,
+        required=False,
+        help_text="As the provider names it. Not needed for the embedded model.",
+    )
+    base_url = forms.CharField(
+        label="Base URL",
+        max_length=500,
+        required=False,
+        help_text="Leave empty for the provider's own address. For example http://localhost:11434/v1 or https://llm.example.org/v1.",
+        widget=forms.TextInput(attrs={"inputmode": "url", "autocomplete": "off", "spellcheck": "false"}),
+    )
+    key = forms.CharField(
+        label="Key",
+        max_length=4_000,
+        required=False,
+        strip=True,
+        widget=forms.PasswordInput(
+            render_value=False, attrs={"autocomplete": "new-password", "spellcheck": "false"}
+        ),
+    )
+    remove_key = forms.BooleanField(label="Forget the stored key", required=False)
+    context_tokens = forms.IntegerField(
+        label="Context in tokens", required=False, min_value=256, max_value=20_000_000
+    )
+    tool_use = forms.ChoiceField(
+        label="Use of tools",
+        choices=ModelProfile.ToolUse.choices,
+        initial=ModelProfile.ToolUse.AUTO,
+        help_text="Small models often do better with JSON answers.",
+    )
+    input_usd_per_mtok = forms.FloatField(
+        label="Input price, $ per million tokens", required=False, min_value=0
+    )
+    output_usd_per_mtok = forms.FloatField(
+        label="Output price, $ per million tokens",
+        required=False,
+        min_value=0,
+        help_text="Without prices the cost of a run shows as unknown.",
+    )
+    is_default = forms.BooleanField(label="Use this model by default", required=False)
+
+    def __init__(self, *args: Any, profile: ModelProfile | None = None, **kwargs: Any) -> None:
+        if profile is not None:
+            names = ("name", "provider", "model", "base_url", "context_tokens", "tool_use", "is_default")
+            prices = ("input_usd_per_mtok", "output_usd_per_mtok")
+            kwargs.setdefault("initial", {name: getattr(profile, name) for name in names + prices})
+        super().__init__(*args, **kwargs)
+        has_key = profile is not None and profile.has_key
+        self.fields["key"].help_text = (
+            "A key is set. It is never shown; type a new one to replace it. It is dropped when provider or address change."
+            if has_key
+            else "Kept encrypted and never shown again."
+        )
+        if not has_key:
+            del self.fields["remove_key"]
+
+    def to_fields(self) -> ProfileFields:
+        """Return what the person said; an untouched key field keeps the stored key."""
+        data = dict(self.cleaned_data)
+        is_removed = data.pop("remove_key", False)
+        data["key"] = data["key"] or ("" if is_removed else None)
+        return ProfileFields(**data)

@@ -1,0 +1,24 @@
+"""What this app answers: engine events, and the housekeeping of leases. Loaded when Django starts."""
+
+from __future__ import annotations
+
+from webapp.agents import leases
+from webapp.agents.services import losing, recording
+from webapp.events.registry import on_engine_event, periodic
+from workers import events as engine
+
+on_engine_event(engine.RunStarted)(recording.record_started)
+on_engine_event(engine.Heartbeat)(recording.record_heartbeat)
+on_engine_event(engine.StepStarted)(recording.record_step_started)
+on_engine_event(engine.StepFinished)(recording.record_step_finished)
+on_engine_event(engine.ChangeProposed)(recording.record_proposed)
+on_engine_event(engine.RunFinished)(recording.record_finished)
+on_engine_event(engine.RunFailed)(recording.record_failed)
+on_engine_event(engine.RunStopped)(recording.record_stopped)
+on_engine_event(engine.RunInterrupted)(losing.record_interrupted)
+
+
+@periodic(every_s=2.0)
+def reap_leases() -> None:
+    """Find lost and forgotten runs and ring for them again."""
+    leases.keeper.reap()

@@ -1,0 +1,202 @@
+"""Reads about agents, runs and their trees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import ObjectDoesNotExist
+from django.db.models import QuerySet
+
+from webapp.agents.advice import advice_for
+from webapp.agents.models import Run, Step
+from webapp.agents.plain import one_line
+from webapp.errors import Invalid, NotFound
+from workers.agents.registry import AGENTS
+
+CARD_RELATED = ("requested_by", "proposed_change_set")
+"""What `select_related` needs (with a prefix) so that a run's card asks the database nothing more."""
+ACTIVE = (Run.Status.QUEUED, Run.Status.RUNNING, Run.Status.CANCELLING)
+PAGE_SIZE = 50
+TREE_PAGE = 1000
+FILTERS: dict[str, tuple[str, ...]] = {
+    "all": (),
+    "active": ACTIVE,
+    "finished": (Run.Status.FINISHED,),
+    "failed": (Run.Status.FAILED,),
+    "cancelled": (Run.Status.CANCELLED,),
+    "dead": (Run.Status.DEAD,),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AgentInfo:
+    """An agent as people see it."""
+
+    name: str
+    description: str
+    needs_model: bool
+
+
+def agent_list() -> list[AgentInfo]:
+    """Return the agents that can be called, by name."""
+    return [AgentInfo(entry.name, entry.description, entry.needs_model) for _, entry in sorted(AGENTS.items())]
+
+
+def agent_names() -> list[str]:
+    """Return the names that people may type after `@`."""
+    return [agent.name for agent in agent_list()]
+
+
+def find_agent(name: str) -> AgentInfo | None:
+    """Return the agent of this name, or None."""
+    return next((agent for agent in agent_list() if agent.name == name), None)
+
+
+def review_id(run: Run) -> int | None:
+    """Return the change set that this run offered or answers, or None."""
+    try:
+        proposed = run.proposed_change_set  # type: ignore[attr-defined]
+    except ObjectDoesNotExist:
+        return run.change_set_id
+    return proposed.pk
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """Return what a card's header shows of a run: plain, small, JSON-safe."""
+    return {
+        "id": str(run.pk),
+        "workspace_id": run.workspace_id,
+        "agent": run.agent,
+        "goal": one_line(run.goal, limit=300),
+        "status": run.status,
+        "status_label": run.get_status_display(),
+        "requested_by_id": run.requested_by_id,
+        "model": run.model_label,
+        "attempts": run.attempts,
+        "input_tokens": run.input_tokens,
+        "output_tokens": run.output_tokens,
+        "cost_usd": run.cost_usd,
+        "tokens_per_s": round(run.tokens_per_s, 1),
+        "error_code": run.error_code,
+        "error_message": one_line(run.error_message, limit=600),
+        "advice": advice_for(run.error_code, is_retryable=run.is_retryable),
+        "is_retryable": run.is_retryable,
+        "review_id": review_id(run),
+        "retry_of": str(run.retry_of_id) if run.retry_of_id else None,
+        "created_at": _iso(run.created_at),
+        "started_at": _iso(run.started_at),
+        "finished_at": _iso(run.finished_at),
+    }
+
+
+def step_row(step: Step) -> dict[str, Any]:
+    """Return a row of the tree without its detail."""
+    return {
+        "id": step.step_id,
+        "parent": step.parent_id,
+        "kind": step.kind,
+        "title": one_line(step.title, limit=300),
+        "status": step.status,
+        "duration_ms": step.duration_ms,
+        "input_tokens": step.input_tokens,
+        "output_tokens": step.output_tokens,
+        "cost_usd": step.cost_usd,
+        "started_at": _iso(step.started_at),
+        "seq": step.seq,
+    }
+
+
+def totals(run: Run) -> dict[str, Any]:
+    """Return the run's tokens and cost so far."""
+    return {"input_tokens": run.input_tokens, "output_tokens": run.output_tokens, "cost_usd": run.cost_usd}
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
+
+
+def steps_after(run: Run, seq: int = -1, *, limit: int = TREE_PAGE) -> tuple[list[Step], bool]:
+    """Return steps (without detail) that began after `seq`, in order, and whether there are more."""
+    rows = list(run.steps.filter(seq__gt=seq).defer("detail").order_by("seq")[: limit + 1])  # type: ignore[attr-defined]
+    return rows[:limit], len(rows) > limit
+
+
+def step_of(run: Run, step_id: str) -> Step:
+    """Return the step with its detail.
+
+    Raises:
+        NotFound: the run has no such step.
+    """
+    step = Step.objects.filter(run=run, step_id=step_id).first()
+    if step is None:
+        raise NotFound("This run has no such step.")
+    return step
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Runs of one page, newest first, and the cursor of the next one."""
+
+    runs: Sequence[Run]
+    next_cursor: str | None
+
+
+def runs_page(
+    workspace_id: int,
+    *,
+    status: str = "all",
+    agent: str = "",
+    requested_by: int | None = None,
+    cursor: str = "",
+    limit: int = PAGE_SIZE,
+) -> Page:
+    """Return a page of the workspace's runs, found by position and not by counting.
+
+    Raises:
+        Invalid: the filter or the cursor makes no sense.
+    """
+    if status not in FILTERS:
+        raise Invalid(f"The filter is one of {', '.join(FILTERS)}.", status=status)
+    rows: QuerySet[Run] = Run.objects.filter(workspace_id=workspace_id)
+    if FILTERS[status]:
+        rows = rows.filter(status__in=FILTERS[status])
+    if agent:
+        rows = rows.filter(agent=agent)
+    if requested_by is not None:
+        rows = rows.filter(requested_by_id=requested_by)
+    if cursor:
+        at, key = _read_cursor(cursor)
+        # Written so that the index on (workspace, created_at) is entered at the cursor.
+        rows = rows.filter(created_at__lte=at).exclude(created_at=at, pk__gte=key)
+    found = list(
+        rows.select_related(*CARD_RELATED)
+        .defer("job", "answer", "model_choice")
+        .order_by("-created_at", "-pk")[: limit + 1]
+    )
+    has_more = len(found) > limit
+    runs = found[:limit]
+    return Page(runs, f"{runs[-1].created_at.isoformat()}~{runs[-1].pk}" if has_more else None)
+
+
+def _read_cursor(cursor: str) -> tuple[datetime, UUID]:
+    at, _, key = cursor.partition("~")
+    try:
+        moment = datetime.fromisoformat(at)
+        if moment.tzinfo is None:
+            raise ValueError("a moment without a zone")
+        return moment, UUID(key)
+    except (ValueError, OverflowError) as error:
+        raise Invalid("This cursor is none of ours; begin at the first page.") from error
+
+
+def counts(workspace_id: int) -> dict[str, int]:
+    """Return how many runs are at work and how many were given up; two looks into an index."""
+    rows = Run.objects.filter(workspace_id=workspace_id)
+    return {
+        "active": rows.filter(status__in=ACTIVE).count(),
+        "dead": rows.filter(status=Run.Status.DEAD).count(),
+    }

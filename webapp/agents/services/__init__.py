@@ -1,0 +1,16 @@
+"""Writes about runs and model profiles."""
+
+from webapp.agents.services.launching import launch, ring
+from webapp.agents.services.profiles import delete_profile, make_default, save_profile
+from webapp.agents.services.runs import cancel_run, retry_run, start_run
+
+__all__ = [
+    "cancel_run",
+    "delete_profile",
+    "launch",
+    "make_default",
+    "retry_run",
+    "ring",
+    "save_profile",
+    "start_run",
+]

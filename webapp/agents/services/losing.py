@@ -1,0 +1,78 @@
+"""What becomes of a run that its worker no longer holds: queued again with a higher fence, stopped, or given up."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from webapp.agents.models import Run
+from webapp.agents.services.ending import announce, end_run
+from webapp.agents.services.launching import launch
+from webapp.agents.services.recording import run_of
+from workers import events as engine
+from workers.telemetry.logging import get_logger
+
+log = get_logger(__name__)
+MAX_ATTEMPTS: Final = 3
+"""Attempts that may lose their worker; the next loss gives the run up."""
+MAX_FENCE: Final = 12
+"""Attempts in all: being interrupted by a shutdown is not the run's fault, but a run that is always interrupted must end too."""
+GIVEN_UP: Final = "Its worker was lost {count} times, most likely because of this run. It is not started again by itself; look at its last step."
+MAX_MS: Final = 2_147_483_647
+
+
+@transaction.atomic
+def take_from_worker(run_id: UUID, *, now: datetime) -> None:
+    """Take one run from its lost worker; does nothing when the worker has spoken in the meantime."""
+    run = Run.objects.select_for_update().get(pk=run_id)
+    is_held = run.lease_expires_at is not None and run.lease_expires_at >= now
+    if run.status in (Run.Status.RUNNING, Run.Status.CANCELLING) and not is_held:
+        log.warning(
+            "worker lost", run_id=str(run_id), worker=run.worker, attempts=run.attempts, fence=run.fence
+        )
+        _release(run, is_loss=True, now=now)
+
+
+@transaction.atomic
+def record_interrupted(event: engine.RunInterrupted) -> None:
+    """The worker gives the run back before it is done."""
+    run = run_of(event)
+    if run is not None and run.status in (Run.Status.RUNNING, Run.Status.CANCELLING):
+        log.info("run interrupted", run_id=event.run_id, worker=run.worker, reason=event.reason)
+        _release(run, is_loss=False, now=timezone.now())
+
+
+def _release(run: Run, *, is_loss: bool, now: datetime) -> None:
+    run.fence += 1
+    run.attempts += is_loss
+    is_stopping = run.status == Run.Status.CANCELLING
+    is_given_up = run.attempts > MAX_ATTEMPTS or run.fence > MAX_FENCE
+    run.status = Run.Status.QUEUED
+    run.lease_expires_at, run.rung_at, run.worker, run.tokens_per_s = None, None, "", 0.0
+    run.attempts = min(run.attempts, MAX_ATTEMPTS)
+    run.save(
+        update_fields=["fence", "attempts", "status", "lease_expires_at", "rung_at", "worker", "tokens_per_s"]
+    )
+    _close_open_steps(run, now=now)
+    if is_stopping:
+        message = run.error_message or "Stopped."
+        end_run(run, Run.Status.CANCELLED, code="run_cancelled", message=message, is_retryable=True, now=now)
+    elif is_given_up:
+        message = GIVEN_UP.format(count=MAX_ATTEMPTS if is_loss else run.fence - 1)
+        end_run(run, Run.Status.DEAD, code="worker_lost", message=message, is_retryable=True, now=now)
+    else:
+        announce(run)
+        transaction.on_commit(partial(launch, run.pk), robust=True)
+
+
+def _close_open_steps(run: Run, *, now: datetime) -> None:
+    for step in run.steps.filter(status="running"):  # type: ignore[attr-defined]
+        step.status = "cancelled"  # not "failed": what was cut off is no part of the history to resume from
+        step.detail = {**step.detail, "note": "The worker was lost during this step; it is done again."}
+        step.duration_ms = min(max(0, int((now - step.started_at).total_seconds() * 1000)), MAX_MS)
+        step.save(update_fields=["status", "detail", "duration_ms"])

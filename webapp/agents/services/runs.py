@@ -1,0 +1,195 @@
+"""Starting, stopping and retrying runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
+from typing import Any, Final
+
+import redis
+from django.db import transaction
+
+from webapp.accounts.models import User
+from webapp.agents import choosing, events, selectors
+from webapp.agents.models import ModelProfile, Run
+from webapp.agents.plain import storable, storable_text
+from webapp.agents.services.ending import announce, end_run
+from webapp.agents.services.launching import launch, new_job
+from webapp.errors import Conflict, Invalid
+from webapp.events.publish import publish_on_commit
+from webapp.events.registry import run_queued
+from webapp.workspaces.models import Workspace
+from workers import queue
+from workers.errors import UnknownAgent
+from workers.queue import PRIORITIES, Budget
+from workers.telemetry.logging import get_logger
+
+log = get_logger(__name__)
+GOAL_CHARS: Final = 20_000
+CONVERSATION_MESSAGES: Final = 30
+CONVERSATION_CHARS: Final = 4_000
+MAX_ACTIVE_RUNS: Final = 50
+"""Runs that one person may have queued or running in a workspace at once: a loop in a client must not fill the queue."""
+
+
+def _conversation(messages: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    return [
+        {
+            "author": storable_text(message["author"], limit=80),
+            "text": storable_text(message["text"], limit=CONVERSATION_CHARS),
+        }
+        for message in messages[-CONVERSATION_MESSAGES:]
+    ]
+
+
+@transaction.atomic
+def start_run(
+    *,
+    workspace: Workspace,
+    requested_by: User,
+    agent: str,
+    goal: str,
+    conversation: Sequence[Mapping[str, str]] = (),
+    change_set: Any = None,
+    revision: Mapping[str, Any] | None = None,
+    base_commit: str = "",
+    retry_of: Run | None = None,
+    model_profile: ModelProfile | None = None,
+    budget: Budget | None = None,
+    priority: str = "standard",
+) -> Run:
+    """Return the queued run; once the transaction commits, its base is fixed, its job written and the engine rung for.
+
+    Args:
+        goal: What the person wrote, without the agent's name.
+        conversation: The last messages of the topic before the goal, each with `author` and `text`.
+        change_set: The `reviews.ChangeSet` whose comments the run answers; its result is a new revision of it.
+        revision: For such a run: change_set_id, revision, commit, comments, rejected hunks.
+        base_commit: Commit to work on; empty means a snapshot of the checkout with what is not yet committed.
+        model_profile: Model to run on, from `access.profile_to_run_on`; the default one of person, workspace or installation when None.
+
+    Raises:
+        UnknownAgent: no agent has this name.
+        Invalid: the goal is empty for an agent that needs words, or far too long, or there is no such priority.
+        Conflict: the person has too many runs at work, or the workspace is not ready.
+    """
+    info = selectors.find_agent(agent)
+    if info is None:
+        raise UnknownAgent(
+            f"There is no agent named @{agent}. There are {', '.join('@' + name for name in selectors.agent_names())}."
+        )
+    if (info.needs_model and not goal.strip()) or len(goal) > GOAL_CHARS:
+        raise Invalid(f"Tell @{agent} what to do, in at most {GOAL_CHARS:,} characters.")
+    if priority not in PRIORITIES:
+        raise Invalid(f"The priority is one of {', '.join(PRIORITIES)}.")
+    if workspace.state != Workspace.State.READY:
+        raise Conflict("This workspace is not ready yet.", state=workspace.state)
+    if (
+        Run.objects.filter(
+            workspace=workspace, requested_by=requested_by, status__in=selectors.ACTIVE
+        ).count()
+        >= MAX_ACTIVE_RUNS
+    ):
+        raise Conflict(f"You have {MAX_ACTIVE_RUNS} runs at work here. Wait for one to end, or stop one.")
+    profile = (
+        (model_profile or choosing.default_profile(requested_by, workspace)) if info.needs_model else None
+    )
+    run = Run(
+        workspace=workspace,
+        requested_by=requested_by,
+        agent=agent,
+        goal=storable_text(goal.strip()),
+        priority=priority,
+        retry_of=retry_of,
+        change_set=change_set,
+        base_commit=base_commit,
+        model_profile=profile,
+        model_choice=choosing.choice_of(profile).to_dict(),
+        model_label=choosing.label_of(profile) if info.needs_model else choosing.NO_MODEL_LABEL,
+        budget=asdict(budget or Budget()),
+        cost_usd=0.0,
+    )
+    run.job = new_job(
+        run,
+        conversation=_conversation(conversation),
+        revision_of=storable(dict(revision)) if revision is not None else None,
+        credential=choosing.credential_ref(profile),
+    )
+    run.save(force_insert=True)
+    run_queued(run)
+    publish_on_commit(workspace.pk, events.RunQueued(run_id=str(run.pk), run=selectors.summary(run)))
+    transaction.on_commit(partial(launch, run.pk), robust=True)
+    log.info("run queued", run_id=str(run.pk), workspace_id=workspace.pk, agent=agent, model=run.model_label)
+    return run
+
+
+def tell_worker_to_stop(run: Run) -> None:
+    """Put up the sign that the worker looks for. With Redis away it is put up later by `leases.reap`."""
+    try:
+        queue.cancel_run(str(run.pk))
+    except (redis.RedisError, OSError) as error:
+        log.warning("stop sign not put up; it is tried again", run_id=str(run.pk), error=str(error))
+
+
+@transaction.atomic
+def cancel_run(*, run: Run, cancelled_by: User) -> Run:
+    """Return the run, stopped at once when no worker has it, else asked to stop at its next token or step.
+
+    Raises:
+        Conflict: it has ended already.
+    """
+    run = Run.objects.select_for_update().get(pk=run.pk)
+    if run.is_final:
+        raise Conflict(f"This run has ended already: {run.get_status_display().lower()}.", status=run.status)
+    if run.status == Run.Status.QUEUED:
+        # A worker may be taking it at this very moment: a higher fence makes its events void, the sign makes it stop.
+        run.fence += 1
+        run.save(update_fields=["fence"])
+        end_run(
+            run,
+            Run.Status.CANCELLED,
+            code="run_cancelled",
+            message=f"Stopped by {cancelled_by} before it began.",
+            is_retryable=True,
+        )
+    elif run.status == Run.Status.RUNNING:
+        run.status = Run.Status.CANCELLING
+        run.error_message = f"Stopped by {cancelled_by}."
+        run.save(update_fields=["status", "error_message"])
+        announce(run)
+    transaction.on_commit(partial(tell_worker_to_stop, run), robust=True)
+    log.info("run cancelled", run_id=str(run.pk), by=cancelled_by.pk)
+    return run
+
+
+def retry_run(*, run: Run, requested_by: User) -> Run:
+    """Return a new run with the same goal, conversation and model if the person may use it, on the files as they are now.
+
+    Raises:
+        Conflict: the run has not ended yet, or it ended well.
+    """
+    if not run.is_final or run.status == Run.Status.FINISHED:
+        raise Conflict(
+            "Only a run that failed, was stopped or given up can be tried again.", status=run.status
+        )
+    job: dict[str, Any] = run.job
+    is_own = run.requested_by_id == requested_by.pk
+    profile = run.model_profile
+    if profile is not None and profile.user_id is not None and not is_own:
+        profile = None  # another person's key is theirs: the one who tries again brings their own model
+    revision = job.get("revision_of")
+    return start_run(
+        workspace=run.workspace,
+        requested_by=requested_by,
+        agent=run.agent,
+        goal=run.goal,
+        conversation=job.get("conversation", []),
+        change_set=run.change_set,
+        revision=revision,
+        base_commit=run.base_commit if revision is not None else "",
+        retry_of=run,
+        model_profile=profile,
+        budget=Budget(**run.budget) if run.budget else None,
+        priority=run.priority,
+    )

@@ -1,0 +1,170 @@
+"""Pages about runs: the list, one run with its whole tree, and the pieces that the pages load by themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from webapp.agents import access, selectors, services
+from webapp.agents.forms import StartForm
+from webapp.agents.models import Run
+from webapp.agents.tree import build_tree
+from webapp.errors import Invalid
+from webapp.workspaces.access import includes, workspace_for
+from webapp.workspaces.models import Role
+from workers.errors import PyAgentError
+
+TABS = {
+    "all": "All",
+    "active": "At work",
+    "finished": "Finished",
+    "failed": "Failed",
+    "cancelled": "Cancelled",
+    "dead": "Given up",
+}
+
+
+def _start_form(data: Any = None) -> StartForm:
+    return StartForm(
+        data, agents=[(agent.name, f"@{agent.name}: {agent.description}") for agent in selectors.agent_list()]
+    )
+
+
+@require_safe
+@login_required
+def runs(request: HttpRequest, workspace_id: int) -> HttpResponse:
+    """The workspace's runs, newest first, a page at a time."""
+    workspace = workspace_for(request.user, workspace_id)
+    status, cursor = request.GET.get("status", "all"), request.GET.get("after", "")
+    agent = request.GET.get("agent", "")[:40]
+    page = selectors.runs_page(workspace.pk, status=status, agent=agent, cursor=cursor)
+    context = {"workspace": workspace, "page": page, "status": status, "agent": agent, "tabs": TABS.items()}
+    if request.headers.get("HX-Request") and cursor:
+        return render(request, "agents/_runs_page.html", context)
+    may_start = includes(workspace.role, Role.MEMBER)  # type: ignore[attr-defined]
+    context |= {
+        "counts": selectors.counts(workspace.pk),
+        "may_start": may_start,
+        "form": _start_form() if may_start else None,
+    }
+    return render(request, "agents/runs.html", context)
+
+
+@require_POST
+@login_required
+def start(request: HttpRequest, workspace_id: int) -> HttpResponse:
+    """Call an agent from the runs page."""
+    workspace = workspace_for(request.user, workspace_id, role=Role.MEMBER)
+    form = _start_form(request.POST)
+    if not form.is_valid():
+        raise Invalid("Choose an agent and say what to do.")
+    run = services.start_run(workspace=workspace, requested_by=request.user, **form.cleaned_data)  # type: ignore[arg-type]
+    return redirect("run", workspace.pk, run.pk)
+
+
+def _tree_context(request: HttpRequest, run: Run) -> dict[str, Any]:
+    steps, has_more = selectors.steps_after(run)
+    return {
+        "workspace": run.workspace,
+        "run": run,
+        "tree": build_tree(steps),
+        "step_count": len(steps),
+        "has_more": has_more,
+        "may_cancel": access.may_cancel(request.user, run),  # type: ignore[arg-type]
+        "may_retry": access.may_retry(request.user, run),  # type: ignore[arg-type]
+    }
+
+
+@require_safe
+@login_required
+def run(request: HttpRequest, workspace_id: int, run_id: UUID) -> HttpResponse:
+    """One run with its whole tree; readable without scripts."""
+    found = access.run_for(request.user, run_id, workspace_id=workspace_id)  # type: ignore[arg-type]
+    return render(request, "agents/run.html", _tree_context(request, found))
+
+
+@require_safe
+@login_required
+def row(request: HttpRequest, workspace_id: int, run_id: UUID) -> HttpResponse:
+    """A run's line in the list, for the page that heard of a change."""
+    found = access.run_for(request.user, run_id, workspace_id=workspace_id)  # type: ignore[arg-type]
+    return render(request, "agents/_row.html", {"run": found, "workspace": found.workspace})
+
+
+@require_safe
+@login_required
+def card(request: HttpRequest, workspace_id: int, run_id: UUID) -> HttpResponse:
+    """A run's card."""
+    found = access.run_for(request.user, run_id, workspace_id=workspace_id)  # type: ignore[arg-type]
+    return render(request, "agents/_card.html", {"run": found, "workspace": found.workspace})
+
+
+@require_safe
+@login_required
+def state(request: HttpRequest, workspace_id: int, run_id: UUID) -> HttpResponse:
+    """What a card needs to show itself: header, steps after `after`, and what this person may do."""
+    found = access.run_for(request.user, run_id, workspace_id=workspace_id)  # type: ignore[arg-type]
+    try:
+        after = int(request.GET.get("after", "-1"))
+    except ValueError as error:
+        raise Invalid("`after` is the number of a step.") from error
+    steps, has_more = selectors.steps_after(found, max(-1, min(after, 2**31 - 1)))
+    body = {
+        "run": selectors.summary(found) | {"goal": found.goal, "answer": found.answer},
+        "steps": [selectors.step_row(step) for step in steps],
+        "has_more": has_more,
+        "may_cancel": access.may_cancel(request.user, found),  # type: ignore[arg-type]
+        "may_retry": access.may_retry(request.user, found),  # type: ignore[arg-type]
+    }
+    response = JsonResponse(body)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@require_safe
+@login_required
+def step(request: HttpRequest, workspace_id: int, run_id: UUID, step_id: str) -> HttpResponse:
+    """What one step did, opened."""
+    found = access.run_for(request.user, run_id, workspace_id=workspace_id)  # type: ignore[arg-type]
+    context = {"step": selectors.step_of(found, step_id), "run": found, "workspace": found.workspace}
+    template = (
+        "agents/_step.html" if request.headers.get("X-Requested-With") == "run-card" else "agents/step.html"
+    )
+    return render(request, template, context)
+
+
+@require_POST
+@login_required
+def cancel(request: HttpRequest, workspace_id: int, run_id: UUID) -> HttpResponse:
+    """Stop a run."""
+    found = access.run_to_cancel(request.user, run_id, workspace_id=workspace_id)  # type: ignore[arg-type]
+    services.cancel_run(run=found, cancelled_by=request.user)  # type: ignore[arg-type]
+    return _answer(request, workspace_id, run_id)
+
+
+@require_POST
+@login_required
+def retry(request: HttpRequest, workspace_id: int, run_id: UUID) -> HttpResponse:
+    """Try a run again."""
+    found = access.run_for(request.user, run_id, Role.MEMBER, workspace_id=workspace_id)  # type: ignore[arg-type]
+    try:
+        again = services.retry_run(run=found, requested_by=request.user)  # type: ignore[arg-type]
+    except PyAgentError as error:
+        if request.headers.get("Accept") == "application/json":
+            raise
+        messages.error(request, str(error))
+        return redirect("run", workspace_id, run_id)
+    return _answer(request, workspace_id, again.pk)
+
+
+def _answer(request: HttpRequest, workspace_id: int, run_id: UUID) -> HttpResponse:
+    if request.headers.get("Accept") == "application/json":
+        found = access.run_for(request.user, run_id, workspace_id=workspace_id)  # type: ignore[arg-type]
+        return JsonResponse({"run": selectors.summary(found)})
+    return redirect("run", workspace_id, run_id)
