@@ -41,6 +41,14 @@ class HistoryMixin:
         """Return the commit of the current branch."""
         return self.resolve("HEAD")
 
+    def is_ancestor(self, commit: str, of: str) -> bool:
+        """Return whether the history of `of` holds `commit`."""
+        with self.bare.start(["merge-base", "--is-ancestor", commit, of]) as child:
+            code = child.wait()
+        if code not in (0, 1):
+            raise GitFailed("git merge-base failed.", command="merge-base", exit_code=code)
+        return code == 0
+
     def branch(self) -> str:
         """Return the name of the current branch."""
         return head_ref(self.bare).removeprefix("refs/heads/")
