@@ -13,6 +13,8 @@ class Channel(models.Model):
     name = models.SlugField(max_length=60)
     purpose = models.CharField(max_length=250, blank=True)
     is_archived = models.BooleanField(default=False)
+    last_number = models.PositiveIntegerField(default=0)
+    """Number of the newest message. Whoever posts locks this row, so that numbers have no gap and appear in order."""
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -28,10 +30,11 @@ class Topic(models.Model):
 
     channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="topics")
     name = models.CharField(max_length=80)
-    last_message_id = models.BigIntegerField(default=0)
+    last_number = models.PositiveIntegerField(default=0)
+    """Number, in the channel, of the topic's newest message."""
 
     class Meta:
-        ordering = ["-last_message_id"]
+        ordering = ["-last_number"]
         constraints = [models.UniqueConstraint(fields=["channel", "name"], name="one_topic_per_name")]
 
     def __str__(self) -> str:
@@ -43,6 +46,8 @@ class Message(models.Model):
 
     channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="messages")
     topic = models.ForeignKey(Topic, on_delete=models.CASCADE, related_name="messages")
+    number = models.PositiveIntegerField()
+    """1, 2, 3 … in the channel: what unread counts, pages of history and catching up go by."""
     author = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     agent = models.CharField(max_length=40, blank=True)
     text = models.TextField()
@@ -55,15 +60,21 @@ class Message(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     edited_at = models.DateTimeField(null=True)
     deleted_at = models.DateTimeField(null=True)
+    changed_at = models.DateTimeField(auto_now_add=True)
+    """When it was posted, edited, deleted or reacted to last: what a page that was away must fetch again."""
 
     class Meta:
         ordering = ["id"]
-        indexes = [models.Index(fields=["channel", "id"]), models.Index(fields=["topic", "id"])]
+        indexes = [models.Index(fields=["topic", "number"])]
         constraints = [
+            models.UniqueConstraint(fields=["channel", "number"], name="one_message_per_number"),
             models.UniqueConstraint(
                 fields=["author", "client_id"], condition=~models.Q(client_id=""), name="one_message_per_client_id"
-            )
+            ),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.number}: {self.text[:40]}"
 
 
 class Mention(models.Model):
@@ -75,16 +86,22 @@ class Mention(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["message", "user"], name="one_mention_per_person")]
 
+    def __str__(self) -> str:
+        return f"{self.user_id} in message {self.message_id}"
+
 
 class ReadMark(models.Model):
     """How far a person has read a channel."""
 
     channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="read_marks")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="read_marks")
-    last_read_id = models.BigIntegerField(default=0)
+    last_read_number = models.PositiveIntegerField(default=0)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["channel", "user"], name="one_read_mark_per_person")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} up to {self.last_read_number}"
 
 
 class Reaction(models.Model):
@@ -96,3 +113,6 @@ class Reaction(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["message", "user", "emoji"], name="one_reaction_per_person")]
+
+    def __str__(self) -> str:
+        return self.emoji

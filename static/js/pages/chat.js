@@ -1,0 +1,190 @@
+// The channel page: live messages, the composer, reading marks, topics.
+import { Actions } from "../chat/actions.js";
+import { Completion } from "../chat/completion.js";
+import { MessageLog } from "../chat/log.js";
+import { Outbox } from "../chat/outbox.js";
+import { events } from "../events.js";
+import { notify } from "../lib/notify.js";
+
+const chat = document.getElementById("chat");
+const { dataset: body } = document.body;
+const me = { id: Number(body.userId), name: body.userName };
+const isMaintainer = body.role === "maintainer" || body.role === "owner";
+const channelId = Number(chat.dataset.channelId);
+const log = new MessageLog({ log: document.getElementById("log"), chat, me, isMaintainer });
+new Actions(log);
+events.setPlace(`#${chat.dataset.channel}`);
+
+// --- where the page opens ---------------------------------------------------------------------------------------------
+
+function open() {
+  const target = location.hash && document.querySelector(`.message${CSS.escape(location.hash).replace("\\#", "#")}`);
+  const unread = document.getElementById("unread");
+  if (target) {
+    target.classList.add("is-target");
+    target.scrollIntoView({ block: "center" });
+  } else if (unread) unread.scrollIntoView({ block: "start" });
+  else if (log.isAtNewest) log.scrollToBottom();
+}
+open();
+// Off-screen messages get their true height only when they come into view: once more, after the first layout.
+requestAnimationFrame(open);
+
+// --- live messages ----------------------------------------------------------------------------------------------------
+
+const jump = document.getElementById("jump-down");
+let lastTopic = chat.dataset.topic || document.querySelector("#log .message:last-of-type")?.dataset.topic || "";
+
+async function whole(number, html) {
+  return html || (await log.fetch({ only: number })).html;
+}
+
+events.on("MessagePosted", async (news) => {
+  if (news.channel_id !== channelId) return;
+  if (!document.querySelector(`#topics [data-topic-id="${news.topic_id}"]`)) reloadTopics();
+  if (!log.isAtNewest) {
+    jump.hidden = false;
+    return;
+  }
+  const isMine = news.author_id === me.id;
+  const html = await whole(news.number, news.html);
+  log.steady(() => log.insert(html));
+  if (isMine) log.scrollToBottom();
+  else if (!log.isNearBottom) jump.hidden = false;
+  readSoon();
+});
+
+events.on("MessageChanged", async (news) => {
+  if (news.channel_id !== channelId || !log.find(news.message_id)) return;
+  const html = await whole(news.number, news.html);
+  log.steady(() => log.insert(html));
+});
+
+log.refresh = async (number) => {
+  const { html } = await log.fetch({ only: number });
+  log.steady(() => log.insert(html));
+};
+
+let catchingUp = null;
+function catchUp() {
+  catchingUp ??= log
+    .catchUp()
+    .catch(() => setTimeout(catchUp, 3000))
+    .finally(() => (catchingUp = null));
+}
+events.onResync(() => {
+  catchUp();
+  reloadTopics();
+});
+
+jump.addEventListener("click", () => {
+  if (log.isAtNewest) log.scrollToBottom();
+  else location.href = chat.dataset.topicId ? `${chat.dataset.url}?topic=${chat.dataset.topicId}` : chat.dataset.url;
+});
+
+// --- what has been read -----------------------------------------------------------------------------------------------
+
+let readTo = Number(chat.dataset.readTo);
+let readTimer = null;
+
+function read() {
+  readTimer = null;
+  // Reading one topic says nothing about the others.
+  if (document.hidden || !document.hasFocus() || !log.isNearBottom || !log.isAtNewest || chat.dataset.topicId) return;
+  const number = log.lastNumber;
+  if (number <= readTo || events.state !== "online") return;
+  events.command("chat.mark_read", { channel_id: channelId, number }).then(
+    () => (readTo = Math.max(readTo, number)),
+    () => {}, // told again with the next message or when the window is looked at
+  );
+}
+
+function readSoon() {
+  readTimer ??= setTimeout(read, 800);
+}
+
+log.log.addEventListener("scroll", () => {
+  if (log.isNearBottom && log.isAtNewest) jump.hidden = true;
+  readSoon();
+}, { passive: true });
+window.addEventListener("focus", readSoon);
+events.onState((state) => state === "online" && readSoon());
+
+// --- topics -----------------------------------------------------------------------------------------------------------
+
+const topics = document.getElementById("topics");
+let topicsTimer = null;
+
+function reloadTopics() {
+  topicsTimer ??= setTimeout(async () => {
+    topicsTimer = null;
+    const reply = await fetch(topics.dataset.url, { headers: { "HX-Request": "true" } }).catch(() => null);
+    if (!reply?.ok) return;
+    const title = topics.querySelector("h2");
+    topics.innerHTML = await reply.text(); // our own server's piece, escaped there
+    topics.prepend(title);
+  }, 500);
+}
+
+// --- the composer -----------------------------------------------------------------------------------------------------
+
+const composer = document.getElementById("composer");
+if (composer) {
+  const field = document.getElementById("text");
+  const topic = document.getElementById("topic");
+  const note = document.getElementById("composer-note");
+  const draftKey = `draft:${me.id}:${channelId}:${chat.dataset.topicId}`;
+  new Completion({ field, list: document.getElementById("completion"), url: chat.dataset.mentionsUrl });
+  topic.value ||= lastTopic;
+  field.value = sessionStorage.getItem(draftKey) ?? "";
+
+  const say = (text, isBad = false) => {
+    note.textContent = text;
+    note.classList.toggle("is-bad", isBad);
+  };
+  const fit = () => {
+    field.style.height = "auto";
+    field.style.height = `${field.scrollHeight + 2}px`;
+  };
+  const outbox = new Outbox({
+    log,
+    me,
+    channelId,
+    onReply: ({ notices }) => notices.forEach((text) => notify(text, "warn")),
+    onFailure: (error) => say(error.message, true),
+  });
+
+  field.addEventListener("input", () => {
+    fit();
+    sessionStorage.setItem(draftKey, field.value);
+    say("");
+  });
+  field.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      event.preventDefault();
+      composer.requestSubmit();
+    } else if (event.key === "ArrowUp" && !field.value) {
+      const mine = log.articles().filter((a) => a.dataset.authorId === String(me.id) && !a.classList.contains("is-deleted")).at(-1);
+      mine?.querySelector('[data-act="edit"]')?.click();
+    }
+  });
+  composer.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const text = field.value.trimEnd();
+    if (!text.trim()) return;
+    if (!log.isAtNewest) {
+      // Seen from the middle of history, a new message would vanish: go to the newest first, with the draft kept.
+      jump.click();
+      return;
+    }
+    lastTopic = topic.value;
+    outbox.add({ text, topic: topic.value.trim() });
+    field.value = "";
+    sessionStorage.removeItem(draftKey);
+    fit();
+    say(events.state === "online" ? "" : "It is sent as soon as the connection is back.");
+  });
+  events.onState((state) => state === "online" && say(""));
+  fit();
+  if (matchMedia("(hover: hover)").matches && !location.hash) field.focus({ preventScroll: true });
+}
