@@ -1,0 +1,33 @@
+// What a run's card asks the server for.
+
+function csrf() {
+  return document.querySelector('meta[name="csrf-token"]')?.content ?? "";
+}
+
+async function failure(reply) {
+  const body = await reply.json().catch(() => null);
+  return new Error(body?.error?.message ?? `The server answered ${reply.status}.`);
+}
+
+export function runUrl(run, rest = "") {
+  return `/w/${run.workspace_id}/runs/${run.id}/${rest}`;
+}
+
+export async function fetchState(run, after) {
+  const reply = await fetch(runUrl(run, `state/?after=${after}`), { headers: { Accept: "application/json" } });
+  if (!reply.ok) throw await failure(reply);
+  return reply.json();
+}
+
+export async function fetchDetail(run, stepId) {
+  const reply = await fetch(runUrl(run, `steps/${encodeURIComponent(stepId)}/`), { headers: { "X-Requested-With": "run-card" } });
+  if (!reply.ok) throw new Error(`The server answered ${reply.status}.`);
+  return reply.text();
+}
+
+/** Stop a run or try it again; returns the run that this leads to. */
+export async function act(run, what) {
+  const reply = await fetch(runUrl(run, `${what}/`), { method: "POST", headers: { Accept: "application/json", "X-CSRFToken": csrf() } });
+  if (!reply.ok) throw await failure(reply);
+  return (await reply.json()).run;
+}

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from tests.framework.provider_double import Fault, ProviderDouble, Say
+from webapp import vault
+from webapp.agents import checks
+from webapp.agents.models import ModelProfile
+from webapp.errors import Invalid
+from workers.errors import (
+    ProviderAuthFailed,
+    ProviderBadReply,
+    ProviderError,
+    ProviderTimeout,
+    ProviderUnavailable,
+)
+
+KEY = "sk-canary-4f1d2c3b5a697887"
+
+
+@pytest.fixture
+def double() -> Iterator[ProviderDouble]:
+    """A provider on a loop of its own, since what is tested is called from plain threads."""
+    double = ProviderDouble(key=KEY)
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    asyncio.run_coroutine_threadsafe(double.start(), loop).result(10)
+    yield double
+    asyncio.run_coroutine_threadsafe(double.stop(), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+@pytest.fixture
+def profile(people, double):
+    return make(people, double)
+
+
+def make(people, double, provider="openai", key=KEY):
+    return ModelProfile.objects.create(
+        user=people.member,
+        name="double",
+        provider=provider,
+        model="test-model",
+        base_url=double.base_url(provider),
+        sealed_key=vault.seal(key),
+    )
+
+
+def check(profile, **changed):
+    return checks.check_profile(**{"profile": profile, "is_installation_owner": True, **changed})
+
+
+@pytest.mark.parametrize("provider", ["openai", "anthropic"])
+def test_shows_what_came_back(people, double, provider):
+    double.say("OK")
+    assert "answered in" in check(make(people, double, provider))
+    assert len(double.asked) == 1
+
+
+def test_says_that_the_key_is_wrong_without_showing_it(people, double):
+    with pytest.raises(ProviderAuthFailed) as raised:
+        check(make(people, double, key="sk-wrong-0123456789abcdef"))
+    assert "sk-wrong" not in str(raised.value) + repr(raised.value.facts)
+
+
+def test_does_not_wait_for_ever(profile, double):
+    double.say(Say(fault=Fault("hang")))
+    with pytest.raises(ProviderTimeout):
+        check(profile, timeout_s=0.5)
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"), [(Fault("garbage"), ProviderBadReply), (Fault("redirect"), ProviderError), (Fault("cut"), ProviderError)]
+)
+def test_names_the_trouble(profile, double, fault, error):
+    double.say(*[Say("OK", fault=fault)] * 8)
+    with pytest.raises(error):
+        check(profile)
+
+
+def test_says_when_nobody_listens(people, double):
+    profile = make(people, double)
+    profile.base_url = "http://127.0.0.1:1/v1"
+    with pytest.raises(ProviderUnavailable):
+        check(profile)
+
+
+def test_does_not_call_inside_for_whom_it_is_not(profile, double):
+    with pytest.raises(Invalid):
+        check(profile, is_installation_owner=False)
+    assert double.asked == []

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import pytest
+
+from webapp import vault
+from webapp.agents import choosing
+from webapp.agents.access import ProfileOwner
+from webapp.agents.models import ModelProfile
+from webapp.agents.services.profiles import ProfileFields, make_default, save_profile
+from webapp.errors import Conflict, Invalid
+
+CANARY = "sk-canary-4f1d2c3b5a697887"
+
+
+def fields(**changed):
+    return ProfileFields(**{"name": "Work", "provider": "openai", "model": "gpt", "key": CANARY, **changed})
+
+
+@pytest.fixture
+def mine(people):
+    return ProfileOwner(user=people.member)
+
+
+def save(owner, profile=None, *, is_owner=True, **changed):
+    return save_profile(owner=owner, fields=fields(**changed), is_installation_owner=is_owner, profile=profile)
+
+
+def test_keeps_the_key_encrypted(mine):
+    profile = save(mine)
+    stored = bytes(ModelProfile.objects.get(pk=profile.pk).sealed_key)
+    assert CANARY.encode() not in stored
+    assert vault.unseal(stored) == CANARY
+
+
+def test_keeps_the_stored_key_when_none_is_typed(mine):
+    profile = save(mine)
+    changed = save(mine, profile, name="Home", key=None)
+    assert changed.name == "Home"
+    assert vault.unseal(changed.sealed_key) == CANARY
+
+
+def test_forgets_the_key_when_asked(mine):
+    assert not save(mine, save(mine), key="").has_key
+
+
+@pytest.mark.parametrize("moved", [{"base_url": "https://93.184.216.34/v1"}, {"provider": "anthropic"}])
+def test_sends_a_stored_key_to_no_other_address(mine, moved):
+    assert not save(mine, save(mine), key=None, **moved).has_key
+
+
+def test_has_one_default_for_each_owner(mine, people, workspace):
+    first, second = save(mine, is_default=True), save(mine, is_default=True)
+    shared = save(ProfileOwner(workspace=workspace), is_default=True)
+    first.refresh_from_db()
+    assert not first.is_default
+    assert second.is_default and shared.is_default
+    assert choosing.default_profile(people.member, workspace) == second
+    make_default(owner=mine, profile=None)
+    assert choosing.default_profile(people.member, workspace) == shared
+
+
+def test_needs_nothing_for_the_embedded_model_and_keeps_nothing(mine):
+    profile = save(mine, provider="embedded", model="", base_url="http://127.0.0.1:1/")
+    assert (profile.model, profile.base_url, profile.has_key) == ("", "", False)
+    choice = choosing.choice_of(profile)
+    assert choice.provider == "embedded"
+    assert choice.price is not None and choice.price.input_usd_per_mtok == 0
+
+
+def test_leaves_an_unknown_price_unknown(mine):
+    assert choosing.choice_of(save(mine)).price is None
+    assert choosing.choice_of(save(mine, input_usd_per_mtok=0.0, output_usd_per_mtok=0.0)).price is not None
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"name": " "},
+        {"provider": "other"},
+        {"model": ""},
+        {"tool_use": "maybe"},
+        {"context_tokens": 1},
+        {"input_usd_per_mtok": 1.0},
+        {"input_usd_per_mtok": -1.0, "output_usd_per_mtok": 1.0},
+        {"input_usd_per_mtok": float("nan"), "output_usd_per_mtok": 1.0},
+        {"key": "ключ"},
+        {"key": "two\nlines"},
+        {"base_url": "http://169.254.169.254/"},
+        {"base_url": "https://93.184.216.34/" + "x" * 600},
+    ],
+)
+def test_refuses_what_makes_no_sense(mine, changed):
+    with pytest.raises(Invalid):
+        save(mine, **changed)
+    assert not ModelProfile.objects.exists()
+
+
+def test_keeps_private_addresses_from_ordinary_members_until_the_owner_offers_them(mine):
+    with pytest.raises(Invalid):
+        save(mine, is_owner=False, base_url="http://127.0.0.1:11434/v1")
+    save(ProfileOwner(), base_url="http://127.0.0.1:11434/v1")
+    assert save(mine, is_owner=False, base_url="http://127.0.0.1:11434/v1").base_url == "http://127.0.0.1:11434/v1"
+
+
+def test_stops_at_fifty(mine, people):
+    ModelProfile.objects.bulk_create(
+        ModelProfile(user=people.member, name=str(n), provider="ollama", model="m") for n in range(50)
+    )
+    with pytest.raises(Conflict):
+        save(mine)
