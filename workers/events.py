@@ -142,6 +142,8 @@ class RunInterrupted(EngineEvent):
 
     type: ClassVar[str] = "RunInterrupted"
     reason: str
+    is_loss: bool = False
+    """Whether the worker died over it; a run that kills its workers is given up in the end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

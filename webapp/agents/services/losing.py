@@ -44,7 +44,7 @@ def record_interrupted(event: engine.RunInterrupted) -> None:
     run = run_of(event)
     if run is not None and run.status in (Run.Status.RUNNING, Run.Status.CANCELLING):
         log.info("run interrupted", run_id=event.run_id, worker=run.worker, reason=event.reason)
-        _release(run, is_loss=False, now=timezone.now())
+        _release(run, is_loss=event.is_loss, now=timezone.now())
 
 
 def _release(run: Run, *, is_loss: bool, now: datetime) -> None:
