@@ -17,7 +17,7 @@ from workers.changes.hunk_keys import hunk_key
 from workers.changes.objects import BlobReader, ObjectWriter
 from workers.changes.paths import to_bytes, to_portable
 from workers.changes.revisions import ZERO
-from workers.changes.staging import IndexEntry, set_entries, temporary_index
+from workers.changes.staging import IndexEntry, set_entries, temporary_index, tree_changes
 
 if TYPE_CHECKING:
     from workers.changes.repository import Repository
@@ -121,9 +121,13 @@ def build_tree(
         git.run("read-tree", tree)
         try:
             set_entries(git, entries)
-            return git.text("write-tree")
+            built = git.text("write-tree")
         except GitFailed as error:
             raise HunkMismatch("These hunks cannot stand together.", detail=str(error)) from error
+    ours = {path for _, _, path in entries}
+    if any(change.path not in ours for change in tree_changes(repository.bare, tree, built)):
+        raise HunkMismatch("These hunks cannot stand together: a file is where another needs a folder.")
+    return built
 
 
 def _file_entries(

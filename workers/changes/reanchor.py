@@ -133,9 +133,11 @@ class _Mover:
         lost: dict[str, Reason] = {}
         for hunk in hunks:
             core = _core(hunk)
-            start = self._by_position(core)
-            if start is None:
-                start = self._by_match(hunk, core)
+            start = None
+            if not self._is_beside_an_end(core):
+                start = self._by_position(core)
+                if start is None:
+                    start = self._by_match(hunk, core)
             if start is None:
                 lost[hunk.key] = self._reason(hunk)
             else:
@@ -155,22 +157,26 @@ class _Mover:
             delta += fresh.new_lines - fresh.old_lines
         return moved, lost
 
+    def _is_beside_an_end(self, core: tuple[int, int]) -> bool:
+        """Return whether hunk and base both add at the start or both at the end of the file: the order is
+        unclear."""
+        first, last = core
+        return any(
+            count == 0 and (at == first == 0 or at == last == len(self.old))
+            for at, count, _, _ in self.ranges
+        )
+
     def _by_position(self, core: tuple[int, int]) -> int | None:
         """Return the new first line when no edit of the base touches the hunk or a line beside it."""
-        first, last = core
-        low, high = max(0, first - 1), min(len(self.old), last + 1)
+        low, high = max(0, core[0] - 1), min(len(self.old), core[1] + 1)
         shift = 0
-        for old_first, old_count, _, new_count in self.ranges:
-            is_at_edge = old_count == 0 and ((old_first == low == first) or (old_first == high == last))
-            if (
-                is_at_edge
-                or (old_first < high and old_first + old_count > low and old_count)
-                or (not old_count and low < old_first < high)
-            ):
+        for at, count, _, new_count in self.ranges:
+            end = at + count
+            if (at < high and end > low) if count else (low < at < high):
                 return None
-            if old_first + old_count <= low:
-                shift += new_count - old_count
-        return first + shift
+            if end <= low:
+                shift += new_count - count
+        return core[0] + shift
 
     def _by_match(self, hunk: Hunk, core: tuple[int, int]) -> int | None:
         """Return the only place in the new base where all old lines of the hunk stand together."""
