@@ -5,5 +5,6 @@ pytest_plugins = [
     "tests.framework.engine_relay",
     "tests.framework.agent_bench",
     "tests.framework.people",
+    "tests.framework.stack",
     "tests.framework.provider_double.fixtures",
 ]

@@ -19,3 +19,6 @@ from webapp.settings import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F405
+    # A file, as in the product: an in-memory database shared by threads locks whole tables at once instead of waiting.
+    DATABASES["default"]["TEST"] = {"NAME": f"{os.environ['PYAGENT_HOME']}/test.sqlite3"}  # noqa: F405

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from django.test import Client
 from webapp.accounts.models import User
 from webapp.workspaces.models import Membership, Role, Workspace
 from webapp.workspaces.preparing import Source
+from webapp.workspaces.repositories import root_of
 from webapp.workspaces.services import create_workspace_now
 
 PASSWORD = "correct horse battery"
@@ -45,6 +47,8 @@ class Company:
 @pytest.fixture
 def company(db: None, redis_client: object) -> Company:
     """A workspace with an empty repository on disk, and its people."""
+    # Numbers start afresh when a test's rows are rolled back, its files do not.
+    shutil.rmtree(root_of(0).parent, ignore_errors=True)
     owner, maintainer, member, viewer, stranger = (
         make_person(name) for name in ("olga", "max", "mia", "vera", "stan")
     )

@@ -19,15 +19,15 @@ class Door:
         self.base = f"/api/v1/workspaces/{company.workspace.pk}"
         self.client: Client = company.client(person)
 
-    def get(self, path: str, **query: Any) -> Any:
+    def get(self, path: str, /, **query: Any) -> Any:
         return self.client.get(f"{self.base}/{path}", query)
 
-    def send(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
+    def send(self, method: str, path: str, body: Any = None, /, **query: Any) -> Any:
         text = json.dumps(body) if body is not None else ""
         url = f"{self.base}/{path}" + ("?" + "&".join(f"{k}={v}" for k, v in query.items()) if query else "")
         return self.client.generic(method, url, text, content_type="application/json")
 
-    def save(self, path: str, text: str, expected: str | None = None, **more: Any) -> Any:
+    def save(self, path: str, text: str, /, expected: str | None = None, **more: Any) -> Any:
         return self.send("PUT", "file", {"path": path, "text": text, "expected": expected} | more)
 
 
@@ -109,7 +109,7 @@ def test_searches_text_and_patterns(door: Door) -> None:
 
 def test_stages_commits_and_shows_history(door: Door, company: Company) -> None:
     door.save("a.txt", "one\n")
-    assert door.get("git").json()["status"] == [{"path": "a.txt", "index": "?", "worktree": "?"}]
+    assert door.get("git").json()["status"] == [{"path": "a.txt", "index": ".", "worktree": "?"}]
     assert door.send("POST", "git/commit", {"message": "early"}).status_code == 409, "nothing is staged yet"
     door.send("POST", "git/stage", {"paths": ["a.txt"]})
     made = door.send("POST", "git/commit", {"message": "Add a."})

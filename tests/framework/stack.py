@@ -1,0 +1,119 @@
+"""The whole product, started the way `make run` starts it, for journeys and browsers."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PASSWORD = "correct horse battery"
+
+
+def free_port() -> int:
+    """Return a TCP port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Stack:
+    """One installation with all its processes. What they print stands in `log`."""
+
+    def __init__(self, home: Path, **environment: str) -> None:
+        self.home, self.port = home, free_port()
+        self.url = f"http://localhost:{self.port}"
+        self.log = home.parent / f"{home.name}.log"
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home.parent),
+            "LANG": "C.UTF-8",
+            "PYAGENT_HOME": str(home),
+            "PORT": str(self.port),
+            "PYAGENT_MODEL_PORT": str(free_port()),
+            **environment,
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *, timeout_s: float = 60) -> None:
+        """Start the supervisor and wait until everything that is needed answers."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "workers.supervisor"], cwd=ROOT, env=self.environment, stdout=log, stderr=subprocess.STDOUT
+            )
+        self.wait_ready(timeout_s=timeout_s)
+
+    def wait_ready(self, *, timeout_s: float = 60) -> None:
+        """Wait until /readyz says yes."""
+        deadline = time.monotonic() + timeout_s
+        answer = ""
+        while time.monotonic() < deadline:
+            if self.process is not None and self.process.poll() is not None:
+                raise RuntimeError(f"the supervisor ended with {self.process.returncode}:\n{self.tail()}")
+            try:
+                with urllib.request.urlopen(f"{self.url}/readyz", timeout=5) as reply:
+                    if reply.status == 200:
+                        return
+            except urllib.error.HTTPError as error:
+                answer = error.read().decode(errors="replace")[:500]
+            except OSError as error:
+                answer = str(error)
+            time.sleep(0.1)
+        raise RuntimeError(f"not ready after {timeout_s} s ({answer}):\n{self.tail()}")
+
+    def tail(self, lines: int = 60) -> str:
+        """Return the last lines of the log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    def setup_url(self) -> str:
+        """Return the one-time URL that the first start printed."""
+        found = re.findall(r"http://\S+/setup/\?token=[\w-]+", self.log.read_text(errors="replace"))
+        assert found, f"no set-up URL in the log:\n{self.tail()}"
+        return str(found[-1])
+
+    def stop(self) -> None:
+        """Press Ctrl-C and wait."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            self.process.wait(timeout=15)
+
+    def manage(self, *arguments: str, stdin: str = "") -> str:
+        """Run an operator's command and return what it prints."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments], cwd=ROOT, env=self.environment, input=stdin, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def person(self, name: str, *, is_owner: bool = False) -> str:
+        """Make an account and return its address."""
+        email = f"{name}@example.org"
+        self.manage("createuser", email, "--password-stdin", "--name", name.title(), *(["--owner"] if is_owner else []), stdin=PASSWORD + "\n")
+        return email
+
+    def api(self, email: str, *scopes: str) -> httpx.Client:
+        """Return a client of the REST API with a key of this person."""
+        key = self.manage("createapikey", email, "--scopes", ",".join(scopes or ("read", "write", "run", "review", "apply", "admin")))
+        return httpx.Client(base_url=f"{self.url}/api/v1/", headers={"Authorization": f"Bearer {key}"}, timeout=30)
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """One running installation for the whole test run."""
+    with tempfile.TemporaryDirectory(prefix="pyagent-stack-") as folder:
+        running = Stack(Path(folder) / "home")
+        running.start()
+        yield running
+        running.stop()
