@@ -93,9 +93,10 @@ def deletable_message_in(user: User, workspace: Workspace, message_id: int) -> M
     return message
 
 
-def may_call_agents(workspace: Workspace) -> bool:
-    """Return whether the person whom `workspace_for` let in may call agents here."""
-    return includes(workspace.role, Role.MEMBER)  # type: ignore[attr-defined]
+def may_call_agents(user: Person, workspace: Workspace) -> bool:
+    """Return whether the person whom `workspace_for` let in may call agents here; a key needs the scope `run` besides."""
+    scopes = getattr(user, "key_scopes", None)
+    return includes(workspace.role, Role.MEMBER) and (scopes is None or "run" in scopes)  # type: ignore[attr-defined]
 
 
 def writable(channel: Channel) -> Channel:

@@ -78,7 +78,7 @@ def channel(request: HttpRequest, workspace_id: int, name: str) -> HttpResponse:
         "near": near,
         "read_to": read_to,
         "as_of": as_of.timestamp(),
-        "may_call_agents": access.may_call_agents(workspace),
+        "may_call_agents": access.may_call_agents(request.user, workspace),
     }
     return render(request, "chat/channel.html", context)
 

@@ -37,11 +37,11 @@ def call_agents(workspace: Workspace, message: Message, agents: Sequence[str]) -
     """
     if not agents:
         return [], []
-    if not access.may_call_agents(workspace):
-        return [], ["Your message is posted, but calling an agent needs the role “member”."]
+    assert message.author is not None  # noqa: S101  only people call agents
+    if not access.may_call_agents(message.author, workspace):
+        return [], ["Your message is posted, but calling an agent needs the role “member” (and a key the scope “run”)."]
     notices = [f"A message calls {MAX_CALLS} agents at most."] if len(agents) > MAX_CALLS else []
     conversation = selectors.conversation_before(message)
-    assert message.author is not None  # noqa: S101  only people call agents
     runs = []
     with _cards_go_to(message.topic):
         for agent in agents[:MAX_CALLS]:
