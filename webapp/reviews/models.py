@@ -33,8 +33,12 @@ class ChangeSet(models.Model):
         MEDIUM = "medium", "Medium risk"
         HIGH = "high", "High risk"
 
-    workspace = models.ForeignKey("workspaces.Workspace", on_delete=models.CASCADE, related_name="change_sets")
-    run = models.OneToOneField("agents.Run", null=True, on_delete=models.SET_NULL, related_name="proposed_change_set")
+    workspace = models.ForeignKey(
+        "workspaces.Workspace", on_delete=models.CASCADE, related_name="change_sets"
+    )
+    run = models.OneToOneField(
+        "agents.Run", null=True, on_delete=models.SET_NULL, related_name="proposed_change_set"
+    )
     agent = models.CharField(max_length=40)
     title = models.CharField(max_length=200)
     summary = models.TextField(blank=True)
@@ -42,7 +46,9 @@ class ChangeSet(models.Model):
     turn = models.CharField(max_length=10, choices=Turn, default=Turn.REVIEWER)
     target_branch = models.CharField(max_length=200)
     landed_commit = models.CharField(max_length=64, blank=True)
-    landed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    landed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     landed_at = models.DateTimeField(null=True)
     reverted_commit = models.CharField(max_length=64, blank=True)
     # Of the newest revision, so that a list never reads a diff.
@@ -56,7 +62,10 @@ class ChangeSet(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        indexes = [models.Index(fields=["workspace", "-id"]), models.Index(fields=["workspace", "status", "-id"])]
+        indexes = [
+            models.Index(fields=["workspace", "-id"]),
+            models.Index(fields=["workspace", "status", "-id"]),
+        ]
 
     def __str__(self) -> str:
         return self.title
@@ -83,11 +92,15 @@ class Revision(models.Model):
     """FileDiff.to_dict() of every file, with hunks and their keys; see `packing`."""
     packed_risks = models.BinaryField(default=bytes)
     """Risk strip per hunk key."""
+    packed_conflicts = models.BinaryField(default=bytes)
+    """Hunks of the revision before that found no place in this one's base: reason and Hunk.to_dict()."""
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ["number"]
-        constraints = [models.UniqueConstraint(fields=["change_set", "number"], name="one_revision_per_number")]
+        constraints = [
+            models.UniqueConstraint(fields=["change_set", "number"], name="one_revision_per_number")
+        ]
 
     def __str__(self) -> str:
         return f"{self.change_set_id}/{self.number}"
@@ -110,6 +123,15 @@ class Revision(models.Model):
     def risks(self, value: dict[str, Any]) -> None:
         self.packed_risks = pack(value)
 
+    @property
+    def conflicts(self) -> list[dict[str, Any]]:
+        """What could not be carried over to this revision's base."""
+        return unpack(self.packed_conflicts) if self.packed_conflicts else []
+
+    @conflicts.setter
+    def conflicts(self, value: list[dict[str, Any]]) -> None:
+        self.packed_conflicts = pack(value) if value else b""
+
 
 class Decision(models.Model):
     """What was decided about one hunk. The newest row that was not undone counts; rows are kept so that undo works."""
@@ -130,7 +152,9 @@ class Decision(models.Model):
     reason = models.CharField(max_length=500, blank=True)
     batch = models.CharField(max_length=32)
     """Decisions made by one act (a whole file at once) are undone together."""
-    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     decided_at = models.DateTimeField(auto_now_add=True)
     undone_at = models.DateTimeField(null=True)
 
@@ -153,7 +177,9 @@ class ReviewComment(models.Model):
     change_set = models.ForeignKey(ChangeSet, on_delete=models.CASCADE, related_name="comments")
     revision = models.ForeignKey(Revision, on_delete=models.CASCADE, related_name="comments")
     parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="replies")
-    author = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     agent = models.CharField(max_length=40, blank=True)
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.NOTE)
     path = models.CharField(max_length=1024, blank=True)
@@ -167,7 +193,9 @@ class ReviewComment(models.Model):
     is_sent = models.BooleanField(default=False)
     """Whether the agent has been given it."""
     resolved_at = models.DateTimeField(null=True)
-    resolved_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    resolved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -200,7 +228,9 @@ class Evidence(models.Model):
     exit_code = models.IntegerField(null=True)
     duration_ms = models.PositiveIntegerField(null=True)
     output = models.TextField(blank=True)
-    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     heard_at = models.DateTimeField(auto_now=True)
     """Last sign of life from whoever runs it."""
@@ -218,7 +248,9 @@ class LandingIntent(models.Model):
     change_set = models.ForeignKey(ChangeSet, on_delete=models.CASCADE, related_name="landings")
     prepared = models.JSONField()
     is_revert = models.BooleanField(default=False)
-    intended_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    intended_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     outcome = models.CharField(max_length=12, blank=True)
     finished_at = models.DateTimeField(null=True)
@@ -240,7 +272,9 @@ class SeenRevision(models.Model):
     number = models.PositiveIntegerField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["change_set", "user"], name="one_seen_revision_per_person")]
+        constraints = [
+            models.UniqueConstraint(fields=["change_set", "user"], name="one_seen_revision_per_person")
+        ]
 
     def __str__(self) -> str:
         return f"{self.user_id} saw {self.change_set_id}/{self.number}"

@@ -1,0 +1,49 @@
+"""What reviews answer: engine events, the end of runs, and the relay's clock."""
+
+from __future__ import annotations
+
+from webapp.agents.models import Run
+from webapp.events.registry import on_engine_event, on_run_ended, periodic
+from webapp.reviews import services
+from workers.events import ChangeProposed, EvidenceFinished, EvidenceProgressed
+
+RECOVER_EVERY_S = 5.0
+
+
+@on_engine_event(ChangeProposed)
+def change_proposed(event: ChangeProposed) -> None:
+    """A run offers a change set."""
+    run = Run.objects.select_related("workspace", "change_set").filter(pk=event.run_id).first()
+    if run is not None:
+        services.open_review(run=run, proposal=event)
+
+
+@on_engine_event(EvidenceProgressed)
+def evidence_progressed(event: EvidenceProgressed) -> None:
+    """A command on a change set goes on."""
+    services.record_evidence(event)
+
+
+@on_engine_event(EvidenceFinished)
+def evidence_finished(event: EvidenceFinished) -> None:
+    """A command on a change set has ended."""
+    services.record_evidence(event)
+
+
+@on_run_ended
+def run_ended(run: Run) -> None:
+    """An answering run that brought no revision gives the turn back."""
+    services.return_turn(run)
+
+
+@periodic(every_s=RECOVER_EVERY_S)
+def settle_landings() -> None:
+    """Called first when the relay starts, then on and on: open landings of dead processes are settled, then audited."""
+    services.recover_open_intents()
+    services.audit_landings()
+
+
+@periodic(every_s=30.0)
+def reap_evidence() -> None:
+    """Commands whose worker is gone say so."""
+    services.reap_evidence()

@@ -1,0 +1,247 @@
+"""Reads about reviews."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db.models import Exists, OuterRef, QuerySet
+
+from webapp.agents.models import Run
+from webapp.errors import Invalid, NotFound
+from webapp.reviews.interdiff import Interdiff, compare
+from webapp.reviews.models import ChangeSet, Evidence, ReviewComment, Revision
+from webapp.reviews.resolved import Resolved, Verdict, current_decisions, resolve
+from webapp.workspaces.models import Workspace
+
+PAGE_SIZE = 50
+FILTERS: dict[str, tuple[str, ...]] = {
+    "open": (ChangeSet.Status.OPEN, ChangeSet.Status.LANDING),
+    "landed": (ChangeSet.Status.LANDED,),
+    "discarded": (ChangeSet.Status.DISCARDED,),
+    "reverted": (ChangeSet.Status.REVERTED,),
+    "all": (),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewPage:
+    """One page of the list; `next_before` continues it, None at its end."""
+
+    reviews: Sequence[ChangeSet]
+    next_before: int | None
+
+
+def list_reviews(
+    workspace: Workspace, *, which: str = "open", before: int | None = None, limit: int = PAGE_SIZE
+) -> ReviewPage:
+    """Return change sets, newest first, from below the id `before`. Reads no diff.
+
+    Raises:
+        Invalid: there is no such filter.
+    """
+    if which not in FILTERS:
+        raise Invalid(f"The filter is one of {', '.join(FILTERS)}.")
+    rows: QuerySet[ChangeSet] = ChangeSet.objects.filter(workspace=workspace)
+    if FILTERS[which]:
+        rows = rows.filter(status__in=FILTERS[which])
+    if before is not None:
+        rows = rows.filter(pk__lt=before)
+    passed = Evidence.objects.filter(revision__change_set=OuterRef("pk"), subset=None)
+    rows = (
+        rows.annotate(has_evidence=Exists(passed))
+        .select_related("run__requested_by", "landed_by")
+        .defer("summary", "run__job", "run__answer")
+    )
+    found = list(rows.order_by("-pk")[: limit + 1])
+    return ReviewPage(reviews=found[:limit], next_before=found[limit - 1].pk if len(found) > limit else None)
+
+
+def counts(workspace: Workspace) -> dict[str, int]:
+    """Return how many reviews wait for a reviewer; one look into an index."""
+    return {"open": ChangeSet.objects.filter(workspace=workspace, status=ChangeSet.Status.OPEN).count()}
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceView:
+    """A command that was run, and whether it still says something about what would land."""
+
+    row: Evidence
+    is_stale: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The one line above a review."""
+
+    hunks: int
+    accepted: int
+    rejected: int
+    pending: int
+    evidence: str
+    """`passed`, `failed`, `running`, `stale` or `unverified`."""
+    cost_usd: float | None
+    """Of the run and of all that answered; None while a price is unknown."""
+    must_fix: int
+    unsent: int
+    is_answering: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """A remark with what was answered."""
+
+    root: ReviewComment
+    replies: Sequence[ReviewComment]
+
+    @property
+    def is_resolved(self) -> bool:
+        return self.root.resolved_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Everything a review's page shows."""
+
+    change_set: ChangeSet
+    revisions: Sequence[Revision]
+    resolved: Resolved
+    threads: Sequence[Thread]
+    evidence: Sequence[EvidenceView]
+    header: Header
+    interdiff: Interdiff | None
+
+    @property
+    def revision(self) -> Revision:
+        return self.resolved.revision
+
+    @property
+    def is_newest(self) -> bool:
+        """Whether the newest revision is shown: only there can one decide."""
+        return self.revision.number == self.revisions[-1].number
+
+    def threads_of(self, hunk_key: str) -> list[Thread]:
+        """Return the remarks on lines of this hunk."""
+        return [thread for thread in self.threads if thread.root.hunk_key == hunk_key]
+
+
+def load_review(change_set: ChangeSet, *, number: int | None = None, since: int | None = None) -> Review:
+    """Return the change set as a page shows it.
+
+    Args:
+        number: Revision to show; None for the newest.
+        since: Revision to compare with; None for no comparison.
+
+    Raises:
+        NotFound: it has no such revision.
+    """
+    revisions = list(
+        change_set.revisions.select_related("run")
+        .defer("packed_files", "packed_risks", "run__job")
+        .order_by("number")
+    )
+    shown = _pick(revisions, number)
+    shown.change_set = change_set
+    resolved = resolve(shown, current_decisions(change_set))
+    threads = _threads(change_set)
+    newest = resolved if shown is revisions[-1] else resolve(revisions[-1], current_decisions(change_set))
+    evidence = evidence_of(newest)
+    interdiff = (
+        compare(_pick(revisions, since), shown) if since is not None and since != shown.number else None
+    )
+    return Review(
+        change_set=change_set,
+        revisions=revisions,
+        resolved=resolved,
+        threads=threads,
+        evidence=evidence,
+        header=header_of(change_set, newest, evidence, threads),
+        interdiff=interdiff,
+    )
+
+
+def _pick(revisions: Sequence[Revision], number: int | None) -> Revision:
+    for revision in revisions:
+        if number in (None, revision.number) and (number is not None or revision is revisions[-1]):
+            return revision
+    raise NotFound("This review has no such revision.")
+
+
+def _threads(change_set: ChangeSet) -> list[Thread]:
+    rows = list(
+        change_set.comments.select_related("author", "resolved_by", "revision").defer(
+            "revision__packed_files", "revision__packed_risks"
+        )
+    )
+    replies: dict[int, list[ReviewComment]] = {}
+    for row in rows:
+        if row.parent_id is not None:
+            replies.setdefault(row.parent_id, []).append(row)
+    return [Thread(root=row, replies=replies.get(row.pk, ())) for row in rows if row.parent_id is None]
+
+
+def evidence_of(resolved: Resolved) -> list[EvidenceView]:
+    """Return the commands run on this change set, newest first, each with whether it is stale and why."""
+    revision = resolved.revision
+    rows = (
+        Evidence.objects.filter(revision__change_set=revision.change_set_id)
+        .select_related("requested_by", "revision")
+        .order_by("-id")
+    )
+    return [
+        EvidenceView(row, *_staleness(row, resolved))
+        for row in rows.defer("revision__packed_files", "revision__packed_risks")[:50]
+    ]
+
+
+def _staleness(row: Evidence, resolved: Resolved) -> tuple[bool, str]:
+    if row.revision_id != resolved.revision.pk:
+        return True, f"of revision {row.revision.number}"
+    if row.subset is None:
+        if row.tree and row.tree != resolved.revision.tree:
+            return True, "of other files"
+        return False, "whole revision"
+    if row.selection != resolved.selection:
+        return True, "other hunks are accepted now"
+    return False, f"the {len(row.subset)} accepted hunks"
+
+
+def header_of(
+    change_set: ChangeSet, resolved: Resolved, evidence: Sequence[EvidenceView], threads: Sequence[Thread]
+) -> Header:
+    """Return the numbers of the line above a review."""
+    roots = [thread.root for thread in threads if not thread.is_resolved]
+    runs = Run.objects.filter(change_set=change_set)
+    return Header(
+        hunks=resolved.hunk_count,
+        accepted=resolved.count(Verdict.ACCEPTED),
+        rejected=resolved.count(Verdict.REJECTED),
+        pending=resolved.count(Verdict.PENDING),
+        evidence=_verdict_of(evidence),
+        cost_usd=_cost(change_set),
+        must_fix=sum(root.kind == ReviewComment.Kind.MUST_FIX for root in roots),
+        unsent=sum(not root.is_sent for root in roots),
+        is_answering=runs.exclude(status__in=Run.FINAL).exists(),
+    )
+
+
+def _verdict_of(evidence: Sequence[EvidenceView]) -> str:
+    if any(item.row.status == Evidence.Status.RUNNING for item in evidence):
+        return "running"
+    ended = [item for item in evidence if item.row.status in (Evidence.Status.PASSED, Evidence.Status.FAILED)]
+    fresh = [item for item in ended if not item.is_stale]
+    if not fresh:
+        return "stale" if ended else "unverified"
+    # Of each command its newest result counts.
+    newest: dict[str, str] = {}
+    for item in fresh:
+        newest.setdefault(item.row.command, item.row.status)
+    return "failed" if Evidence.Status.FAILED in newest.values() else "passed"
+
+
+def _cost(change_set: ChangeSet) -> float | None:
+    costs = [change_set.run.cost_usd] if change_set.run is not None else []
+    costs += Run.objects.filter(change_set=change_set).values_list("cost_usd", flat=True)
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if costs and len(known) == len(costs) else None

@@ -1,0 +1,36 @@
+"""Writes about reviews."""
+
+from webapp.reviews.services.closing import discard, reopen
+from webapp.reviews.services.commenting import comment, resolve_comment, send_comments
+from webapp.reviews.services.deciding import decide_file, decide_hunk, undo_decision
+from webapp.reviews.services.evidence import (
+    cancel_evidence,
+    reap_evidence,
+    record_evidence,
+    run_tests_on_accepted,
+)
+from webapp.reviews.services.landing import apply, revert
+from webapp.reviews.services.proposing import mark_seen, open_review, return_turn
+from webapp.reviews.services.recovery import audit_landings, recover_open_intents
+
+__all__ = [
+    "apply",
+    "audit_landings",
+    "cancel_evidence",
+    "comment",
+    "decide_file",
+    "decide_hunk",
+    "discard",
+    "mark_seen",
+    "open_review",
+    "reap_evidence",
+    "record_evidence",
+    "recover_open_intents",
+    "reopen",
+    "resolve_comment",
+    "return_turn",
+    "revert",
+    "run_tests_on_accepted",
+    "send_comments",
+    "undo_decision",
+]

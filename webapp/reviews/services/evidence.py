@@ -1,0 +1,184 @@
+"""Commands really run on exactly one tree of a change set. The engine runs them; rows tell how it went."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+
+import redis
+from django.db import transaction
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from webapp.accounts.models import User
+from webapp.agents.plain import storable_text
+from webapp.errors import Conflict, Invalid
+from webapp.events.publish import publish_on_commit
+from webapp.reviews import events
+from webapp.reviews.models import ChangeSet, Evidence, Revision
+from webapp.reviews.resolved import resolve_change_set
+from webapp.reviews.services.deciding import lock_open
+from webapp.workspaces.repositories import repository_of
+from workers import queue
+from workers.changes.hunks import build_tree
+from workers.events import EvidenceFinished, EvidenceProgressed
+from workers.telemetry.logging import get_logger
+
+log = get_logger(__name__)
+Status = Evidence.Status
+COMMAND_CHARS = 4_000
+OUTPUT_CHARS = 65_536
+WALL_S = 600.0
+# A worker tells of itself every few seconds; queued behind other work it may be silent for as long as that takes.
+SILENT_AFTER = timedelta(seconds=WALL_S + 120)
+BROKER_AWAY = (OperationalError, redis.RedisError, OSError)
+
+
+def run_tests_on_accepted(
+    *, change_set: ChangeSet, requested_by: User, command: str, is_whole: bool = False
+) -> Evidence:
+    """Return the row of a command that is about to run on the accepted hunks alone (`is_whole`: on the whole revision).
+
+    The files are those of the base with exactly these hunks; building them takes milliseconds, the command runs in a worker.
+
+    Raises:
+        Invalid: no command, or no hunk is accepted.
+        Conflict: the change set is not open, or a command is running on it already.
+    """
+    command = storable_text(command.strip())
+    if not command or len(command) > COMMAND_CHARS:
+        raise Invalid(f"Give a command of at most {COMMAND_CHARS:,} characters.")
+    resolved = resolve_change_set(change_set)
+    revision = resolved.revision
+    choices = [hunk.choice for hunk in resolved.taken]
+    if not choices and not is_whole:
+        raise Invalid("No hunk is accepted yet; there is nothing to run on.")
+    repository = repository_of(change_set.workspace)
+    tree = (
+        revision.tree if is_whole else build_tree(repository, revision.base_commit, resolved.diffs, choices)
+    )
+    with transaction.atomic():
+        lock_open(change_set)
+        if Evidence.objects.filter(revision__change_set=change_set, status=Status.RUNNING).exists():
+            raise Conflict("A command is running on this change set already. Wait for it, or cancel it.")
+        evidence = Evidence.objects.create(
+            revision=revision,
+            tree=tree,
+            subset=None if is_whole else [choice.key for choice in choices],
+            selection="" if is_whole else resolved.selection,
+            command=command,
+            requested_by=requested_by,
+        )
+        _announce(evidence)
+        transaction.on_commit(partial(_submit, evidence.pk), robust=True)
+    return evidence
+
+
+def _submit(evidence_id: int) -> None:
+    evidence = Evidence.objects.select_related("revision__change_set").get(pk=evidence_id)
+    job = queue.EvidenceJob(
+        evidence_id=evidence.pk,
+        workspace_id=evidence.revision.change_set.workspace_id,
+        tree=evidence.tree,
+        command=evidence.command,
+        wall_s=WALL_S,
+    )
+    try:
+        queue.submit_evidence(job)
+    except BROKER_AWAY as error:
+        log.warning("broker away; evidence not started", evidence_id=evidence_id, error=str(error))
+        _finish(
+            evidence_id,
+            Status.LOST,
+            note="The queue does not answer at the moment. Run it again in a minute.",
+        )
+
+
+def _announce(evidence: Evidence) -> None:
+    change_set = evidence.revision.change_set
+    publish_on_commit(
+        change_set.workspace_id,
+        events.EvidenceChanged(change_set_id=change_set.pk, evidence_id=evidence.pk, status=evidence.status),
+    )
+
+
+def cancel_evidence(*, evidence: Evidence) -> Evidence:
+    """Ask the worker to end the command; return the row, which changes when it has.
+
+    Raises:
+        Conflict: it has ended already.
+    """
+    if evidence.status != Status.RUNNING:
+        raise Conflict("This command has ended already.", status=evidence.status)
+    try:
+        queue.cancel_evidence(evidence.pk)
+    except BROKER_AWAY as error:
+        raise Conflict("The queue does not answer at the moment; try again.") from error
+    return evidence
+
+
+@transaction.atomic
+def record_evidence(event: EvidenceProgressed | EvidenceFinished) -> None:
+    """Write what a worker says about a command. What comes after its end changes nothing."""
+    evidence = _running(event.evidence_id)
+    if evidence is None:
+        return
+    evidence.output = storable_text(event.output, limit=OUTPUT_CHARS)
+    if isinstance(event, EvidenceFinished):
+        evidence.status = event.status
+        evidence.exit_code = event.exit_code
+        evidence.duration_ms = max(0, int(event.duration_ms))
+        evidence.note = storable_text(event.note)[:300]
+    evidence.save()
+    _announce(evidence)
+
+
+def _running(evidence_id: int) -> Evidence | None:
+    rows = Evidence.objects.select_for_update(of=("self",)).select_related("revision__change_set")
+    return rows.filter(pk=evidence_id, status=Status.RUNNING).first()
+
+
+@transaction.atomic
+def _finish(evidence_id: int, status: str, *, note: str) -> None:
+    evidence = _running(evidence_id)
+    if evidence is not None:
+        evidence.status, evidence.note = status, note
+        evidence.save()
+        _announce(evidence)
+
+
+def reap_evidence() -> None:
+    """Housekeeping: a command that nobody has heard of for too long has lost its worker, and says so."""
+    silent = Evidence.objects.filter(status=Status.RUNNING, heard_at__lt=timezone.now() - SILENT_AFTER)
+    for evidence_id in silent.values_list("pk", flat=True):
+        _finish(evidence_id, Status.LOST, note="Its worker has not been heard of for too long.")
+
+
+def suggested_command(revision: Revision) -> str:
+    """Return the command to offer: the newest that was run in this workspace, else what the files of the base suggest."""
+    workspace = revision.change_set.workspace
+    newest = (
+        Evidence.objects.filter(revision__change_set__workspace=workspace)
+        .order_by("-id")
+        .values_list("command", flat=True)
+        .first()
+    )
+    if newest:
+        return newest
+    files = repository_of(workspace).files
+    for path, command in _SIGNS:
+        if files.exists(path):
+            return command
+    return ""
+
+
+_SIGNS = (
+    ("Cargo.toml", "cargo test"),
+    ("go.mod", "go test ./..."),
+    ("package.json", "npm test"),
+    ("tests", "python3 -m pytest -q"),
+    ("test", "python3 -m unittest discover -q"),
+    ("Makefile", "make test"),
+    ("pyproject.toml", "python3 -m pytest -q"),
+    ("setup.py", "python3 -m pytest -q"),
+)

@@ -1,0 +1,1 @@
+"""Pages of reviews and the pieces that htmx swaps."""
