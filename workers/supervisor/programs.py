@@ -58,6 +58,8 @@ def environment(name: str, settings: Settings, env: Mapping[str, str], *, is_web
         "PYAGENT_MODEL_PORT": str(settings.model_port),
         "PYAGENT_PROCESS": name,
         "PYTHONUNBUFFERED": "1",
+        # setproctitle must not write over the environment, by which the guardian knows what is ours.
+        "SPT_NOENV": "1",
     }
 
 
@@ -100,18 +102,13 @@ def prepare(settings: Settings, env: Mapping[str, str]) -> Step:
 def web(settings: Settings, env: Mapping[str, str]) -> Program:
     """Return the server of pages and sockets."""
     argv = [
-        sys.executable,
-        "-m",
-        "daphne",
-        "-b",
-        settings.host,
-        "-p",
-        str(settings.port),
-        "--no-server-name",
+        sys.executable, "-m", "daphne", "-b", settings.host, "-p", str(settings.port), "--no-server-name",
         "webapp.asgi:application",
-    ]
+    ]  # fmt: skip
+    # Monitors ask for the health every few seconds; that is no news.
+    unsaid = '"GET /healthz'
     return Program(
-        "web", argv, environment("web", settings, env, is_web=True), when_hopeless="stop everything"
+        "web", argv, environment("web", settings, env, is_web=True), "stop everything", unsaid=unsaid
     )
 
 
@@ -122,10 +119,12 @@ def relay(settings: Settings, env: Mapping[str, str]) -> Program:
 
 def worker(settings: Settings, env: Mapping[str, str]) -> Program:
     """Return the engine's worker."""
+    # Celery advises against root in five lines at every start; the sandbox is what confines agents here.
     argv = [
-        sys.executable, "-m", "celery", "-A", "workers.celery", "worker", "-Q", "cpu,gpu", "-c",
-        str(settings.worker_processes), "--prefetch-multiplier", "1", "--without-gossip", "--without-mingle",
-        "--loglevel", "INFO", "-n", "pyagent@%h", ]  # fmt: skip
+        sys.executable, "-W", "ignore:You're running the worker", "-m", "celery", "--quiet", "-A", "workers.celery", "worker",
+        "-Q", "cpu,gpu", "-c", str(settings.worker_processes), "--prefetch-multiplier", "1", "--without-gossip",
+        "--without-mingle", "--loglevel", "INFO", "-n", "pyagent@%h",
+    ]  # fmt: skip
     return Program("worker", argv, environment("worker", settings, env, is_web=False), is_group_told=True)
 
 
