@@ -25,7 +25,8 @@ _ODD = re.compile(
 def storable_text(text: str, *, limit: int = KEEP_CHARS) -> str:
     """Return `text` without what a database refuses, cut in the middle to `limit` characters with a note of how many are left out."""
     if len(text) > limit:
-        head, tail = limit * 2 // 3, limit // 3
+        head = limit * 2 // 3
+        tail = limit - head
         text = (
             f"{text[:head]}\n… {len(text) - head - tail:,} characters left out …\n{text[len(text) - tail :]}"
         )

@@ -43,7 +43,9 @@ class AgentInfo:
 
 def agent_list() -> list[AgentInfo]:
     """Return the agents that can be called, by name."""
-    return [AgentInfo(entry.name, entry.description, entry.needs_model) for _, entry in sorted(AGENTS.items())]
+    return [
+        AgentInfo(entry.name, entry.description, entry.needs_model) for _, entry in sorted(AGENTS.items())
+    ]
 
 
 def agent_names() -> list[str]:

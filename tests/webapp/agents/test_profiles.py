@@ -22,7 +22,9 @@ def mine(people):
 
 
 def save(owner, profile=None, *, is_owner=True, **changed):
-    return save_profile(owner=owner, fields=fields(**changed), is_installation_owner=is_owner, profile=profile)
+    return save_profile(
+        owner=owner, fields=fields(**changed), is_installation_owner=is_owner, profile=profile
+    )
 
 
 def test_keeps_the_key_encrypted(mine):
@@ -99,7 +101,10 @@ def test_keeps_private_addresses_from_ordinary_members_until_the_owner_offers_th
     with pytest.raises(Invalid):
         save(mine, is_owner=False, base_url="http://127.0.0.1:11434/v1")
     save(ProfileOwner(), base_url="http://127.0.0.1:11434/v1")
-    assert save(mine, is_owner=False, base_url="http://127.0.0.1:11434/v1").base_url == "http://127.0.0.1:11434/v1"
+    assert (
+        save(mine, is_owner=False, base_url="http://127.0.0.1:11434/v1").base_url
+        == "http://127.0.0.1:11434/v1"
+    )
 
 
 def test_stops_at_fifty(mine, people):

@@ -14,10 +14,13 @@ from workers import events as engine
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def news_of(redis_server, workspace_id):
+def news_of(redis_client, workspace_id):
     import orjson
 
-    return [orjson.loads(fields[b"body"]) for _, fields in redis_server.xrange(workspace_group(workspace_id).stream_key)]
+    return [
+        orjson.loads(fields[b"body"])
+        for _, fields in redis_client.xrange(workspace_group(workspace_id).stream_key)
+    ]
 
 
 def test_records_who_took_the_run(worker):
@@ -36,7 +39,13 @@ def test_prolongs_the_lease_with_each_sign_of_life(worker):
 def test_changes_nothing_when_an_event_comes_twice(worker):
     started = worker.say(engine.StepStarted, step_id="s1", parent_id=None, kind="model_call", title="Ask")
     ended = worker.say(
-        engine.StepFinished, step_id="s1", status="ok", duration_ms=10, input_tokens=100, output_tokens=20, cost_usd=0.5
+        engine.StepFinished,
+        step_id="s1",
+        status="ok",
+        duration_ms=10,
+        input_tokens=100,
+        output_tokens=20,
+        cost_usd=0.5,
     )
     for event in (started, ended, started, ended):
         for handler in engine_handlers(event):
@@ -91,7 +100,12 @@ def test_keeps_hostile_output_storable_and_bounded(worker):
     ("kind", "fields", "status", "open_step"),
     [
         (engine.RunFinished, {"answer": "All tests pass."}, "finished", "cancelled"),
-        (engine.RunFailed, {"code": "provider_timeout", "message": "No answer.", "retryable": True}, "failed", "failed"),
+        (
+            engine.RunFailed,
+            {"code": "provider_timeout", "message": "No answer.", "retryable": True},
+            "failed",
+            "failed",
+        ),
         (engine.RunStopped, {}, "cancelled", "cancelled"),
     ],
 )
@@ -104,11 +118,11 @@ def test_ends_the_run_and_its_open_steps(worker, kind, fields, status, open_step
     assert Step.objects.get().status == open_step
 
 
-def test_tells_the_workspace_small_news(worker, redis_server):
-    redis_server.delete(workspace_group(worker.run.workspace_id).stream_key)
+def test_tells_the_workspace_small_news(worker, redis_client):
+    redis_client.delete(workspace_group(worker.run.workspace_id).stream_key)
     worker.step("s1", "command", detail={"output": "x" * 50_000})
     worker.say(engine.RunFinished, answer="y" * 50_000)
-    news = news_of(redis_server, worker.run.workspace_id)
+    news = news_of(redis_client, worker.run.workspace_id)
     assert [item["type"] for item in news if item["type"].startswith(("Step", "Run"))] == [
         "StepStarted",
         "StepFinished",

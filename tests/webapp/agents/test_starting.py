@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import time
+
 import pytest
+from celery import Celery
 
 from webapp.agents import services
 from webapp.agents.models import ModelProfile, Run
 from webapp.errors import Conflict, Invalid
 from webapp.workspaces.models import Workspace
-from workers.celery import app
+from webapp.workspaces.repositories import root_of
+from workers import queue
 from workers.changes.repository import Repository
 from workers.errors import UnknownAgent
 from workers.queue import Job
-from webapp.workspaces.repositories import root_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -45,7 +48,12 @@ def test_works_on_what_is_not_yet_committed_too(workspace, people, rung):
 
 def test_works_on_the_commit_it_is_given(workspace, people, rung):
     head = Repository(root_of(workspace.pk)).resolve("HEAD")
-    start(workspace, people.member, base_commit=head, revision={"change_set_id": 1, "revision": 1, "commit": head})
+    start(
+        workspace,
+        people.member,
+        base_commit=head,
+        revision={"change_set_id": 1, "revision": 1, "commit": head},
+    )
     (job,) = rung()
     assert job["base_commit"] == head
     assert job["revision_of"]["commit"] == head
@@ -63,15 +71,15 @@ def test_fails_visibly_when_the_repository_is_gone(workspace, people, rung):
 
 
 def test_stays_queued_while_the_broker_is_away(workspace, people, rung, monkeypatch, tmp_path):
-    monkeypatch.setattr(app.conf, "broker_url", f"redis+socket://{tmp_path}/nobody.sock")
-    monkeypatch.setattr(app.conf, "task_publish_retry", False)
-    app.pool.force_close_all()
-    monkeypatch.setattr(app, "_pool", None)
+    nobody = Celery("workers", broker=f"redis+socket://{tmp_path}/nobody.sock", fixups=[])
+    monkeypatch.setattr(queue, "app", nobody)
+    began = time.monotonic()
     run = start(workspace, people.member)
     run.refresh_from_db()
     assert run.status == Run.Status.QUEUED
     assert run.rung_at is None
     assert run.base_commit
+    assert time.monotonic() - began < 5
 
 
 def test_uses_the_persons_default_before_the_workspaces_before_the_installations(workspace, people):
@@ -81,14 +89,20 @@ def test_uses_the_persons_default_before_the_workspaces_before_the_installations
     assert label() == "SmolLM2-135M-Instruct (embedded)"
     ModelProfile.objects.create(name="general", provider="ollama", model="general", is_default=True)
     assert label() == "general (ollama)"
-    ModelProfile.objects.create(workspace=workspace, name="w", provider="ollama", model="shared", is_default=True)
+    ModelProfile.objects.create(
+        workspace=workspace, name="w", provider="ollama", model="shared", is_default=True
+    )
     assert label() == "shared (ollama)"
-    ModelProfile.objects.create(user=people.member, name="own", provider="ollama", model="own", is_default=True)
+    ModelProfile.objects.create(
+        user=people.member, name="own", provider="ollama", model="own", is_default=True
+    )
     assert label() == "own (ollama)"
 
 
 def test_says_when_an_agent_needs_no_model(workspace, people):
-    ModelProfile.objects.create(user=people.member, name="own", provider="ollama", model="own", is_default=True)
+    ModelProfile.objects.create(
+        user=people.member, name="own", provider="ollama", model="own", is_default=True
+    )
     run = start(workspace, people.member, agent="tidy")
     assert run.model_label == "no model"
     assert run.model_profile is None
@@ -99,7 +113,12 @@ def test_hands_over_the_name_of_a_key_and_never_the_key(workspace, people, rung)
 
     secret = "sk-canary-0123456789"
     profile = ModelProfile.objects.create(
-        user=people.member, name="own", provider="openai", model="gpt", sealed_key=vault.seal(secret), is_default=True
+        user=people.member,
+        name="own",
+        provider="openai",
+        model="gpt",
+        sealed_key=vault.seal(secret),
+        is_default=True,
     )
     run = start(workspace, people.member, agent="coder")
     run.refresh_from_db()
@@ -111,7 +130,13 @@ def test_hands_over_the_name_of_a_key_and_never_the_key(workspace, people, rung)
 
 def test_tells_the_model_how_to_answer_and_what_it_costs(workspace, people, rung):
     profile = ModelProfile.objects.create(
-        user=people.member, name="small", provider="ollama", model="s", tool_use="json", input_usd_per_mtok=1, output_usd_per_mtok=2
+        user=people.member,
+        name="small",
+        provider="ollama",
+        model="s",
+        tool_use="json",
+        input_usd_per_mtok=1,
+        output_usd_per_mtok=2,
     )
     start(workspace, people.member, agent="coder", model_profile=profile)
     model = rung()[0]["model"]
@@ -141,7 +166,9 @@ def test_refuses_a_workspace_that_is_not_ready(workspace, people):
 
 
 def test_refuses_the_fifty_first_run_at_once(workspace, people):
-    Run.objects.bulk_create(Run(workspace=workspace, requested_by=people.member, agent="tidy", goal="") for _ in range(50))
+    Run.objects.bulk_create(
+        Run(workspace=workspace, requested_by=people.member, agent="tidy", goal="") for _ in range(50)
+    )
     with pytest.raises(Conflict):
         start(workspace, people.member)
     start(workspace, people.owner)

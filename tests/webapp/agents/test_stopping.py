@@ -11,23 +11,23 @@ from workers.events import cancel_key
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_cancels_a_queued_run_at_once_and_voids_a_worker_that_is_just_taking_it(run, people, redis_server):
+def test_cancels_a_queued_run_at_once_and_voids_a_worker_that_is_just_taking_it(run, people, redis_client):
     from tests.webapp.agents.conftest import Engine
 
     hand = Engine(run)
     stopped = services.cancel_run(run=run, cancelled_by=people.member)
     assert stopped.status == Run.Status.CANCELLED
     assert "Member" in stopped.error_message
-    assert redis_server.exists(cancel_key(str(run.pk)))
+    assert redis_client.exists(cancel_key(str(run.pk)))
     hand.start()
     assert run.status == Run.Status.CANCELLED
 
 
-def test_asks_the_worker_of_a_running_run_and_ends_when_it_has_stopped(worker, people, redis_server):
+def test_asks_the_worker_of_a_running_run_and_ends_when_it_has_stopped(worker, people, redis_client):
     services.cancel_run(run=worker.run, cancelled_by=people.maintainer)
     worker.run.refresh_from_db()
     assert worker.run.status == Run.Status.CANCELLING
-    assert redis_server.exists(cancel_key(str(worker.run.pk)))
+    assert redis_client.exists(cancel_key(str(worker.run.pk)))
     worker.say(engine.RunStopped)
     assert worker.run.status == Run.Status.CANCELLED
     assert "Maintainer" in worker.run.error_message

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -67,7 +66,7 @@ def _release(run: Run, *, is_loss: bool, now: datetime) -> None:
         end_run(run, Run.Status.DEAD, code="worker_lost", message=message, is_retryable=True, now=now)
     else:
         announce(run)
-        transaction.on_commit(partial(launch, run.pk), robust=True)
+        transaction.on_commit(lambda: launch(run.pk), robust=True)
 
 
 def _close_open_steps(run: Run, *, now: datetime) -> None:

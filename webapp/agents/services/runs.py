@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from functools import partial
 from typing import Any, Final
 
 import redis
@@ -119,7 +118,7 @@ def start_run(
     run.save(force_insert=True)
     run_queued(run)
     publish_on_commit(workspace.pk, events.RunQueued(run_id=str(run.pk), run=selectors.summary(run)))
-    transaction.on_commit(partial(launch, run.pk), robust=True)
+    transaction.on_commit(lambda: launch(run.pk), robust=True)
     log.info("run queued", run_id=str(run.pk), workspace_id=workspace.pk, agent=agent, model=run.model_label)
     return run
 
@@ -158,7 +157,7 @@ def cancel_run(*, run: Run, cancelled_by: User) -> Run:
         run.error_message = f"Stopped by {cancelled_by}."
         run.save(update_fields=["status", "error_message"])
         announce(run)
-    transaction.on_commit(partial(tell_worker_to_stop, run), robust=True)
+    transaction.on_commit(lambda: tell_worker_to_stop(run), robust=True)
     log.info("run cancelled", run_id=str(run.pk), by=cancelled_by.pk)
     return run
 

@@ -58,7 +58,11 @@ def _messages(value: list[Any]) -> str:
         if not isinstance(item, dict):
             parts.append(_as_text(item))
             continue
-        rest = {name: part for name, part in item.items() if name not in ("role", "author", "content", "text") and part}
+        rest = {
+            name: part
+            for name, part in item.items()
+            if name not in ("role", "author", "content", "text") and part
+        }
         said = _as_text(item.get("content") or item.get("text") or "")
         head = f"— {item.get('role') or item.get('author') or 'message'} —"
         parts.append("\n".join(part for part in (head, said, _as_text(rest) if rest else "") if part))
@@ -75,7 +79,9 @@ def step_sections(step: Step) -> list[Section]:
         value = detail[name]
         if value in (None, "", [], {}):
             continue
-        text = visible(_messages(value) if name == "messages" and isinstance(value, list) else _as_text(value))
+        text = visible(
+            _messages(value) if name == "messages" and isinstance(value, list) else _as_text(value)
+        )
         label = LABELS.get(name, visible(name.replace("_", " ").capitalize(), limit=60))
         sections.append(Section(label, text, "\n" in text or len(text) > 60))
     return sections
