@@ -37,7 +37,7 @@ class Spending:
             raise ConfigError(f"the budget cannot be read: {error}") from error
         for step in history:
             spending._earlier_s += (step.get("duration_ms") or 0) / 1000
-            if step["kind"] == "model_call":
+            if step["kind"] == "model_call" and (step["status"] == "ok" or step.get("output_tokens")):
                 spending.add(
                     input_tokens=step.get("input_tokens", 0),
                     output_tokens=step.get("output_tokens", 0),

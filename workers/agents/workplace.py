@@ -29,6 +29,7 @@ class Workplace:
         self._worktree = worktree
         self._run_id = job.run_id
         self._start = start
+        self._trees: dict[str, str] = {}
         self.head = head
         """The newest checkpoint; the start while nothing has changed."""
 
@@ -42,7 +43,9 @@ class Workplace:
         repository = Repository(root)
         start = repository.resolve((job.revision_of or {}).get("commit") or job.base_commit)
         head = last_checkpoint(job.history) or start
-        AgentWorktree(repository, job.run_id).remove()  # what an earlier attempt did after its last checkpoint
+        AgentWorktree(
+            repository, job.run_id
+        ).remove()  # what an earlier attempt did after its last checkpoint
         worktree = AgentWorktree.create(repository, job.run_id, head)
         return cls(repository, worktree, job=job, start=start, head=head)
 
@@ -53,14 +56,14 @@ class Workplace:
     @property
     def tree(self) -> str:
         """The tree of the newest checkpoint."""
-        return self.repository.tree_of(self.head)
+        return self._tree_of(self.head)
 
     @property
     def has_offer(self) -> bool:
         """Whether the newest checkpoint differs from the base, and from the revision that it answers."""
         return self.tree not in (
-            self.repository.tree_of(self.base_commit),
-            self.repository.tree_of(self._start),
+            self._tree_of(self.base_commit),
+            self._tree_of(self._start),
         )
 
     def changed_paths(self) -> list[str]:
@@ -81,14 +84,23 @@ class Workplace:
         """
         ref = f"refs/agent/{self._run_id}/{self.revision}"
         standing = self.repository.ref(ref)
-        if standing is not None and self.repository.tree_of(standing) == self.tree:
+        if standing is not None and self._tree_of(standing) == self.tree:
             return standing
         self.repository.update_ref(ref, self.head, standing)
         return self.head
 
+    def restore(self) -> None:
+        """Set the files back to the newest checkpoint."""
+        self._worktree.restore(self.head)
+
     def remove(self) -> None:
         """Delete the files; commits and refs stay."""
         self._worktree.remove()
+
+    def _tree_of(self, commit: str) -> str:
+        if commit not in self._trees:
+            self._trees[commit] = self.repository.tree_of(commit)
+        return self._trees[commit]
 
 
 def last_checkpoint(history: Iterable[Mapping[str, Any]]) -> str | None:

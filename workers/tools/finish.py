@@ -20,3 +20,19 @@ class Finish:
 
     async def call(self, arguments: dict[str, Any], context: ToolContext) -> ToolResult:
         return ToolResult(arguments["answer"])
+
+
+class FinishRevision(Finish):
+    description = (
+        "End the work. answer says what you changed; answers replies to each review comment by its number."
+    )
+    parameters = object_schema(
+        ("answer", "answers"),
+        answer={"type": "string"},
+        answers={
+            "type": "array",
+            "items": object_schema(
+                ("comment_id", "text"), comment_id={"type": "integer"}, text={"type": "string"}
+            ),
+        },
+    )

@@ -20,6 +20,8 @@ BUILT_IN: Final[dict[str, str]] = {
 }
 
 
-def open_toolbox(*names: str) -> Toolbox:
-    """Return the named built-in tools, all of them when none is named."""
-    return Toolbox([load(BUILT_IN[name])() for name in names or BUILT_IN])
+def open_toolbox(*, answers_review: bool = False) -> Toolbox:
+    """Return the built-in tools; for an answer to a review, `finish` asks for an answer to each comment
+    too."""
+    targets = BUILT_IN | ({"finish": "workers.tools.finish:FinishRevision"} if answers_review else {})
+    return Toolbox([load(target)() for target in targets.values()])

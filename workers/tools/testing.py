@@ -19,6 +19,9 @@ from workers.tools.errors import ToolError
 from workers.tools.reading import normalise_path
 from workers.tools.text import bound, clean
 
+_PLUGINS = re.compile(
+    r"pytest[-_](?!ini|addopts|plugins\b)[a-z]{3,}|asyncio_mode|\banyio\b|django_settings_module", re.I
+)
 NO_TESTS_EXIT = 5  # pytest's own code for "nothing collected"
 
 
@@ -69,6 +72,9 @@ def detect_tests(files: WorkspaceFiles) -> TestPlan | None:
 
 def _detect_python(files: WorkspaceFiles, names: set[str]) -> TestPlan | None:
     env = {"PYTHONPATH": "src"} if "src" in names else {}
+    if not any(_PLUGINS.search(_read(files, name)) for name in names if _may_name_plugins(name)):
+        # The plugins that pytest finds are those of PyAgent's own Python: no business of a project that names none.
+        env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     pytest = TestPlan("pytest", "python -m pytest -q --tb=short --no-header", env)
     if names & {"pytest.ini", "conftest.py"} or _mentions(files, names, "pyproject.toml", "[tool.pytest"):
         return pytest
@@ -88,6 +94,14 @@ def _detect_python(files: WorkspaceFiles, names: set[str]) -> TestPlan | None:
         if all(path.startswith(f"{start}/") for path in tests) or start == ".":
             return TestPlan("unittest", f"python -m unittest discover -s {shlex.quote(start)} -t .", env)
     return pytest
+
+
+def _may_name_plugins(name: str) -> bool:
+    return name.endswith((".toml", ".cfg", ".ini", ".txt", ".in")) or name in (
+        "conftest.py",
+        "setup.py",
+        "Pipfile",
+    )
 
 
 def _mentions(files: WorkspaceFiles, names: set[str], name: str, words: str) -> bool:

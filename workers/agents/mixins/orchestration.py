@@ -81,7 +81,9 @@ class OrchestrationMixin:
 
     async def _keep(self, run: RunState, tool: Tool, step: Step, before: str, result: ToolResult) -> None:
         """Checkpoint what an effect changed, and note a command that changed nothing as evidence on these
-        files."""
+        files. What a test run leaves behind is swept away: it belongs to no change."""
+        if tool.step_kind == "test_run":
+            await asyncio.to_thread(run.workplace.restore)
         step.detail["checkpoint"] = await asyncio.to_thread(run.workplace.checkpoint, step.title)
         tree = await asyncio.to_thread(lambda: run.workplace.tree)
         if tool.step_kind in ("command", "test_run") and "command" in result.facts and tree == before:

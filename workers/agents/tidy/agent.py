@@ -66,7 +66,8 @@ class TidyAgent(IdentityMixin, OrchestrationMixin, BaseAgent):
     async def _look(self, run: RunState, left_out: Sequence[str]) -> tuple[Scope, LintPlan]:
         async with run.recorder.step("plan", "Choose the files") as step:
             files = WorkspaceFiles(run.workplace.files_dir)
-            scope = await asyncio.to_thread(self._choose, files, run.job.goal, left_out)
+            goal = (run.job.revision_of or {}).get("goal", run.job.goal)
+            scope = await asyncio.to_thread(self._choose, files, goal, left_out)
             plan = self.core.plan_lint(await asyncio.to_thread(_read_configs, files))
             step.detail |= {
                 "files": len(scope.paths),

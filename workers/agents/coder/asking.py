@@ -1,0 +1,175 @@
+"""One question to the model: the fitting conversation out, text streamed to whoever watches, a turn back."""
+
+from __future__ import annotations
+
+import json
+from contextlib import aclosing
+from typing import Protocol
+
+from workers.agents.base import RunState
+from workers.agents.coder import prompts
+from workers.agents.coder.conversation import Conversation, Turn, size_of
+from workers.agents.coder.protocol import ThoughtReader, read_turn, response_schema
+from workers.agents.errors import ModelRefused
+from workers.agents.mixins.governance import CHARS_PER_TOKEN
+from workers.errors import ContextTooLong, ProviderBadReply, ProviderCutOff, ProviderError, ProviderTimeout
+from workers.providers.base import Provider
+from workers.providers.types import (
+    Capabilities,
+    Finished,
+    Message,
+    ModelReply,
+    ModelRequest,
+    TextDelta,
+    ToolSpec,
+)
+from workers.reasoning.tree import Step
+from workers.tools.errors import InvalidArguments
+from workers.tools.text import bound
+
+TRIES = 3
+"""For an answer that broke off: nothing was done on its half, so the question may be asked again."""
+MAX_OUTPUT_TOKENS = 8192
+_AGAIN = (ProviderCutOff, ProviderBadReply, ProviderTimeout, ContextTooLong)
+
+
+class Accountant(Protocol):
+    """Who counts what a reply cost."""
+
+    def charge(self, run: RunState, step: Step, reply: ModelReply, *, sent_chars: int) -> None: ...
+
+
+class Dialogue:
+    """A conversation, the tools offered in it, and how much of it the model can read at once."""
+
+    def __init__(self, conversation: Conversation, specs: list[ToolSpec], abilities: Capabilities) -> None:
+        self.conversation = conversation
+        self.specs = specs
+        self.abilities = abilities
+        self.max_output_tokens = min(MAX_OUTPUT_TOKENS, abilities.context_tokens // 4)
+        self.chars_per_token = CHARS_PER_TOKEN
+        self._share = 0.95
+
+    @property
+    def is_native(self) -> bool:
+        return self.conversation.is_native
+
+    @property
+    def max_chars(self) -> int:
+        """How many characters a request may have so that the answer still fits."""
+        tokens = (self.abilities.context_tokens - self.max_output_tokens) * self._share
+        specs = sum(len(json.dumps(spec.parameters)) + len(spec.description) for spec in self.specs)
+        return max(2000, int(tokens * self.chars_per_token) - (specs if self.is_native else 0))
+
+    def request(self, run: RunState) -> ModelRequest:
+        """Return the next request."""
+        messages: list[Message] = self.conversation.fit(self.max_chars)
+        left = run.spending.tokens_left
+        return ModelRequest(
+            messages=tuple(messages),
+            tools=tuple(self.specs) if self.is_native else (),
+            response_schema=self._schema(),
+            max_output_tokens=max(
+                64, min(self.max_output_tokens, left if left is not None else MAX_OUTPUT_TOKENS)
+            ),
+            temperature=0.0 if not self.is_native else None,
+        )
+
+    def _schema(self) -> dict[str, object] | None:
+        if self.is_native or not self.specs or not self.abilities.has_json_schema:
+            return None
+        return response_schema(self.specs)
+
+    def learn(self, sent_chars: int, reply: ModelReply) -> None:
+        """Take the provider's own count as the measure from now on."""
+        if reply.usage is not None and reply.usage.input_tokens > 200:
+            measured = sent_chars / reply.usage.input_tokens
+            self.chars_per_token = min(5.0, max(1.5, measured * 0.95))
+
+    def shrink(self) -> None:
+        """The model could not read that much after all."""
+        self._share *= 0.7
+
+
+class Asker:
+    """Asks the model for its next turn."""
+
+    def __init__(self, accountant: Accountant, dialogue: Dialogue) -> None:
+        self._accountant = accountant
+        self._dialogue = dialogue
+
+    async def ask(self, run: RunState) -> tuple[Turn, str | None]:
+        """Return the model's next turn and the id of its step.
+
+        Raises:
+            ProviderError: the model could not be asked, or its answers broke off again and again.
+            ModelRefused: it does not want to answer.
+        """
+        for last in (False,) * (TRIES - 1) + (True,):
+            try:
+                return await self._ask_once(run)
+            except _AGAIN as error:
+                if last:
+                    raise
+                if isinstance(error, ContextTooLong):
+                    self._dialogue.shrink()
+        raise ProviderError("unreachable")
+
+    async def _ask_once(self, run: RunState) -> tuple[Turn, str | None]:
+        provider = run.provider
+        assert provider is not None  # noqa: S101 - an Asker exists only where there is a provider
+        request = self._dialogue.request(run)
+        sent_chars = size_of(request.messages)
+        number = run.spending.steps + 1
+        async with run.recorder.step("model_call", f"{provider.choice.model}, turn {number}") as step:
+            reply = await self._stream(run, provider, request, step)
+            self._accountant.charge(run, step, reply, sent_chars=sent_chars)
+            self._dialogue.learn(sent_chars, reply)
+            turn = self._read(reply, call_id=f"c{number}")
+            step.detail |= {
+                "text": turn.text,
+                "calls": [{"id": call.id, "name": call.name, "raw": call.raw} for call in turn.calls],
+                "notes": self._notes_before(),
+                "finish_reason": reply.finish_reason,
+                "messages": len(request.messages),
+                "sent_chars": sent_chars,
+            }
+            if reply.finish_reason == "refusal":
+                raise ModelRefused(
+                    bound(reply.text.strip(), 500) or "The model refuses to answer this request."
+                )
+        return turn, step.step_id
+
+    def _notes_before(self) -> list[str]:
+        turns = self._dialogue.conversation.turns
+        return list(turns[-1].notes) if turns else []
+
+    async def _stream(
+        self, run: RunState, provider: Provider, request: ModelRequest, step: Step
+    ) -> ModelReply:
+        thought = ThoughtReader() if not self._dialogue.is_native and self._dialogue.specs else None
+        async with aclosing(provider.stream(request)) as items:
+            async for item in items:
+                if isinstance(item, Finished):
+                    return item.reply
+                if isinstance(item, TextDelta):
+                    text = item.text if thought is None else thought.feed(item.text)
+                    run.tokens.write(step.step_id, text)
+        raise ProviderBadReply("the stream ended without a reply")
+
+    def _read(self, reply: ModelReply, *, call_id: str) -> Turn:
+        """Return what a reply says as a turn; what is wrong with it becomes a note to the model."""
+        if self._dialogue.is_native or not self._dialogue.specs:
+            turn = Turn(reply.text, list(reply.tool_calls))
+            if reply.finish_reason == "length" and not turn.calls and self._dialogue.specs:
+                turn.notes.append(self._cut_off())
+            return turn
+        try:
+            thought, call = read_turn(reply.text, call_id=call_id)
+        except InvalidArguments as error:
+            note = self._cut_off() if reply.finish_reason == "length" else str(error)
+            return Turn(bound(reply.text, 2000), notes=[note])
+        return Turn(thought, [call])
+
+    def _cut_off(self) -> str:
+        return prompts.NUDGE_CUT_OFF.format(limit=self._dialogue.max_output_tokens)
