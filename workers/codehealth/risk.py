@@ -6,7 +6,6 @@ Nothing here guesses: every reason names what was counted. A reviewer, not this 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -67,7 +66,7 @@ def hunk_risk(path: str, before: bytes | None, after: bytes | None) -> Risk:
     old, new = _side(path, before), _side(path, after)
     complexity = _touched_complexity(old, new)
     names = _public_names(path, old.outline, new.outline)
-    tests_deleted, asserts_deleted = _deleted_checks(path, old, new)
+    tests_deleted, asserts_deleted = _deleted_checks(old, new)
     delta = _maintainability_delta(old.audit, new.audit)
     findings = Findings()
     findings.add_path(path)
@@ -133,7 +132,8 @@ def _touched_complexity(old: _Side, new: _Side) -> tuple[int | None, int | None]
 
 def _public_names(path: str, old: Outline | None, new: Outline | None) -> dict[str, tuple[str, ...]]:
     """Return qualified public names that were removed, changed and added; none of a test file."""
-    if is_test_path(path) or (old is None and new is None):
+    is_unknown = any(outline is not None and not outline.is_parsed for outline in (old, new))
+    if is_unknown or is_test_path(path):
         return {"removed": (), "changed": (), "added": ()}
     before, after = _signatures(path, old), _signatures(path, new)
     is_known = all(outline is None or outline.is_parsed for outline in (old, new))
@@ -157,15 +157,12 @@ def _signatures(path: str, outline: Outline | None) -> dict[str, tuple[str, ...]
     return names
 
 
-def _deleted_checks(path: str, old: _Side, new: _Side) -> tuple[int, int]:
-    if old.outline is not None and (new.outline is not None or new.audit is None):
-        gone = Counter(old.outline.tests) - Counter(new.outline.tests if new.outline else ())
-        # A rename is no deletion: names that are new stand in for names that are gone.
-        deleted = min(gone.total(), max(0, old.test_count - new.test_count))
-    else:
-        deleted = max(0, old.test_count - new.test_count)
-    is_test = is_test_path(path) or old.test_count > 0
-    return (deleted if is_test else 0), max(0, old.assert_count - new.assert_count)
+def _deleted_checks(old: _Side, new: _Side) -> tuple[int, int]:
+    """Return how many tests and assertions are gone; none when the new source does not parse and cannot tell."""
+    if new.outline is not None and not new.outline.is_parsed:
+        return 0, 0
+    # A rename is no deletion: names that are new stand in for names that are gone.
+    return max(0, old.test_count - new.test_count), max(0, old.assert_count - new.assert_count)
 
 
 def _maintainability_delta(old: FileAudit | None, new: FileAudit | None) -> float | None:

@@ -11,6 +11,7 @@ mod outline;
 mod python_source;
 mod radon;
 mod raw;
+mod recovery;
 mod source;
 mod tree;
 mod walk;
