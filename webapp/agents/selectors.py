@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -77,7 +77,7 @@ def summary(run: Run) -> dict[str, Any]:
         "status": run.status,
         "status_label": run.get_status_display(),
         "requested_by_id": run.requested_by_id,
-        "model": run.model_label,
+        "model": one_line(run.model_label),
         "attempts": run.attempts,
         "input_tokens": run.input_tokens,
         "output_tokens": run.output_tokens,
@@ -190,7 +190,7 @@ def _read_cursor(cursor: str) -> tuple[datetime, UUID]:
         moment = datetime.fromisoformat(at)
         if moment.tzinfo is None:
             raise ValueError("a moment without a zone")
-        return moment, UUID(key)
+        return moment.astimezone(UTC), UUID(key)
     except (ValueError, OverflowError) as error:
         raise Invalid("This cursor is none of ours; begin at the first page.") from error
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import shutil
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +18,15 @@ from django.conf import settings
 from django.test import Client
 
 from tests.framework.people import make_person
+from tests.framework.provider_double import ProviderDouble
 from tests.framework.repos import make_repository
 from webapp.accounts.models import User
 from webapp.agents.models import Run
 from webapp.events import publish
 from webapp.workspaces.models import Membership, Role, Workspace
 from workers import events as engine
+
+DOUBLE_KEY = "sk-canary-4f1d2c3b5a697887"
 
 
 @pytest.fixture(autouse=True)
@@ -160,3 +165,18 @@ def worker(run: Run) -> Engine:
     hand = Engine(run)
     hand.start()
     return hand
+
+
+@pytest.fixture
+def double() -> Iterator[ProviderDouble]:
+    """A provider on a loop of its own, since what is tested is called from plain threads."""
+    double = ProviderDouble(key=DOUBLE_KEY)
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    asyncio.run_coroutine_threadsafe(double.start(), loop).result(10)
+    yield double
+    asyncio.run_coroutine_threadsafe(double.stop(), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()

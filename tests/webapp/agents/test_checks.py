@@ -1,12 +1,9 @@
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Iterator
-
 import pytest
 
-from tests.framework.provider_double import Fault, ProviderDouble, Say
+from tests.framework.provider_double import Fault, Say
+from tests.webapp.agents.conftest import DOUBLE_KEY as KEY
 from webapp import vault
 from webapp.agents import checks
 from webapp.agents.models import ModelProfile
@@ -18,23 +15,6 @@ from workers.errors import (
     ProviderTimeout,
     ProviderUnavailable,
 )
-
-KEY = "sk-canary-4f1d2c3b5a697887"
-
-
-@pytest.fixture
-def double() -> Iterator[ProviderDouble]:
-    """A provider on a loop of its own, since what is tested is called from plain threads."""
-    double = ProviderDouble(key=KEY)
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    asyncio.run_coroutine_threadsafe(double.start(), loop).result(10)
-    yield double
-    asyncio.run_coroutine_threadsafe(double.stop(), loop).result(10)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
 
 
 @pytest.fixture

@@ -63,8 +63,9 @@ def _check(fields: ProfileFields) -> None:
         raise Invalid("Give both prices, or none: half a price is no price.", field="output_usd_per_mtok")
     if fields.key and (len(fields.key) > 4_000 or not fields.key.isascii() or not fields.key.isprintable()):
         raise Invalid("This does not look like a key: keys are printable ASCII.", field="key")
-    if any("\x00" in text for text in (fields.name, fields.model, fields.base_url)):
-        raise Invalid("Names and addresses have no NUL characters.")
+    for field in ("name", "model", "base_url"):
+        if not getattr(fields, field).isprintable():
+            raise Invalid("Names and addresses have no control or invisible characters.", field=field)
 
 
 @transaction.atomic
