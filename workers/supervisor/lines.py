@@ -9,6 +9,8 @@ import sys
 from datetime import UTC, datetime
 from typing import TextIO
 
+from workers.telemetry.logging import redact_text
+
 # A program that writes no line end must not fill our memory.
 MAX_LINE_BYTES = 16 * 1024
 NAME_WIDTH = 10
@@ -26,6 +28,9 @@ COLOURS = {
 _UNSAFE = re.compile(
     r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b\[[0-9;?]*[A-Za-ln-z@`~]|\x1b[^\[]|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]"
 )
+_ACCESS = re.compile(
+    r'"(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|WSCONNECT|WSDISCONNECT|WSREJECT|WSCONNECTING) '
+)
 
 
 class Lines:
@@ -39,6 +44,9 @@ class Lines:
     def write(self, name: str, text: str) -> None:
         """Write one line of process `name`."""
         text = _UNSAFE.sub("", text).rstrip()
+        if _ACCESS.search(text):
+            # Daphne writes its access log past our logging, addresses with their tokens included.
+            text = redact_text(text)
         if not text:
             return
         if self._is_json:

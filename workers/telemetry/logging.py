@@ -10,25 +10,61 @@ import logging
 import os
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import structlog
 
-_SECRET_NAME = re.compile(r"(password|passwd|secret|token|api[_-]?key|authorization|cookie|credential)$", re.IGNORECASE)
+# A name that holds one of these words is a secret's, unless it counts or points: input_tokens, token_file, key_id.
+_SECRET_NAME = re.compile(
+    r"(?i)(password|passwd|passphrase|secret|token|credential|cookie|authorization|private|session_?id"
+    r"|(?:api|vault|signing|encryption|access)[_-]?key|(?:^|_)key$)"
+)
+_HARMLESS_NAME = re.compile(
+    r"(?i)(tokens|_s|_count|_ref|_file|_id|_path|_length)$|^(tokens?_|keyring|key_?name)"
+)
 _SECRET_VALUE = re.compile(
-    r"(?i)(bearer\s+|basic\s+)[a-z0-9._~+/=-]{8,}|\b(sk|pk|pya|ghp|gho|xox[abp])[-_][A-Za-z0-9_-]{12,}|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
+    r"(?i)(?P<kept>\bbearer\s+|\bauthorization[\"']?\s*[:=]\s*[\"']?(?:[a-z]+\s+)?)[a-z0-9._~+/=-]{8,}"
+    r"|\b(?:sk|pk|pya|ghp|gho|ghs|github_pat|glpat|xox[abp])[-_][A-Za-z0-9_-]{12,}"
+    r"|(?<=://)[^/\s@\"']+(?=@)"
+    r"|(?P<query>[?&](?:[a-z_]*(?:token|secret|password|signature|key)|code|state)=)[^&\s\"'#]+"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)"
 )
 _HIDDEN = "[hidden]"
+# Bounds the work on one value: a deep structure is shown in short anyway.
+_DEPTH = 4
+
+
+def _hide(match: re.Match[str]) -> str:
+    return f"{match['kept'] or match['query'] or ''}{_HIDDEN}"
+
+
+def redact_text(text: str) -> str:
+    """Return `text` without what looks like a secret: keys, bearer tokens, credentials and tokens in addresses."""
+    return _SECRET_VALUE.sub(_hide, text)
+
+
+def _redact_value(name: str, value: Any, depth: int) -> Any:
+    if isinstance(value, bool | int | float | None):
+        return value
+    if _SECRET_NAME.search(name) and not _HARMLESS_NAME.search(name):
+        return _HIDDEN
+    if isinstance(value, str):
+        return redact_text(value)
+    if isinstance(value, bytes):
+        return redact_text(value.decode("utf-8", "replace"))
+    if depth and isinstance(value, Mapping):
+        return {key: _redact_value(str(key), item, depth - 1) for key, item in value.items()}
+    if depth and isinstance(value, list | tuple | set | frozenset):
+        return [_redact_value(name, item, depth - 1) for item in value]
+    return redact_text(str(value))
 
 
 def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Structlog processor: hide values whose name or shape says that they are secrets."""
+    """Structlog processor: hide values whose name or shape says that they are secrets, however deep."""
     for name, value in event.items():
-        if _SECRET_NAME.search(name):
-            event[name] = _HIDDEN
-        elif isinstance(value, str):
-            event[name] = _SECRET_VALUE.sub(_HIDDEN, value)
+        if not name.startswith("_"):  # structlog's own
+            event[name] = _redact_value(name, value, _DEPTH)
     return event
 
 
@@ -48,7 +84,11 @@ def configure_logging(process: str, *, level: str | None = None) -> None:
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)
     )
     structlog.configure(
-        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,

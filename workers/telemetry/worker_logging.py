@@ -9,7 +9,9 @@ from celery.signals import setup_logging
 from workers.telemetry.logging import configure_logging
 
 
-@setup_logging.connect
 def _set_up(**_: Any) -> None:
-    # That somebody listens to this signal keeps Celery from setting up its own.
     configure_logging("worker")
+
+
+# That somebody listens to this signal keeps Celery from setting up its own.
+setup_logging.connect(_set_up)

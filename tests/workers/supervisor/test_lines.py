@@ -47,3 +47,12 @@ def test_goes_on_when_nobody_reads_any_more() -> None:
     lines = Lines.__new__(Lines)
     lines._stream, lines._is_json, lines._has_colour = stream, False, False
     lines.write("web", "served")
+
+
+def test_hides_tokens_in_daphnes_access_log_and_leaves_printed_mail_alone() -> None:
+    stream = io.StringIO()
+    Lines(stream=stream).write("web", '127.0.0.1:1 - - [x] "GET /setup/?token=abcdef&x=1" 200 3')
+    Lines(stream=stream).write("web", "Join here: http://localhost:8000/join/?token=abcdef")
+    access, mail = stream.getvalue().splitlines()
+    assert access.endswith('"GET /setup/?token=[hidden]&x=1" 200 3')
+    assert mail.endswith("?token=abcdef")
