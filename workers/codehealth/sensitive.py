@@ -35,8 +35,10 @@ _KINDS = (
     ),
     _kind(
         "authentication or access",
-        r"/[^/]*(auth|oauth|login|signin|sign_in|session|permission|access_control|acl|rbac|csrf|crypto|token|jwt)"
-        r"[^/]*(\.[^/]+$|/)|/(access|accounts|security)(\.py$|/)|/codeowners$",
+        # Whole words between separators: `oauth_client.py` is one, `authors.py` is none.
+        r"[/_.-](auth|authn|authz|authentication|authorization|o?auth2?|login|logout|sign[_-]?in|sso|saml|oidc|sessions?"
+        r"|permissions?|access[_-]control|acl|rbac|csrf|crypto|jwt|mfa|otp)[/_.-]"
+        r"|/(access|accounts|security)(\.py$|/)|/codeowners$",
         is_critical=True,
     ),
     _kind(
