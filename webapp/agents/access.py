@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
@@ -71,7 +72,7 @@ class ProfileOwner:
         self.user, self.workspace = user, workspace
 
     @property
-    def filter(self) -> dict[str, object]:
+    def filter(self) -> dict[str, Any]:
         """Return the fields that say it on a row."""
         return {"user": self.user, "workspace": self.workspace}
 

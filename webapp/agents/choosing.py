@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from django.db.models import Q
 
@@ -19,7 +19,7 @@ EMBEDDED: Final = replace(EMBEDDED_CHOICE, price=Price(0.0, 0.0))
 
 def default_profile(user: User | None, workspace: Workspace) -> ModelProfile | None:
     """Return the profile that the person's agents use in this workspace, None for the embedded model."""
-    owners = [{"user": None, "workspace": workspace}, {"user": None, "workspace": None}]
+    owners: list[dict[str, Any]] = [{"user": None, "workspace": workspace}, {"user": None, "workspace": None}]
     if user is not None:
         owners.insert(0, {"user": user, "workspace": None})
     for owner in owners:

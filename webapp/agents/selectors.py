@@ -61,7 +61,7 @@ def find_agent(name: str) -> AgentInfo | None:
 def review_id(run: Run) -> int | None:
     """Return the change set that this run offered or answers, or None."""
     try:
-        proposed = run.proposed_change_set  # type: ignore[attr-defined]
+        proposed = run.proposed_change_set
     except ObjectDoesNotExist:
         return run.change_set_id
     return proposed.pk
@@ -123,7 +123,7 @@ def _iso(at: datetime | None) -> str | None:
 
 def steps_after(run: Run, seq: int = -1, *, limit: int = TREE_PAGE) -> tuple[list[Step], bool]:
     """Return steps (without detail) that began after `seq`, in order, and whether there are more."""
-    rows = list(run.steps.filter(seq__gt=seq).defer("detail").order_by("seq")[: limit + 1])  # type: ignore[attr-defined]
+    rows = list(run.steps.filter(seq__gt=seq).defer("detail").order_by("seq")[: limit + 1])
     return rows[:limit], len(rows) > limit
 
 

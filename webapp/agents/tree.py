@@ -17,7 +17,10 @@ class Node:
 
 
 def build_tree(steps: Iterable[Step]) -> list[Node]:
-    """Return the roots, in order. A step whose parent is unknown, or comes later than itself, is a root: nothing is lost, no loops."""
+    """Return the roots, in order.
+
+    A step whose parent is unknown, or comes later than itself, is a root: nothing is lost and nothing goes in circles.
+    """
     nodes: dict[str, Node] = {}
     roots: list[Node] = []
     for step in steps:

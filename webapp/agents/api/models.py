@@ -113,7 +113,7 @@ def _owner(user: User, kind: Owner, workspace_id: int | None) -> ProfileOwner:
 
 
 @router.get("/models", response={200: list[ModelOut], **ERRORS}, summary="List models")
-def list_models(request: HttpRequest, workspace_id: int | None = Query(None, ge=1, le=2**63 - 1)) -> Any:  # noqa: B008
+def list_models(request: HttpRequest, workspace_id: int | None = Query(None, ge=1, le=2**63 - 1)) -> Any:
     """Return the models that you may run agents on: yours, the installation's, and with `workspace_id` that workspace's."""
     user = require_scope(request, "read")
     return [

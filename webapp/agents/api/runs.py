@@ -150,9 +150,9 @@ def list_runs(
     request: HttpRequest,
     workspace_id: int,
     status: StatusFilter = "all",
-    agent: str = Query("", max_length=40, pattern=r"^[a-z0-9_-]*$"),  # noqa: B008
-    cursor: str = Query("", max_length=120, pattern=r"^[0-9A-Za-z:.+~-]*$"),  # noqa: B008
-    limit: int = Query(50, ge=1, le=200),  # noqa: B008
+    agent: str = Query("", max_length=40, pattern=r"^[a-z0-9_-]*$"),
+    cursor: str = Query("", max_length=120, pattern=r"^[0-9A-Za-z:.+~-]*$"),
+    limit: int = Query(50, ge=1, le=200),
 ) -> Any:
     """Return a page of the workspace's runs, newest first."""
     workspace = workspace_for(require_scope(request, "read"), workspace_id)
@@ -197,7 +197,7 @@ def get_run(request: HttpRequest, workspace_id: int, run_id: UUID) -> Any:
 )
 def list_steps(
     request: HttpRequest, workspace_id: int, run_id: UUID, after: int = Query(-1, ge=-1, le=2**31 - 1)
-) -> Any:  # noqa: B008
+) -> Any:
     """Return up to a thousand steps that began after number `after`."""
     run = access.run_for(require_scope(request, "read"), run_id, workspace_id=workspace_id)
     steps, has_more = selectors.steps_after(run, after)

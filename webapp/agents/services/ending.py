@@ -54,7 +54,7 @@ def end_run(
             "tokens_per_s",
         ]
     )
-    run.steps.filter(status="running").update(status=_OPEN_STEPS_BECOME[status])  # type: ignore[attr-defined]
+    run.steps.filter(status="running").update(status=_OPEN_STEPS_BECOME[status])
     run_ended(run)
     announce(run)
 

@@ -75,7 +75,7 @@ def _fail(run_id: UUID, *, code: str, message: str, is_retryable: bool) -> None:
 
 def finished_steps(run: Run) -> list[dict[str, Any]]:
     """Return what an earlier attempt finished, oldest first, for the next one to resume from."""
-    rows = run.steps.filter(status__in=("ok", "failed")).order_by("seq")  # type: ignore[attr-defined]
+    rows = run.steps.filter(status__in=("ok", "failed")).order_by("seq")
     return [
         {
             "step_id": step.step_id,

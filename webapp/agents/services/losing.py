@@ -20,8 +20,9 @@ log = get_logger(__name__)
 MAX_ATTEMPTS: Final = 3
 """Attempts that may lose their worker; the next loss gives the run up."""
 MAX_FENCE: Final = 12
-"""Attempts in all: being interrupted by a shutdown is not the run's fault, but a run that is always interrupted must end too."""
-GIVEN_UP: Final = "Its worker was lost {count} times, most likely because of this run. It is not started again by itself; look at its last step."
+"""Attempts in all: a shutdown is not the run's fault, but what is always interrupted must end too."""
+GIVEN_UP: Final = "Its worker was lost {count} times, most likely because of this run. "
+    "It is not started again by itself; look at its last step."
 MAX_MS: Final = 2_147_483_647
 
 
@@ -70,7 +71,7 @@ def _release(run: Run, *, is_loss: bool, now: datetime) -> None:
 
 
 def _close_open_steps(run: Run, *, now: datetime) -> None:
-    for step in run.steps.filter(status="running"):  # type: ignore[attr-defined]
+    for step in run.steps.filter(status="running"):
         step.status = "cancelled"  # not "failed": what was cut off is no part of the history to resume from
         step.detail = {**step.detail, "note": "The worker was lost during this step; it is done again."}
         step.duration_ms = min(max(0, int((now - step.started_at).total_seconds() * 1000)), MAX_MS)

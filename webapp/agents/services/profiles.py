@@ -119,9 +119,8 @@ def save_profile(
 @transaction.atomic
 def make_default(*, owner: ProfileOwner, profile: ModelProfile | None) -> None:
     """Make this the owner's only default; None goes back to the next wider default."""
-    ModelProfile.objects.filter(**owner.filter, is_default=True).exclude(
-        pk=profile.pk if profile else None
-    ).update(is_default=False)
+    others = ModelProfile.objects.filter(**owner.filter, is_default=True)
+    (others.exclude(pk=profile.pk) if profile else others).update(is_default=False)
     if profile is not None and not profile.is_default:
         profile.is_default = True
         profile.save(update_fields=["is_default"])

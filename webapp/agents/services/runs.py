@@ -66,7 +66,7 @@ def start_run(
         change_set: The `reviews.ChangeSet` whose comments the run answers; its result is a new revision of it.
         revision: For such a run: change_set_id, revision, commit, comments, rejected hunks.
         base_commit: Commit to work on; empty means a snapshot of the checkout with what is not yet committed.
-        model_profile: Model to run on, from `access.profile_to_run_on`; the default one of person, workspace or installation when None.
+        model_profile: Model to run on, from `access.profile_to_run_on`; the default one when None.
 
     Raises:
         UnknownAgent: no agent has this name.

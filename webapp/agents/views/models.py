@@ -33,10 +33,10 @@ NAMES: Final = {"person": "my_models", "workspace": "workspace_models", "install
 
 def _owner(request: HttpRequest, kind: str, workspace_id: int | None) -> ProfileOwner:
     if kind == "workspace" and workspace_id is not None:
-        return access.workspace_profiles(request.user, workspace_id)  # type: ignore[arg-type]
+        return access.workspace_profiles(request.user, workspace_id)
     if kind == "installation":
-        return access.installation_profiles(request.user)  # type: ignore[arg-type]
-    return access.own_profiles(request.user)  # type: ignore[arg-type]
+        return access.installation_profiles(request.user)
+    return access.own_profiles(request.user)
 
 
 def _address(owner: ProfileOwner, suffix: str = "", *args: Any) -> str:
@@ -50,7 +50,7 @@ def _is_owner(request: HttpRequest) -> bool:
 
 def _page(request: HttpRequest, owner: ProfileOwner, *, status: int = 200, **extra: Any) -> HttpResponse:
     title, note = HEADINGS[owner.kind]
-    profiles = [
+    profiles: list[dict[str, Any]] = [
         {
             "profile": profile,
             "edit": _address(owner, "_edit", profile.pk),

@@ -76,8 +76,8 @@ def _tree_context(request: HttpRequest, run: Run) -> dict[str, Any]:
         "tree": build_tree(steps),
         "step_count": len(steps),
         "has_more": has_more,
-        "may_cancel": access.may_cancel(request.user, run),  # type: ignore[arg-type]
-        "may_retry": access.may_retry(request.user, run),  # type: ignore[arg-type]
+        "may_cancel": access.may_cancel(request.user, run),
+        "may_retry": access.may_retry(request.user, run),
     }
 
 
@@ -85,7 +85,7 @@ def _tree_context(request: HttpRequest, run: Run) -> dict[str, Any]:
 @login_required
 def run(request: HttpRequest, workspace_id: int, run_id: UUID) -> HttpResponse:
     """One run with its whole tree; readable without scripts."""
-    found = access.run_for(request.user, run_id, workspace_id=workspace_id)  # type: ignore[arg-type]
+    found = access.run_for(request.user, run_id, workspace_id=workspace_id)
     return render(request, "agents/run.html", _tree_context(request, found))
 
 
@@ -93,7 +93,7 @@ def run(request: HttpRequest, workspace_id: int, run_id: UUID) -> HttpResponse:
 @login_required
 def row(request: HttpRequest, workspace_id: int, run_id: UUID) -> HttpResponse:
     """A run's line in the list, for the page that heard of a change."""
-    found = access.run_for(request.user, run_id, workspace_id=workspace_id)  # type: ignore[arg-type]
+    found = access.run_for(request.user, run_id, workspace_id=workspace_id)
     return render(request, "agents/_row.html", {"run": found, "workspace": found.workspace})
 
 
@@ -101,7 +101,7 @@ def row(request: HttpRequest, workspace_id: int, run_id: UUID) -> HttpResponse:
 @login_required
 def card(request: HttpRequest, workspace_id: int, run_id: UUID) -> HttpResponse:
     """A run's card."""
-    found = access.run_for(request.user, run_id, workspace_id=workspace_id)  # type: ignore[arg-type]
+    found = access.run_for(request.user, run_id, workspace_id=workspace_id)
     return render(request, "agents/_card.html", {"run": found, "workspace": found.workspace})
 
 
@@ -109,7 +109,7 @@ def card(request: HttpRequest, workspace_id: int, run_id: UUID) -> HttpResponse:
 @login_required
 def state(request: HttpRequest, workspace_id: int, run_id: UUID) -> HttpResponse:
     """What a card needs to show itself: header, steps after `after`, and what this person may do."""
-    found = access.run_for(request.user, run_id, workspace_id=workspace_id)  # type: ignore[arg-type]
+    found = access.run_for(request.user, run_id, workspace_id=workspace_id)
     try:
         after = int(request.GET.get("after", "-1"))
     except ValueError as error:
@@ -119,8 +119,8 @@ def state(request: HttpRequest, workspace_id: int, run_id: UUID) -> HttpResponse
         "run": selectors.summary(found) | {"goal": found.goal, "answer": found.answer},
         "steps": [selectors.step_row(step) for step in steps],
         "has_more": has_more,
-        "may_cancel": access.may_cancel(request.user, found),  # type: ignore[arg-type]
-        "may_retry": access.may_retry(request.user, found),  # type: ignore[arg-type]
+        "may_cancel": access.may_cancel(request.user, found),
+        "may_retry": access.may_retry(request.user, found),
     }
     response = JsonResponse(body)
     response["Cache-Control"] = "no-store"
@@ -131,7 +131,7 @@ def state(request: HttpRequest, workspace_id: int, run_id: UUID) -> HttpResponse
 @login_required
 def step(request: HttpRequest, workspace_id: int, run_id: UUID, step_id: str) -> HttpResponse:
     """What one step did, opened."""
-    found = access.run_for(request.user, run_id, workspace_id=workspace_id)  # type: ignore[arg-type]
+    found = access.run_for(request.user, run_id, workspace_id=workspace_id)
     context = {"step": selectors.step_of(found, step_id), "run": found, "workspace": found.workspace}
     template = (
         "agents/_step.html" if request.headers.get("X-Requested-With") == "run-card" else "agents/step.html"
@@ -143,7 +143,7 @@ def step(request: HttpRequest, workspace_id: int, run_id: UUID, step_id: str) ->
 @login_required
 def cancel(request: HttpRequest, workspace_id: int, run_id: UUID) -> HttpResponse:
     """Stop a run."""
-    found = access.run_to_cancel(request.user, run_id, workspace_id=workspace_id)  # type: ignore[arg-type]
+    found = access.run_to_cancel(request.user, run_id, workspace_id=workspace_id)
     services.cancel_run(run=found, cancelled_by=request.user)  # type: ignore[arg-type]
     return _answer(request, workspace_id, run_id)
 
@@ -152,7 +152,7 @@ def cancel(request: HttpRequest, workspace_id: int, run_id: UUID) -> HttpRespons
 @login_required
 def retry(request: HttpRequest, workspace_id: int, run_id: UUID) -> HttpResponse:
     """Try a run again."""
-    found = access.run_for(request.user, run_id, Role.MEMBER, workspace_id=workspace_id)  # type: ignore[arg-type]
+    found = access.run_for(request.user, run_id, Role.MEMBER, workspace_id=workspace_id)
     try:
         again = services.retry_run(run=found, requested_by=request.user)  # type: ignore[arg-type]
     except PyAgentError as error:
@@ -165,6 +165,6 @@ def retry(request: HttpRequest, workspace_id: int, run_id: UUID) -> HttpResponse
 
 def _answer(request: HttpRequest, workspace_id: int, run_id: UUID) -> HttpResponse:
     if request.headers.get("Accept") == "application/json":
-        found = access.run_for(request.user, run_id, workspace_id=workspace_id)  # type: ignore[arg-type]
+        found = access.run_for(request.user, run_id, workspace_id=workspace_id)
         return JsonResponse({"run": selectors.summary(found)})
     return redirect("run", workspace_id, run_id)
