@@ -23,7 +23,7 @@ _ODD = re.compile(
 
 
 def storable_text(text: str, *, limit: int = KEEP_CHARS) -> str:
-    """Return `text` without what a database refuses, cut in the middle to `limit` characters with a note of how many are left out."""
+    """Return `text` without what a database refuses, its middle cut out (and said so) beyond `limit` characters."""
     if len(text) > limit:
         head = limit * 2 // 3
         tail = limit - head

@@ -21,8 +21,10 @@ MAX_ATTEMPTS: Final = 3
 """Attempts that may lose their worker; the next loss gives the run up."""
 MAX_FENCE: Final = 12
 """Attempts in all: a shutdown is not the run's fault, but what is always interrupted must end too."""
-GIVEN_UP: Final = "Its worker was lost {count} times, most likely because of this run. "
+GIVEN_UP: Final = (
+    "Its worker was lost {count} times, most likely because of this run. "
     "It is not started again by itself; look at its last step."
+)
 MAX_MS: Final = 2_147_483_647
 
 
