@@ -6,5 +6,6 @@ pytest_plugins = [
     "tests.framework.agent_bench",
     "tests.framework.people",
     "tests.framework.stack",
+    "tests.framework.web",
     "tests.framework.provider_double.fixtures",
 ]

@@ -32,7 +32,7 @@ class Position:
 def read_position(group: Group) -> Position | None:
     """Return where the group stands now; None while Redis is away."""
     try:
-        epoch, seq = redis_client().eval(POSITION_SCRIPT, 2, group.stream_key, group.seq_key, token_hex(6))  # type: ignore[misc]
+        epoch, seq = redis_client().eval(POSITION_SCRIPT, 2, group.stream_key, group.seq_key, token_hex(6))
     except redis.RedisError:
         return None
     return Position(epoch.decode(), int(seq))

@@ -63,7 +63,7 @@ def publish_to_person_on_commit(user_id: int, event: Event) -> None:
 
 
 def _on_commit(group: Group, event: Event) -> None:
-    body = orjson.dumps({"type": event.type, "data": dataclasses.asdict(event)}, default=str)  # type: ignore[call-overload]
+    body = orjson.dumps({"type": event.type, "data": dataclasses.asdict(event)}, default=str)
     transaction.on_commit(lambda: _publish(group, event.type, body), robust=True)
 
 
@@ -71,7 +71,9 @@ def _publish(group: Group, kind: str, body: bytes) -> None:
     try:
         _send(group, body)
     except redis.RedisError as error:
-        log.warning("news not published; pages will load afresh", group=group.name, event_type=kind, error=str(error))
+        log.warning(
+            "news not published; pages will load afresh", group=group.name, event_type=kind, error=str(error)
+        )
         _missed.add(group)
 
 

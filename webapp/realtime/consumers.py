@@ -32,8 +32,8 @@ from workers.telemetry.logging import get_logger
 
 log = get_logger(__name__)
 TOO_SLOW = 4408
-BAD_FRAME = 1008
-TRY_LATER = 1013
+BAD_FRAME = 4400
+TRY_LATER = 4503
 MAX_FRAME_BYTES = 256 * 1024
 MAX_WATCHED = 8
 MAX_WAITING_COMMANDS = 32

@@ -12,6 +12,9 @@ from django.db import DatabaseError, connection
 from webapp.events.publish import redis_client
 from webapp.realtime.relay import HEARTBEAT_KEY
 from workers.events import STREAM_KEY
+from workers.telemetry.logging import get_logger
+
+log = get_logger(__name__)
 
 RELAY_SILENCE_S = 15.0
 
@@ -22,7 +25,9 @@ def check_database() -> str:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     except DatabaseError as error:
-        return f"the database does not answer: {error}"
+        # Whoever asks may be anybody: the reason goes to the log.
+        log.warning("not ready", part="database", error=str(error))
+        return "the database does not answer"
     return ""
 
 
@@ -31,7 +36,8 @@ def check_redis() -> str:
     try:
         redis_client().ping()
     except redis.RedisError as error:
-        return f"Redis does not answer: {error}"
+        log.warning("not ready", part="redis", error=str(error))
+        return "Redis does not answer"
     return ""
 
 

@@ -43,8 +43,9 @@ class Hub:
 
     def __init__(self, redis_url: str, on_access: Callable[[GroupFeed], None]) -> None:
         options: dict[str, Any] = {"protocol": 2, "socket_connect_timeout": 2}
-        self._reader = aioredis.Redis.from_url(redis_url, socket_timeout=BLOCK_MS / 1000 + 5, **options)
-        self.redis = aioredis.Redis.from_url(redis_url, socket_timeout=5, **options)
+        # Loosely typed: redis-py's stubs cover every protocol version and decoding at once.
+        self._reader: Any = aioredis.Redis.from_url(redis_url, socket_timeout=BLOCK_MS / 1000 + 5, **options)
+        self.redis: Any = aioredis.Redis.from_url(redis_url, socket_timeout=5, **options)
         self._on_access = on_access
         self._feeds: dict[str, Feed] = {}
         self._locks: dict[str, asyncio.Lock] = {}
@@ -182,7 +183,7 @@ class Hub:
                 await self._reset(feed)
 
     async def _position(self, group: Group) -> Position:
-        epoch, seq = await self.redis.eval(POSITION_SCRIPT, 2, group.stream_key, group.seq_key, token_hex(6))  # type: ignore[misc]
+        epoch, seq = await self.redis.eval(POSITION_SCRIPT, 2, group.stream_key, group.seq_key, token_hex(6))
         return Position(epoch.decode(), int(seq))
 
     async def _reset(self, feed: GroupFeed) -> None:
@@ -234,6 +235,7 @@ class Hub:
             is_same = epoch is not None and epoch.decode() == before.epoch and int(seq or 0) >= before.seq
             if not is_same and self._feeds.get(feed.key) is feed:
                 await self._reset(feed)
+                await self._wake()  # the reader waits for a number that may never come
 
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()

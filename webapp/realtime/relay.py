@@ -214,8 +214,9 @@ class Relay:
     def _set_aside(self, entry: Entry, problem: str) -> None:
         """Keep an event that cannot be recorded where people can look at it, and go on."""
         log.error("event set aside", entry=entry.id.decode(), problem=problem)
+        fields: Any = {**entry.fields, b"problem": problem[:1000].encode()}
         with self._redis.pipeline(transaction=True) as pipe:
-            pipe.xadd(DEAD_KEY, {**entry.fields, b"problem": problem[:1000].encode()}, maxlen=1000)  # type: ignore[arg-type]
+            pipe.xadd(DEAD_KEY, fields, maxlen=1000)
             pipe.xack(STREAM_KEY, RELAY_GROUP, entry.id)
             pipe.xdel(STREAM_KEY, entry.id)
             pipe.execute()

@@ -132,8 +132,8 @@ def delete_message(*, workspace: Workspace, message: Message) -> None:
     now = timezone.now()
     message.text, message.html, message.deleted_at, message.changed_at = "", "", now, now
     message.save(update_fields=["text", "html", "deleted_at", "changed_at"])
-    message.mentions.all().delete()  # type: ignore[attr-defined]
-    message.reactions.all().delete()  # type: ignore[attr-defined]
+    message.mentions.all().delete()
+    message.reactions.all().delete()
     announce_changed(workspace, message)
 
 
