@@ -22,7 +22,9 @@ def includes(role: str, needed: str) -> bool:
 
 def role_of(user: User | AnonymousUser, workspace_id: int) -> str | None:
     """Return the person's role in the workspace, None for a stranger. A key bound to another workspace makes a stranger."""
-    if not user.is_authenticated or not user.is_active or not 0 < workspace_id < 2**63:  # larger: no database has it
+    if (
+        not user.is_authenticated or not user.is_active or not 0 < workspace_id < 2**63
+    ):  # larger: no database has it
         return None
     bound_to = getattr(user, "bound_workspace_id", None)
     if bound_to is not None and bound_to != workspace_id:

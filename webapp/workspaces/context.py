@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.messages import get_messages
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
@@ -11,12 +12,13 @@ from webapp.workspaces.models import Workspace
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """Context processor: `my_workspaces`, evaluated only when a template asks for it."""
+    """Context processor: `flashes`, which pages show once, and `my_workspaces`; both are read only when asked for."""
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
-        return {}
+        return {"flashes": get_messages(request)}
     return {
+        "flashes": get_messages(request),
         "my_workspaces": SimpleLazyObject(
             lambda: list(Workspace.objects.filter(memberships__user=user).order_by("name"))
-        )
+        ),
     }

@@ -46,6 +46,7 @@ class Source:
     kind: Literal["empty", "url", "archive"] = "empty"
     url: str = ""
     path: Path | None = None
+    """An archive in a folder of its own, which is removed with it."""
     shown_url: str = ""
     is_file_allowed: bool = False
     """Only the operator's command may clone from this machine's own disk."""
@@ -116,7 +117,7 @@ def prepare(workspace_id: int, user_id: int, source: Source) -> None:
         raise
     finally:
         if source.path is not None:
-            source.path.unlink(missing_ok=True)
+            shutil.rmtree(source.path.parent, ignore_errors=True)
     _set_state(workspace_id, Workspace.State.READY, "")
 
 

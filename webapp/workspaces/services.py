@@ -160,5 +160,5 @@ def set_remote(
 
 
 def archive_source(path: Path, file_name: str) -> preparing.Source:
-    """Return the source for an uploaded archive that lies at `path`; it is removed once it was read."""
+    """Return the source for an archive at `path`; once read it is removed with the folder that holds it alone."""
     return preparing.Source(kind="archive", path=path, shown_url=f"upload:{Path(file_name).name[:200]}")

@@ -12,6 +12,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.text import get_valid_filename
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from webapp.accounts.models import User
@@ -62,13 +63,13 @@ def _source_from(form: NewWorkspaceForm) -> Source:
 
 
 def keep_upload(upload: UploadedFile) -> Path:
-    """Return a file of our own with the upload's bytes; whoever prepares the workspace removes it."""
-    with tempfile.NamedTemporaryFile(
-        dir=Path(settings.PYAGENT_HOME) / "uploads", prefix="archive-", delete=False
-    ) as copy:
+    """Return a file of our own with the upload's bytes and name, in a folder of its own; `preparing` removes both."""
+    folder = Path(tempfile.mkdtemp(dir=Path(settings.PYAGENT_HOME) / "uploads", prefix="archive-"))
+    path = folder / get_valid_filename(Path(upload.name or "archive").name)[-120:]
+    with path.open("wb") as copy:
         for chunk in upload.chunks():
             copy.write(chunk)
-    return Path(copy.name)
+    return path
 
 
 @require_safe

@@ -49,10 +49,7 @@ def _source(path_or_url: str) -> Source:
         raise CommandError(f"{path} does not exist.")
     if path.is_file():
         # Preparing removes the archive that it read; the operator's own must stay.
-        with (
-            tempfile.NamedTemporaryFile(dir=Path(settings.PYAGENT_HOME) / "uploads", delete=False) as copy,
-            path.open("rb") as source,
-        ):
-            shutil.copyfileobj(source, copy)
-        return services.archive_source(Path(copy.name), path.name)
+        copy = Path(tempfile.mkdtemp(dir=Path(settings.PYAGENT_HOME) / "uploads")) / path.name
+        shutil.copyfile(path, copy)
+        return services.archive_source(copy, path.name)
     return Source(kind="url", url=f"file://{path}", shown_url=f"file:{path.name}", is_file_allowed=True)
