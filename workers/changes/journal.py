@@ -25,9 +25,12 @@ _KINDS: dict[str, int] = {"transaction": 1, "applied": 2, "aborted": 3}
 _NAMES = {number: name for name, number in _KINDS.items()}
 _MAGIC = b"PyAJ"
 _RECORD = struct.Struct("<4sB3xQQ")  # magic, kind, number of the transaction, bytes of payload
-_HEAD = struct.Struct("<8sI4x32s")  # magic, format, key
+_HEAD = struct.Struct("<8sI4xQ32s")  # magic, format, generation, key
 _TAIL = struct.Struct("<32sQQQB7x36s4x")  # key, end, next number, vault bytes, is_clean, boot id
 _DIGEST = 32
+_HEADS_AT = (0, 1024)
+"""Two places in sectors of their own, used in turn: a head cut off in the middle leaves the older one
+whole."""
 _TAIL_AT, _START = 512, 4096
 _FORMAT = 1
 _STEP = 1 << 20
@@ -74,18 +77,26 @@ class Journal:
 
     def _open(self, path: Path) -> None:
         self.size = os.fstat(self.fd).st_size
-        head = os.pread(self.fd, _HEAD.size + _DIGEST, 0)
-        body, digest = head[: _HEAD.size], head[_HEAD.size :]
-        if len(head) == _HEAD.size + _DIGEST and blake3(body).digest() == digest:
-            magic, form, self.key = _HEAD.unpack(body)
-            if magic != b"PyAgentJ" or form != _FORMAT:
-                raise JournalDamaged("The journal has an unknown format.", path=str(path))
+        heads = [head for at in _HEADS_AT if (head := self._read_head(at)) is not None]
+        if heads:
+            self.generation, self.key = max(heads)
             self.tail = self._read_tail()
-        elif not any(os.pread(self.fd, _TAIL_AT, 0)):
-            # new, or its very first write never reached the disk: nothing was ever promised from it
+        elif not self.size or not any(os.pread(self.fd, _RECORD.size, _START)):
+            # New, or its first head was cut off while it was written: nothing was ever promised from it.
+            self.generation = 0
             self.reset()
         else:
-            raise JournalDamaged("The journal's head is damaged.", path=str(path))
+            raise JournalDamaged("Both heads of the journal are damaged.", path=str(path))
+
+    def _read_head(self, at: int) -> tuple[int, bytes] | None:
+        data = os.pread(self.fd, _HEAD.size + _DIGEST, at)
+        body, digest = data[: _HEAD.size], data[_HEAD.size :]
+        if len(digest) < _DIGEST or blake3(body).digest() != digest:
+            return None
+        magic, form, generation, key = _HEAD.unpack(body)
+        if magic != b"PyAgentJ" or form != _FORMAT:
+            raise JournalDamaged("The journal has an unknown format.", path=str(self.path))
+        return generation, key
 
     def close(self) -> None:
         os.close(self.fd)
@@ -110,10 +121,11 @@ class Journal:
     def reset(self) -> None:
         """Start an empty generation, durably. Everything in the old one must be on disk or given up."""
         self.reserve(_START)
+        self.generation += 1
         self.key = secrets.token_bytes(32)
-        head = _HEAD.pack(b"PyAgentJ", _FORMAT, self.key)
+        head = _HEAD.pack(b"PyAgentJ", _FORMAT, self.generation, self.key)
         self.tail = Tail(_START, 1, 0, is_clean=True, is_this_boot=True)
-        os.pwrite(self.fd, head + blake3(head).digest(), 0)
+        os.pwrite(self.fd, head + blake3(head).digest(), _HEADS_AT[self.generation % 2])
         self.write_tail(is_clean=True)
         os.fsync(self.fd)
         folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

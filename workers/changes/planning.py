@@ -5,6 +5,7 @@ content.
 from __future__ import annotations
 
 import os
+import secrets
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
@@ -114,10 +115,11 @@ class Planner:
         self.steps.append(step)
         self.seen.append(seen)
 
-    def _look(self, path: str, expected: Expected) -> tuple[State, Signature]:
-        """Return what is at `path` with its backup kept, and the signature from before it was read."""
+    def _look(self, path: str, expected: Expected, *, is_kept: bool = True) -> tuple[State, Signature]:
+        """Return what is at `path`, with `is_kept` after a backup, and the signature from before it was
+        read."""
         seen = signature_at(self.vault, path)
-        old = self.vault.state_at(path, is_kept=True)
+        old = self.vault.state_at(path, is_kept=is_kept)
         if not isinstance(expected, Any_) and (old.kind == "dir" or version_of_state(old) != expected):
             raise VersionConflict(path, expected, version_of_state(old))
         return old, seen
@@ -131,7 +133,7 @@ class Planner:
     def _plan_move(self, src: str, dst: str, expected: Expected) -> None:
         inode = self._inode(src)
         if not isinstance(expected, Any_):
-            self._look(src, expected)
+            self._look(src, expected, is_kept=False)
         if self.vault.tree.lstat(dst) is not None:
             raise PathTaken(path=dst)
         self._plan_parents(dst)
@@ -139,19 +141,16 @@ class Planner:
         self._removed.add(src)
 
     def _plan_removal(self, path: str, wish: Wish) -> None:
-        status = self.vault.tree.lstat(path)
-        if status is not None and self.vault.state_at(path).kind == "dir":
-            if wish.expected is not ANY:
-                raise NotAFile("A folder has no version.", path=path)
-            name = f"{self.vault.journal.tail.next_number}-{len(self.steps)}"
-            self._add(Step("move", path, to=name, is_trash=True, inode=self._inode(path)))
-        else:
-            old, seen = self._look(path, wish.expected)
-            if old == ABSENT:
-                if wish.expected is None:
-                    return
-                raise FileMissing(path=path)
-            self._add(Step("put", path, old=old, new=ABSENT), seen)
+        """Move it to the trash whole: that needs no space, so it works on a full disk, and can be taken
+        back."""
+        old, seen = self._look(path, wish.expected, is_kept=False)
+        if old == ABSENT:
+            if wish.expected is None:
+                return
+            raise FileMissing(path=path)
+        name = secrets.token_hex(8)
+        step = Step("move", path, to=name, is_trash=True, inode=self._inode(path))
+        self._add(step, None if old.kind == "dir" else seen)
         self._removed.add(path)
 
     def _plan_pruning(self, removed: list[str]) -> None:
@@ -189,7 +188,7 @@ class Planner:
 
     def _plan_put(self, path: str, wish: Wish) -> None:
         is_gone = any(path == each or path.startswith(each + "/") for each in self._removed)
-        old, seen = (ABSENT, ()) if is_gone else self._look(path, wish.expected)
+        old, seen = (ABSENT, ()) if is_gone else self._look(path, wish.expected, is_kept=wish.kind != "keep")
         if old.kind == "dir" and wish.is_replacing:
             self._plan_removal(path, Wish(kind="absent"))
             old, is_gone = ABSENT, True

@@ -19,7 +19,7 @@ from workers.changes.lock import hold_lock
 from workers.changes.opening import sync_filesystem
 from workers.changes.states import ABSENT, Plan, State, Step, decode_plan
 from workers.changes.steps import redo_step, undo_step
-from workers.changes.vault import Vault, folder
+from workers.changes.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +171,7 @@ def _follow_move(known: dict[str, list[State]], last: dict[str, _Wanted], move: 
 
 def _redo_quietly(vault: Vault, step: Step, data: bytes | None) -> bool:
     try:
-        folder(vault.path, "trash")
-        redo_step(vault, step, data)
+        redo_step(vault, step, data, is_exact=True)
     except (StorageFull, StorageFailed):
         raise
     except (ChangeError, NotADirectoryError, IsADirectoryError, FileNotFoundError):

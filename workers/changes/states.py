@@ -45,10 +45,10 @@ def dir_state(mode: int) -> State:
 class Step:
     """One change that the kernel makes whole.
 
-    put     `path` goes from `old` to `new` by a rename over it or an unlink; content is in `data` or staged
-    as `stage` chmod   the mode of `path` goes from `old` to `new` mkdir   an empty folder appears;  rmdir  it
-    goes, if it is empty move    `path` is renamed to `to`, or into the trash when `is_trash`; `inode` tells
-    which thing it was
+    - put: `path` goes from `old` to `new` by a rename over it; content travels in the journal or is staged as
+    `stage`. - chmod: the mode of `path` goes from `old` to `new`. - mkdir, rmdir: an empty folder appears, or
+    goes when it is empty. - move: `path` is renamed to `to`, or into the trash when `is_trash`; `inode` tells
+    which thing it was.
     """
 
     op: Literal["put", "chmod", "mkdir", "rmdir", "move"]

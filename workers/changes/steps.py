@@ -58,7 +58,8 @@ def do_step(vault: Vault, step: Step, seen: Signature | None) -> None:
     elif step.op == "chmod":
         set_mode(vault, step.path, step.new.mode)
     elif step.op == "move":
-        move(vault, step, is_back=False)
+        if not move(vault, step, is_exact=True):
+            raise PathTaken("What was to be moved, or its new place, has changed meanwhile.", path=step.path)
     else:
         make_or_remove_dir(vault, step.path, step.new)
 
@@ -87,25 +88,31 @@ def set_mode(vault: Vault, path: str, mode: int) -> None:
         os.close(fd)
 
 
-def move(vault: Vault, step: Step, *, is_back: bool) -> None:
-    """Rename what has the step's inode, to its new place or back; nothing happens where it is not."""
+def move(vault: Vault, step: Step, *, is_back: bool = False, is_exact: bool = False) -> bool:
+    """Rename to the new place, or back; return whether it was done now.
+
+    Something at the destination means that it was done before. With `is_exact` only the very thing that the
+    transaction saw is moved; a tree that was copied in between (a backup) has other inodes, so that is not
+    the rule.
+    """
     source, target = (step.to, step.path) if is_back else (step.path, step.to)
-    with _place(vault, step, source, is_target=is_back) as (source_fd, source_name):
+    with _place(vault, step, source) as (source_fd, source_name):
         try:
             found = os.stat(source_name, dir_fd=source_fd, follow_symlinks=False)
         except FileNotFoundError:
-            return
-        if found.st_ino != step.inode:
-            return
-        with _place(vault, step, target, is_target=not is_back) as (target_fd, target_name):
+            return False
+        if is_exact and found.st_ino != step.inode:
+            return False
+        with _place(vault, step, target) as (target_fd, target_name):
             try:
                 rename_new(source_fd, source_name, target_fd, target_name)
             except FileExistsError:
-                raise PathTaken(path=target) from None
+                return False
+    return True
 
 
 @contextmanager
-def _place(vault: Vault, step: Step, path: str, *, is_target: bool) -> Iterator[tuple[int, bytes]]:
+def _place(vault: Vault, step: Step, path: str) -> Iterator[tuple[int, bytes]]:
     if step.is_trash and path == step.to:
         fd = os.open(folder(vault.path, "trash"), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -161,7 +168,7 @@ def _restore(vault: Vault, step: Step) -> None:
             os.rename("undo", name, src_dir_fd=vault.stage_fd, dst_dir_fd=fd)
 
 
-def redo_step(vault: Vault, step: Step, data: bytes | None) -> str:
+def redo_step(vault: Vault, step: Step, data: bytes | None, *, is_exact: bool = False) -> str:
     """Make the step true after a crash; return the name of what it displaced, "" when nothing was lost from
     view.
 
@@ -169,7 +176,7 @@ def redo_step(vault: Vault, step: Step, data: bytes | None) -> str:
         ChangeError: something that is not a file is in the way now, or a link on the way there.
     """
     if step.op == "move":
-        move(vault, step, is_back=False)
+        move(vault, step, is_exact=is_exact)
         return ""
     if step.op in ("mkdir", "rmdir"):
         _make_parents(vault, step.path)

@@ -31,7 +31,7 @@ from workers.changes.planning import ANY, Expected, Planner, Wishes
 from workers.changes.recovery import Recovery, give_up, recover, recover_open
 from workers.changes.states import Plan
 from workers.changes.steps import Signature, do_step
-from workers.changes.vault import Vault
+from workers.changes.vault import Vault, remove_tree
 
 __all__ = ["ANY", "Recovery", "StateTransaction", "recover"]
 
@@ -121,16 +121,36 @@ class StateTransaction:
             vault = Vault(self.files_dir, self.vault_dir)
             try:
                 self.recovered = tuple(recover_open(vault))
-                self._commit(vault)
+                plan = self._commit(vault)
             finally:
                 vault.close()
+        if plan is not None:
+            self.changed = tuple(dict.fromkeys(_shown(plan)))
+            self._empty_trash(plan)
 
-    def _commit(self, vault: Vault) -> None:
+    def _commit(self, vault: Vault) -> Plan | None:
+        try:
+            planned = self._prepare(vault)
+        except StorageFull:
+            if not vault.journal.tail.vault_bytes:
+                raise
+            self._checkpoint(vault)  # old backups go, which may be the room that is missing
+            planned = self._prepare(vault)
+        if planned is None:
+            return None
+        plan, seen, number = planned
+        self._apply(vault, plan, seen, number)
+        if vault.is_checkpoint_due():
+            self._checkpoint(vault)
+        return plan
+
+    def _prepare(self, vault: Vault) -> tuple[Plan, list[Signature | None], int] | None:
+        """Return the plan once it is on disk, with its number; None when nothing is to be changed."""
         planner = Planner(vault, self._wishes, self.label)
         try:
             plan = planner.plan()
             if not plan.steps:
-                return
+                return None
             vault.journal.write_tail(is_clean=False)
             number = vault.journal.append_transaction(plan.encode())
         except OSError as error:
@@ -139,10 +159,7 @@ class StateTransaction:
         except BaseException:
             vault.give_up_stage()
             raise
-        self._apply(vault, plan, planner.seen, number)
-        self.changed = tuple(dict.fromkeys(_shown(plan)))
-        if vault.is_checkpoint_due():
-            self._checkpoint(vault)
+        return plan, planner.seen, number
 
     def _apply(self, vault: Vault, plan: Plan, seen: list[Signature | None], number: int) -> None:
         try:
@@ -163,6 +180,16 @@ class StateTransaction:
             vault.checkpoint()
         except OSError as error:
             raise storage_error(error, "take back a change") from error
+
+    def _empty_trash(self, plan: Plan) -> None:
+        """Free what was deleted, outside the lock since a folder can be large; what stays goes at a
+        checkpoint."""
+        for step in plan.steps:
+            if step.is_trash:
+                try:
+                    remove_tree(self.vault_dir / "trash" / step.to)
+                except OSError:
+                    continue
 
     def _checkpoint(self, vault: Vault) -> None:
         """Tidy up; a failure costs nothing yet, since the journal still holds everything, and shows at the

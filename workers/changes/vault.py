@@ -1,12 +1,12 @@
 """The folder beside the files that makes changes safe: lock, journal, staged files, backups named by their
 content.
 
-lock       held by the one writer
-journal    see `journal`
-stage/     new content, complete before anything visible changes; renamed into place
-objects/   backups of what a transaction replaces, named by blake3; used to give up, dropped at a checkpoint
-trash/     whole folders that were deleted, until the next checkpoint
-displaced/ what recovery found in the way and did not know; kept, so that nobody's edit is lost
+- lock: held by the one writer.
+- journal: see `journal`.
+- stage/: new content, complete before anything visible changes; renamed into place.
+- objects/: backups of what a transaction replaces, named by blake3; used to give up, dropped at a checkpoint.
+- trash/: what was deleted, until its transaction is done.
+- displaced/: what recovery found in the way and did not know; kept, so that nobody's edit is lost.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ class Vault:
         self.path = vault_dir
         self.tree = Tree(files_dir)
         try:
+            folder(vault_dir, "trash")
             self.stage_fd = os.open(folder(vault_dir, "stage"), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             self.journal = Journal(vault_dir / "journal")
         except OSError as error:
@@ -120,6 +121,8 @@ class Vault:
         digest, size = blake3(), 0
         fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600, dir_fd=self.stage_fd)
         try:
+            if not isinstance(data, bytes):
+                data.seek(0)
             for piece in [data] if isinstance(data, bytes) else iter(lambda: data.read(_CHUNK), b""):
                 digest.update(piece)
                 size += len(piece)
@@ -191,8 +194,9 @@ class Vault:
         sync_filesystem(self.stage_fd)
         self.journal.reset()
         self.clear_stage()
-        for name in ("objects", "trash"):
-            remove_tree(self.path / name)
+        remove_tree(self.path / "objects")
+        for path in (self.path / "trash").iterdir():
+            remove_tree(path)
 
 
 def folder(vault_dir: Path, name: str) -> Path:
@@ -219,7 +223,9 @@ def remove_tree(path: Path) -> None:
         else:
             Path(name).unlink(missing_ok=True)
 
-    if path.exists():
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    elif path.exists():
         shutil.rmtree(path, onerror=open_up)
 
 
