@@ -13,7 +13,6 @@ import pytest
 
 from tests.framework.provider_double import Asked, Call, ProviderDouble, Say
 from tests.framework.provider_double.coder_script import ScriptedCoder
-from tests.framework.provider_double.fixtures import provider_double  # noqa: F401
 
 USER = {"role": "user", "content": "Hi"}
 CALLING = {
@@ -41,7 +40,7 @@ async def post(url: str, body: dict[str, Any], headers: dict[str, str] | None = 
     ],
 )
 async def test_openai_refuses_what_the_original_refuses(
-    provider_double: ProviderDouble,  # noqa: F811
+    provider_double: ProviderDouble,
     messages: list[dict[str, Any]],
 ) -> None:
     reply = await post(f"{provider_double.url}/v1/chat/completions", {"model": "m", "messages": messages})
@@ -61,7 +60,7 @@ async def test_openai_refuses_what_the_original_refuses(
     ],
 )
 async def test_anthropic_refuses_what_the_original_refuses(
-    provider_double: ProviderDouble,  # noqa: F811
+    provider_double: ProviderDouble,
     change: dict[str, Any],
 ) -> None:
     body = {"model": "m", "max_tokens": 9, "messages": [USER], **change}
@@ -69,7 +68,7 @@ async def test_anthropic_refuses_what_the_original_refuses(
     assert reply.status_code == 400 and reply.json()["type"] == "error"
 
 
-async def test_answers_whole_when_no_stream_is_asked_for(provider_double: ProviderDouble) -> None:  # noqa: F811
+async def test_answers_whole_when_no_stream_is_asked_for(provider_double: ProviderDouble) -> None:
     provider_double.say(*[Say("Hi there", (Call("f", {"x": 1}),))] * 3)
     openai = (
         await post(f"{provider_double.url}/v1/chat/completions", {"model": "m", "messages": [USER]})
@@ -84,7 +83,7 @@ async def test_answers_whole_when_no_stream_is_asked_for(provider_double: Provid
     assert ollama["message"]["tool_calls"][0]["function"]["arguments"] == {"x": 1} and ollama["done"]
 
 
-async def test_a_script_that_ended_is_an_error_and_counted(provider_double: ProviderDouble) -> None:  # noqa: F811
+async def test_a_script_that_ended_is_an_error_and_counted(provider_double: ProviderDouble) -> None:
     reply = await post(f"{provider_double.url}/v1/chat/completions", {"model": "m", "messages": [USER]})
     assert reply.status_code == 500 and provider_double.unexpected == 1
 

@@ -9,7 +9,6 @@ import pytest
 import pytest_asyncio
 
 from tests.framework.provider_double import ProviderDouble
-from tests.framework.provider_double.fixtures import provider_double  # noqa: F401
 from workers.config import get_config
 from workers.providers.base import Provider, ReplyLimits
 from workers.providers.registry import open_provider
@@ -30,7 +29,7 @@ def provider_name(request: pytest.FixtureRequest) -> str:
 
 @pytest_asyncio.fixture
 async def open_at_double(
-    provider_double: ProviderDouble,  # noqa: F811
+    provider_double: ProviderDouble,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[OpenProvider]:
     """Return a function that opens the provider with this name against the double."""
