@@ -91,6 +91,7 @@ def _http(request: HttpRequest, error: HttpError) -> HttpResponse:
     return _reply(request, error.status_code, "bad_request", error.message)
 
 
+api.add_router("", "webapp.accounts.api.router")
 api.add_router("/workspaces", "webapp.workspaces.api.router")
 api.add_router("/workspaces", "webapp.editor.api.router")
 api.add_router("/workspaces", "webapp.editor.git_api.router")

@@ -65,7 +65,9 @@ def api_key(company: Company) -> Callable[..., dict[str, str]]:
     from webapp.accounts.services import create_api_key
 
     def headers(person: User, *scopes: str, workspace: Workspace | None = None) -> dict[str, str]:
-        _, key = create_api_key(user=person, name="test", scopes=scopes, workspace=workspace)
+        _, key = create_api_key(
+            user=person, name="test", scopes=scopes, workspace_id=workspace.pk if workspace else None
+        )
         return {"Authorization": f"Bearer {key}"}
 
     return headers

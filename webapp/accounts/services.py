@@ -125,7 +125,7 @@ def use_invitation(*, invitation: Invitation, user: User) -> None:
 
 
 def create_api_key(
-    *, user: User, name: str, scopes: Sequence[str], workspace: Workspace | None = None
+    *, user: User, name: str, scopes: Sequence[str], workspace_id: int | None = None
 ) -> tuple[ApiKey, str]:
     """Return the key's row and the key itself, which is shown once and not kept.
 
@@ -142,7 +142,7 @@ def create_api_key(
         prefix=key[:12],
         key_hash=hash_token(key),
         scopes=sorted(set(scopes), key=SCOPES.index),
-        workspace=workspace,
+        workspace_id=workspace_id,
     )
     return row, key
 

@@ -6,10 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
+from django.urls import reverse
 from ninja import Field, File, Form, Router, Schema, UploadedFile
 
 from webapp.accounts.access import require_scope
 from webapp.accounts.models import User
+from webapp.accounts.services import create_invitation
 from webapp.api import ErrorReply
 from webapp.errors import NotFound
 from webapp.workspaces import access, selectors, services
@@ -197,4 +199,60 @@ def remove_member(request: HttpRequest, workspace_id: int, user_id: int) -> Any:
         user, workspace_id, role=Role.VIEWER if user_id == user.pk else Role.OWNER
     )
     services.remove_member(workspace=workspace, user_id=user_id)
+    return 204, None
+
+
+class InvitationIn(Schema):
+    """As what the person will join."""
+
+    role: Role = Role.MEMBER
+    email: str = Field("", max_length=254)
+
+
+class InvitationOut(Schema):
+    """An open invitation; `url` is given once, when it is made."""
+
+    id: int
+    role: str
+    email: str
+    expires_at: datetime
+    url: str = ""
+
+
+@router.get(
+    "/{int:workspace_id}/invitations",
+    response={200: list[InvitationOut], **ERRORS},
+    summary="List invitations",
+)
+def list_invitations(request: HttpRequest, workspace_id: int) -> Any:
+    """Return the invitations that still let somebody in; for owners."""
+    workspace = access.workspace_for(require_scope(request, "admin"), workspace_id, role=Role.OWNER)
+    return selectors.open_invitations(workspace)
+
+
+@router.post(
+    "/{int:workspace_id}/invitations", response={201: InvitationOut, **ERRORS}, summary="Invite by link"
+)
+def invite(request: HttpRequest, workspace_id: int, body: InvitationIn) -> Any:
+    """Make a link that lets one person sign up and join; for owners."""
+    user = require_scope(request, "admin")
+    workspace = access.workspace_for(user, workspace_id, role=Role.OWNER)
+    invitation, token = create_invitation(
+        invited_by=user, workspace=workspace, role=body.role, email=body.email
+    )
+    url = request.build_absolute_uri(reverse("invitation", args=[token]))
+    fields = {name: getattr(invitation, name) for name in ("id", "role", "email", "expires_at")}
+    return 201, {**fields, "url": url}
+
+
+@router.delete(
+    "/{int:workspace_id}/invitations/{int:invitation_id}",
+    response={204: None, **ERRORS},
+    summary="Revoke an invitation",
+)
+def revoke_invitation(request: HttpRequest, workspace_id: int, invitation_id: int) -> Any:
+    """Make an invitation link useless; for owners."""
+    workspace = access.workspace_for(require_scope(request, "admin"), workspace_id, role=Role.OWNER)
+    if not workspace.invitations.filter(pk=invitation_id, used_at=None).delete()[0]:
+        raise NotFound()
     return 204, None

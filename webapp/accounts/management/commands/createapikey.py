@@ -29,15 +29,13 @@ class Command(BaseCommand):
         user = User.objects.filter(email=options["email"].lower()).first()
         if user is None:
             raise CommandError(f"Nobody has the address {options['email']}.")
-        workspace = None
-        if options["workspace"] is not None:
-            workspace = Workspace.objects.filter(pk=options["workspace"]).first()
-            if workspace is None:
-                raise CommandError(f"There is no workspace {options['workspace']}.")
+        workspace_id = options["workspace"]
+        if workspace_id is not None and not Workspace.objects.filter(pk=workspace_id).exists():
+            raise CommandError(f"There is no workspace {workspace_id}.")
         scopes = [scope for word in options["scopes"] for scope in word.split(",") if scope]
         try:
             _, key = services.create_api_key(
-                user=user, name=options["name"], scopes=scopes, workspace=workspace
+                user=user, name=options["name"], scopes=scopes, workspace_id=workspace_id
             )
         except PyAgentError as error:
             raise CommandError(str(error)) from error
