@@ -25,6 +25,12 @@ HIGHLIGHT_CHARS = 60_000
 MARK_LINES = 40
 MARK_CHARS = 400
 
+# What static/css/code.css gives a colour; a span for anything else is weight without effect.
+COLOURED = frozenset(
+    "k kc kd kn kp kr ow kt nc nn ne bp nb s sa sb sc dl sd s1 s2 se sh si sx sr ss m mb mf mh mi mo il "
+    "c ch cm cp cpf c1 cs nf fm nd nt na".split()
+)
+
 Span = tuple[str, str]
 Range = tuple[int, int]
 _WORDS = re.compile(r"\w+|\s+|[^\w\s]")
@@ -42,7 +48,8 @@ def _lexer_for(name: str) -> Lexer | None:
 def _class_of(token: _TokenType) -> str:
     while token not in STANDARD_TYPES:
         token = token.parent or Token
-    return STANDARD_TYPES[token]
+    name: str = STANDARD_TYPES[token]
+    return name if name in COLOURED else ""
 
 
 @lru_cache(maxsize=4096)
@@ -57,13 +64,20 @@ def highlight(file_name: str, lines: tuple[str, ...]) -> tuple[tuple[Span, ...],
     for _, token, value in lexer.get_tokens_unprocessed(text):
         name = _class_of(token)
         first, *rest = value.split("\n")
-        if first:
-            rows[-1].append((name, first))
+        _add(rows[-1], name, first)
         for part in rest:
-            rows.append([(name, part)] if part else [])
+            rows.append([])
+            _add(rows[-1], name, part)
     if ["".join(piece for _, piece in row) for row in rows] != list(lines):
         return tuple((("", line),) for line in lines)
     return tuple(tuple(row) for row in rows)
+
+
+def _add(row: list[Span], name: str, text: str) -> None:
+    if text and row and row[-1][0] == name:
+        row[-1] = (name, row[-1][1] + text)
+    elif text:
+        row.append((name, text))
 
 
 @lru_cache(maxsize=4096)

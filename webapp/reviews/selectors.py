@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from django.db.models import Exists, OuterRef, QuerySet
@@ -13,6 +13,7 @@ from webapp.reviews.interdiff import Interdiff, compare
 from webapp.reviews.models import ChangeSet, Evidence, ReviewComment, Revision
 from webapp.reviews.resolved import Resolved, Verdict, current_decisions, resolve
 from webapp.workspaces.models import Workspace
+from workers.changes.diffs import Hunk
 
 PAGE_SIZE = 50
 FILTERS: dict[str, tuple[str, ...]] = {
@@ -94,10 +95,28 @@ class Thread:
 
     root: ReviewComment
     replies: Sequence[ReviewComment]
+    is_loose: bool = False
+    """Whether the revision that is shown has no hunk any more on which it could stand."""
 
     @property
     def is_resolved(self) -> bool:
         return self.root.resolved_at is not None
+
+
+CONFLICTS = {
+    "changed": "these lines have changed meanwhile",
+    "deleted": "the file is gone",
+    "taken": "something else is at this path",
+    "already_there": "it is there already",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictView:
+    """A hunk that no longer fits, and why in words."""
+
+    hunk: Hunk
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +139,22 @@ class Review:
     def is_newest(self) -> bool:
         """Whether the newest revision is shown: only there can one decide."""
         return self.revision.number == self.revisions[-1].number
+
+    @property
+    def conflicts(self) -> list[ConflictView]:
+        """Hunks of the revision before that found no place in this one's base."""
+        return [
+            ConflictView(Hunk.from_dict(item["hunk"]), CONFLICTS.get(item["reason"], "no longer fits"))
+            for item in self.revision.conflicts
+        ]
+
+    @property
+    def interdiff_words(self) -> str:
+        """What the comparison found, in words; empty without one."""
+        if self.interdiff is None:
+            return ""
+        found = [(self.interdiff.count(change), change) for change in ("new", "changed", "gone", "same")]
+        return ", ".join(f"{number} {change}" for number, change in found if number) or "nothing"
 
     def threads_of(self, hunk_key: str) -> list[Thread]:
         """Return the remarks on lines of this hunk."""
@@ -144,7 +179,7 @@ def load_review(change_set: ChangeSet, *, number: int | None = None, since: int 
     shown = _pick(revisions, number)
     shown.change_set = change_set
     resolved = resolve(shown, current_decisions(change_set))
-    threads = _threads(change_set)
+    threads = _threads(change_set, {hunk.key for hunk in resolved})
     newest = resolved if shown is revisions[-1] else resolve(revisions[-1], current_decisions(change_set))
     evidence = evidence_of(newest)
     interdiff = (
@@ -168,7 +203,7 @@ def _pick(revisions: Sequence[Revision], number: int | None) -> Revision:
     raise NotFound("This review has no such revision.")
 
 
-def _threads(change_set: ChangeSet) -> list[Thread]:
+def _threads(change_set: ChangeSet, hunk_keys: Set[str]) -> list[Thread]:
     rows = list(
         change_set.comments.select_related("author", "resolved_by", "revision").defer(
             "revision__packed_files", "revision__packed_risks"
@@ -178,7 +213,11 @@ def _threads(change_set: ChangeSet) -> list[Thread]:
     for row in rows:
         if row.parent_id is not None:
             replies.setdefault(row.parent_id, []).append(row)
-    return [Thread(root=row, replies=replies.get(row.pk, ())) for row in rows if row.parent_id is None]
+    return [
+        Thread(row, replies.get(row.pk, ()), is_loose=row.hunk_key not in hunk_keys)
+        for row in rows
+        if row.parent_id is None
+    ]
 
 
 def evidence_of(resolved: Resolved) -> list[EvidenceView]:

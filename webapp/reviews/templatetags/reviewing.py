@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django import template
 from django.utils.safestring import SafeString, mark_safe
 
 from webapp.reviews.characters import visible_html, visible_text
+from webapp.reviews.rendering import hunk_html
+from workers.changes.diffs import Hunk
 
 register = template.Library()
+# Colours, cursor moves, titles: what a terminal would act on and a page must not show as text.
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 
 
 @register.filter
@@ -22,3 +27,17 @@ def visible(text: Any) -> SafeString:
 def plain(text: Any) -> str:
     """Return the text with hidden characters spelled out, for attributes; Django escapes it."""
     return visible_text(str(text))
+
+
+@register.filter
+def terminal_text(text: Any) -> SafeString:
+    """Return what a command wrote: terminal escapes left out, line by line, hidden characters named."""
+    lines = _ESCAPES.sub("", str(text)).replace("\r\n", "\n").split("\n")
+    # A progress bar writes its line again and again; only the last writing is to be read.
+    return mark_safe("\n".join(visible_html(line.rstrip("\r").rpartition("\r")[2]) for line in lines))  # noqa: S308
+
+
+@register.filter
+def plain_hunk(hunk: Hunk) -> SafeString:
+    """Return the lines of a hunk that nobody can decide about."""
+    return hunk_html(hunk.path, hunk.lines)

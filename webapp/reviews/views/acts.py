@@ -13,6 +13,7 @@ from webapp.reviews import services
 from webapp.reviews.access import DECIDE, LAND, change_set_for, evidence_for
 from webapp.reviews.models import ChangeSet
 from webapp.reviews.presenting import updates
+from webapp.reviews.views.pages import person
 from workers.changes.errors import LandingConflict
 
 
@@ -36,7 +37,7 @@ def apply(request: HttpRequest, workspace_id: int, change_set_id: int) -> HttpRe
     try:
         landed = services.apply(
             change_set=change_set,
-            applied_by=request.user,  # type: ignore[arg-type]
+            applied_by=person(request),
             diff_hash=diff_hash,
             selection=request.POST.get("selection") or None,
         )
@@ -59,7 +60,7 @@ def revert(request: HttpRequest, workspace_id: int, change_set_id: int) -> HttpR
     """Take a landed change set out again by a commit."""
     change_set = change_set_for(request.user, workspace_id, change_set_id, role=LAND)
     try:
-        done = services.revert(change_set=change_set, reverted_by=request.user)  # type: ignore[arg-type]
+        done = services.revert(change_set=change_set, reverted_by=person(request))
     except (Conflict, LandingConflict) as conflict:
         messages.warning(request, _reason(conflict))
         return _shown(request, change_set)
@@ -72,7 +73,7 @@ def revert(request: HttpRequest, workspace_id: int, change_set_id: int) -> HttpR
 def discard(request: HttpRequest, workspace_id: int, change_set_id: int) -> HttpResponse:
     """Put the change set away."""
     change_set = change_set_for(request.user, workspace_id, change_set_id, role=DECIDE)
-    services.discard(change_set=change_set, discarded_by=request.user)  # type: ignore[arg-type]
+    services.discard(change_set=change_set, discarded_by=person(request))
     return _shown(request, change_set)
 
 
@@ -81,7 +82,7 @@ def discard(request: HttpRequest, workspace_id: int, change_set_id: int) -> Http
 def reopen(request: HttpRequest, workspace_id: int, change_set_id: int) -> HttpResponse:
     """Take a discarded or reverted change set up again."""
     change_set = change_set_for(request.user, workspace_id, change_set_id, role=DECIDE)
-    services.reopen(change_set=change_set, reopened_by=request.user)  # type: ignore[arg-type]
+    services.reopen(change_set=change_set, reopened_by=person(request))
     return _shown(request, change_set)
 
 
@@ -94,7 +95,7 @@ def evidence(request: HttpRequest, workspace_id: int, change_set_id: int) -> Htt
     change_set = change_set_for(request.user, workspace_id, change_set_id, role=DECIDE)
     services.run_tests_on_accepted(
         change_set=change_set,
-        requested_by=request.user,  # type: ignore[arg-type]
+        requested_by=person(request),
         command=request.POST.get("command", ""),
         is_whole=request.POST.get("on") == "whole",
     )

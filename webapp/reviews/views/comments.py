@@ -15,7 +15,7 @@ from webapp.reviews.models import ReviewComment
 from webapp.reviews.presenting import context_of, updates
 from webapp.reviews.resolved import resolve_change_set
 from webapp.reviews.selectors import load_review
-from webapp.reviews.views.pages import number_in
+from webapp.reviews.views.pages import number_in, person
 
 
 @require_safe
@@ -46,7 +46,7 @@ def comment(request: HttpRequest, workspace_id: int, change_set_id: int) -> Http
     path = resolve_change_set(change_set).file(file_id).path if file_id else ""
     row = services.comment(
         change_set=change_set,
-        author=request.user,  # type: ignore[arg-type]
+        author=person(request),
         text=request.POST.get("text", ""),
         kind=request.POST.get("kind", ReviewComment.Kind.NOTE),
         path=path,
@@ -74,9 +74,9 @@ def reply(request: HttpRequest, workspace_id: int, change_set_id: int, comment_i
     thread = comment_for(request.user, workspace_id, change_set_id, comment_id)
     services.comment(
         change_set=thread.change_set,
-        author=request.user,
+        author=person(request),
         text=request.POST.get("text", ""),
-        parent=thread,  # type: ignore[arg-type]
+        parent=thread,
     )
     return updates(request, thread.change_set, hunk_keys=_keys(thread))
 
@@ -87,7 +87,7 @@ def resolve(request: HttpRequest, workspace_id: int, change_set_id: int, comment
     """Settle a remark, or open it again."""
     thread = comment_for(request.user, workspace_id, change_set_id, comment_id)
     is_resolved = request.POST.get("resolved") != "no"
-    services.resolve_comment(comment=thread, resolved_by=request.user, is_resolved=is_resolved)  # type: ignore[arg-type]
+    services.resolve_comment(comment=thread, resolved_by=person(request), is_resolved=is_resolved)
     return updates(request, thread.change_set, hunk_keys=_keys(thread))
 
 
@@ -96,7 +96,7 @@ def resolve(request: HttpRequest, workspace_id: int, change_set_id: int, comment
 def send(request: HttpRequest, workspace_id: int, change_set_id: int) -> HttpResponse:
     """Hand all open remarks to the agent."""
     change_set = change_set_for(request.user, workspace_id, change_set_id, role=DECIDE)
-    services.send_comments(change_set=change_set, sent_by=request.user)  # type: ignore[arg-type]
+    services.send_comments(change_set=change_set, sent_by=person(request))
     messages.success(request, f"@{change_set.agent} is answering; its next revision appears here.")
     response = HttpResponse()
     response["HX-Refresh"] = "true"

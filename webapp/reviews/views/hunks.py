@@ -16,7 +16,7 @@ from webapp.reviews.resolved import resolve_change_set
 from webapp.reviews.selectors import load_review
 from webapp.reviews.services.deciding import EDIT_LINES
 from webapp.reviews.showing import lines_to_edit, old_side
-from webapp.reviews.views.pages import number_in
+from webapp.reviews.views.pages import number_in, person
 
 Verdict = Decision.Verdict
 
@@ -42,7 +42,7 @@ def decide(request: HttpRequest, workspace_id: int, change_set_id: int, key: str
         change_set=change_set,
         hunk_key=key,
         verdict=verdict,
-        decided_by=request.user,  # type: ignore[arg-type]
+        decided_by=person(request),
         edited_new_lines=_edited(request, verdict),
         split_after=_cuts(request, verdict),
         reason=request.POST.get("reason", ""),
@@ -127,7 +127,7 @@ def decide_file(request: HttpRequest, workspace_id: int, change_set_id: int, fil
         change_set=change_set,
         path=file.path,
         verdict=request.POST.get("verdict", ""),
-        decided_by=request.user,  # type: ignore[arg-type]
+        decided_by=person(request),
     )
     return updates(request, change_set, file_ids=[file.id])
 
@@ -141,7 +141,7 @@ def decide_all(request: HttpRequest, workspace_id: int, change_set_id: int) -> H
         change_set=change_set,
         path=None,
         verdict=request.POST.get("verdict", ""),
-        decided_by=request.user,  # type: ignore[arg-type]
+        decided_by=person(request),
     )
     return _afresh()
 
@@ -160,8 +160,8 @@ def undo(request: HttpRequest, workspace_id: int, change_set_id: int) -> HttpRes
     before = {hunk.key: file.id for file in resolve_change_set(change_set).files for hunk in file.hunks}
     keys = services.undo_decision(
         change_set=change_set,
-        undone_by=request.user,
-        hunk_key=request.POST.get("hunk") or None,  # type: ignore[arg-type]
+        undone_by=person(request),
+        hunk_key=request.POST.get("hunk") or None,
     )
     after = {hunk.key: file.id for file in resolve_change_set(change_set).files for hunk in file.hunks}
     if before.keys() == after.keys():
