@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
-
-import orjson
+from typing import Protocol
 
 from webapp.events.groups import Group
 from webapp.events.position import Position
@@ -142,7 +140,5 @@ class TokenFeed(Feed):
         self.run_id = run_id
 
     def read_entry(self, entry_id: str, fields: dict[bytes, bytes]) -> Frame:
-        values: dict[str, Any] = {name.decode(): value.decode(errors="replace") for name, value in fields.items()}
-        if "delta" in values:  # the engine writes one JSON field
-            values = orjson.loads(values["delta"])
-        return frame("tokens", **{"run_id": self.run_id, **values, "id": entry_id})
+        step_id, text = (fields.get(name, b"").decode(errors="replace") for name in (b"step_id", b"text"))
+        return frame("tokens", run_id=self.run_id, step_id=step_id, text=text, id=entry_id)

@@ -35,6 +35,8 @@ ACK_TTL_S = 3600
 MAX_BACKOFF_S = 2.0
 # A handler that fails this often with a database that works is given up, so that the events behind it get through.
 TRIES = 3
+# Locks and deadlocks come with a database that answers; they pass, so they are given more time.
+BUSY_TRIES = 20
 DATABASE_AWAY = (OperationalError, InterfaceError)
 ACKS_KEPT = 16
 OUTCOMES: Counter[str] = Counter()
@@ -188,7 +190,7 @@ class Relay:
             except DATABASE_AWAY as error:
                 # A lock that took too long or a deadlock looks the same as an outage, and passes; what does not pass is a fault.
                 failures += _is_database_up()
-                if failures > TRIES:
+                if failures > BUSY_TRIES:
                     raise
                 log.warning("database is away; the relay waits", error=str(error), wait_s=wait_s)
             if self._stop.wait(wait_s):

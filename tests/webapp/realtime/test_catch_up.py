@@ -32,7 +32,11 @@ def tick(company: Company, *numbers: int, padding: str = "") -> None:
 
 
 def numbers(tab: Tab) -> list[int]:
-    return [f["event"]["data"]["number"] for f in tab.frames if f["type"] == "event" and f["event"]["type"] == "Ticked"]
+    return [
+        f["event"]["data"]["number"]
+        for f in tab.frames
+        if f["type"] == "event" and f["event"]["type"] == "Ticked"
+    ]
 
 
 def read_until(tab: Tab, number: int, *, timeout_s: float = 10) -> None:
@@ -168,7 +172,9 @@ def test_tells_everybody_when_redis_comes_back(company: Company, web: Web, redis
     read_until(tab, 2, timeout_s=15)
 
 
-def test_tells_that_news_were_lost_when_only_the_publisher_lost_redis(company: Company, web: Web, redis_client: redis.Redis):
+def test_tells_that_news_were_lost_when_only_the_publisher_lost_redis(
+    company: Company, web: Web, redis_client: redis.Redis
+):
     """The hub reads on without trouble, so that only the publisher can tell."""
     from webapp.events import publish
 
