@@ -68,7 +68,8 @@ async def _endpoint(model: str, stack: AsyncExitStack) -> Endpoint:
     if model in ("solver", "fool"):
         brain = Solver(load_tasks() if model == "solver" else [])
         double = await stack.enter_async_context(ProviderDouble(brain))
-        return Endpoint(double.base_url("openai"), f"scripted-{model}")
+        has_tools = read_bool("PYAGENT_BENCH_TOOLS", os.environ, True)
+        return Endpoint(double.base_url("openai"), f"scripted-{model}", has_tools=has_tools)
     if base_url := os.environ.get("PYAGENT_BENCH_BASE_URL"):
         return Endpoint(
             base_url,

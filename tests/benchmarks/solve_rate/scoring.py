@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import tempfile
 from pathlib import Path
@@ -9,16 +10,23 @@ from pathlib import Path
 from tests.benchmarks.solve_rate.tasks import RepairTask
 from workers.sandbox import Limits, run
 
-HIDDEN_TESTS = "python3 -B -m unittest test_hidden"
 LIMITS = Limits(wall_s=60, cpu_s=60)
+# Says the secret word only after every test ran: code under test that ends the process early cannot say it.
+RUNNER = """
+import sys, unittest
+word = sys.stdin.read()
+result = unittest.TextTestRunner().run(unittest.defaultTestLoader.loadTestsFromName("test_hidden"))
+print(word if result.testsRun and result.wasSuccessful() else "not solved")
+"""
 
 
 async def is_solved(files: Path, task: RepairTask) -> tuple[bool, str]:
-    """Return whether every hidden test passes on `files`, and what the tests said. `files` stays as it is."""
+    """Return whether every hidden test passes on `files`, and what they said. `files` stays as it is."""
+    word = secrets.token_hex(8)
     with tempfile.TemporaryDirectory(prefix="pyagent-score-") as folder:
         copy = Path(folder) / "files"
         shutil.copytree(files, copy, symlinks=True)
         task.add_hidden_tests(copy)
-        result = await run(HIDDEN_TESTS, files=copy, limits=LIMITS)
-    # An agent's sitecustomize or an early exit could end it with 0, so the runner's own last word counts too.
-    return result.is_ok and result.output.rstrip().endswith("OK"), result.output
+        command = ["python3", "-B", "-c", RUNNER]
+        result = await run(command, files=copy, limits=LIMITS, stdin=word.encode())
+    return result.is_ok and word in result.output, result.output.replace(word, "solved")

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from tests.benchmarks.solve_rate.tasks import RepairTask
 from tests.framework.provider_double import Asked, Call, Say
+from tests.framework.provider_double.constrained import fold, unfold
 
 SUBMIT = "echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT"
 TESTS = "python3 -m unittest"
@@ -26,14 +27,16 @@ class Solver:
         task = next((task for goal, task in self._known.items() if goal in said), None)
         turn = sum(message["role"] == "assistant" for message in asked.messages)
         if "bash" in asked.tools:
-            return _as_call("bash", self._commands(task), turn)
-        return self._with_tools(task, asked)
+            return _bash_call(self._commands(task), turn)
+        if "mswea_bash_command" in said:
+            return _bash_text(self._commands(task), turn)
+        return fold(asked, self._with_tools(task, unfold(asked)))
 
-    def _commands(self, task: RepairTask | None) -> list[dict[str, str]]:
+    def _commands(self, task: RepairTask | None) -> list[str]:
         if task is None:
-            return [{"command": "ls -la"}, {"command": SUBMIT}]
+            return ["ls -la", SUBMIT]
         writes = [f"printf %s {shlex.quote(text)} > {path}" for path, text in task.files("solution").items()]
-        return [{"command": command} for command in ("ls -la", *writes, TESTS, SUBMIT)]
+        return ["ls -la", *writes, TESTS, SUBMIT]
 
     def _with_tools(self, task: RepairTask | None, asked: Asked) -> Say:
         done = [message for message in asked.messages if message["role"] == "tool"]
@@ -57,5 +60,11 @@ class Solver:
         return Say("", (Call("finish", {"answer": "Repaired." if writes else "I know no repair."}),))
 
 
-def _as_call(name: str, arguments: Sequence[dict[str, str]], turn: int) -> Say:
-    return Say("I go on.", (Call(name, arguments[min(turn, len(arguments) - 1)], id=f"call_{turn}"),))
+def _bash_call(commands: Sequence[str], turn: int) -> Say:
+    command = commands[min(turn, len(commands) - 1)]
+    return Say("I go on.", (Call("bash", {"command": command}, id=f"call_{turn}"),))
+
+
+def _bash_text(commands: Sequence[str], turn: int) -> Say:
+    command = commands[min(turn, len(commands) - 1)]
+    return Say(f"THOUGHT: I go on.\n\n```mswea_bash_command\n{command}\n```")

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tests.framework.provider_double.constrained import fold, unfold
 from tests.framework.provider_double.script import Asked, Call, Say
 
 
@@ -40,6 +41,9 @@ class ScriptedCoder:
         self._token_wait_s = token_wait_s
 
     def __call__(self, asked: Asked) -> Say:
+        return fold(asked, self._answer(unfold(asked)))
+
+    def _answer(self, asked: Asked) -> Say:
         if not asked.tools:
             return Say(
                 "I am the scripted model. I can chat, and repair what I know.",
