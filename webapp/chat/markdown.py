@@ -124,8 +124,14 @@ def _sanitise(html: str) -> str:
         attributes={"a": {"href", "title"}, "span": {"title", "data-handle"}, "ol": {"start"}, "code": {"data-language"}},
         allowed_classes={"span": _CLASSES | {"mention", "mention-agent", "hidden-char", "image-link"}},
         url_schemes={"http", "https", "mailto"},
+        url_relative=_keep_relative,
         link_rel="nofollow noopener noreferrer",
     )
+
+
+def _keep_relative(url: str) -> str | None:
+    """Return an address within this site; None for what looks like a scheme in disguise."""
+    return None if ":" in re.split(r"[/?#]", url, maxsplit=1)[0] else url
 
 
 # --- the parser --------------------------------------------------------------------------------------------------------
