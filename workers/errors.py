@@ -118,8 +118,10 @@ class UnknownAgent(RunError):
 
 
 class RelaySilent(RunError):
-    """The relay has not acknowledged the run's events in time; the run is given up here and found by its
-    lease."""
+    """The relay has not acknowledged the run's events in time.
+
+    The run is given up in this process and found again by its lease.
+    """
 
     code, retryable = "relay_silent", True
 

@@ -45,6 +45,11 @@ class EngineRelay:
         self._stop.set()
         self._thread.join(timeout=10)
 
+    def deafen(self) -> None:
+        """Stop reading; what is being read is still acknowledged before this returns."""
+        self.answers.clear()
+        time.sleep(0.2)
+
     def of(self, kind: type[E], run_id: str | None = None) -> list[E]:
         """Return the committed events of one type."""
         return [event for event in self.events if isinstance(event, kind) and run_id in (None, event.run_id)]

@@ -39,6 +39,7 @@ from workers.providers.base import Provider
 from workers.providers.registry import open_provider
 from workers.providers.types import ModelChoice
 from workers.queue import Job
+from workers.reasoning.ending import end_tasks
 from workers.reasoning.publisher import EventPublisher
 from workers.reasoning.tokens import TokenStream
 from workers.reasoning.tree import StepRecorder
@@ -48,6 +49,7 @@ log = get_logger(__name__)
 HEARTBEAT_S = 3.0
 POLL_S = 0.25
 END_TIMEOUT_S = 60.0
+CANCEL_AGAIN_S = 5.0
 
 Ending = Literal["finished", "failed", "stopped", "superseded", "interrupted", "unheard"]
 _Reason = Literal["stopped", "superseded", "interrupted"]
@@ -76,8 +78,7 @@ class Runner:
                 ending = await self._run_watched()
                 return await self._conclude(ending)
             finally:
-                beats.cancel()
-                await asyncio.gather(beats, return_exceptions=True)
+                await end_tasks(beats)
 
     async def _run_watched(self) -> Ending:
         work = asyncio.create_task(self._work())
@@ -97,8 +98,7 @@ class Runner:
             self._tell_failure(error)
             return "failed"
         finally:
-            watch.cancel()
-            await asyncio.gather(watch, return_exceptions=True)
+            await end_tasks(watch)
         self._publisher.publish(RunFinished, answer=answer)
         return "finished"
 
@@ -147,7 +147,9 @@ class Runner:
             self._reason = await self._reason_to_stop()
             if self._reason is not None:
                 self._recorder.leaves_open = self._reason != "stopped"
-                work.cancel()
+                while not work.done():  # a library on the way may swallow one cancellation
+                    work.cancel()
+                    await asyncio.wait({work}, timeout=CANCEL_AGAIN_S)
                 return
             try:
                 async with asyncio.timeout(POLL_S):

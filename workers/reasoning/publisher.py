@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 
 from workers.errors import RelaySilent, RunSuperseded
 from workers.events import STREAM_KEY, Ack, EngineEvent, acks_key, to_wire
+from workers.reasoning.ending import end_tasks
 from workers.telemetry.logging import get_logger
 
 log = get_logger(__name__)
@@ -68,9 +69,7 @@ class EventPublisher:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(*self._tasks)
 
     @property
     def last_seq(self) -> int:

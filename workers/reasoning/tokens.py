@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from workers.events import tokens_key
+from workers.reasoning.ending import end_tasks
 
 STREAM_LENGTH = 5000
 BATCH_S = 0.040
@@ -39,8 +40,7 @@ class TokenStream:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end_tasks(self._task)
         await self._flush()
 
     def write(self, step_id: str, text: str) -> None:

@@ -33,9 +33,11 @@ class TestPlan:
     runner: str
     command: str
     env: Mapping[str, str] = field(default_factory=dict)
+    part_command: str = ""
+    """For one file or folder, where that is another command."""
 
     def command_for(self, target: str) -> str:
-        return f"{self.command} {shlex.quote(target)}" if target else self.command
+        return f"{self.part_command or self.command} {shlex.quote(target)}" if target else self.command
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +91,19 @@ def _detect_python(files: WorkspaceFiles, names: set[str]) -> TestPlan | None:
     ]
     if not tests:
         return None
-    if all(_is_unittest(files, path) for path in tests[:20]):
-        start = tests[0].split("/")[0] if all("/" in path for path in tests) else "."
-        if all(path.startswith(f"{start}/") for path in tests) or start == ".":
-            return TestPlan("unittest", f"python -m unittest discover -s {shlex.quote(start)} -t .", env)
+    if (start := _unittest_start(files, tests)) is not None:
+        command = f"python -m unittest discover -s {shlex.quote(start)} -t ."
+        return TestPlan("unittest", command, env, part_command="python -m unittest")
     return pytest
+
+
+def _unittest_start(files: WorkspaceFiles, tests: list[str]) -> str | None:
+    """The folder to discover from when every test is unittest's own and importable; else pytest finds more."""
+    folders = {path.split("/")[0] if "/" in path else "." for path in tests}
+    if len(folders) != 1 or not all(_is_unittest(files, path) for path in tests[:20]):
+        return None
+    start = folders.pop()
+    return start if start == "." or files.exists(f"{start}/__init__.py") else None
 
 
 def _may_name_plugins(name: str) -> bool:

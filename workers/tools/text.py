@@ -13,15 +13,21 @@ _ESCAPES = re.compile(
     """,
     re.VERBOSE,
 )
-_REWRITTEN = re.compile(r"[^\n]*\r(?!\n)(?=[^\n])")
 _UNPAIRED = re.compile("[\ud800-\udfff]")
 
 
 def clean(text: str) -> str:
     """Return `text` as a person would read it: no escapes or control characters, progress bars at their last
     state."""
-    text = _REWRITTEN.sub("", text.replace("\r\n", "\n"))
-    return _UNPAIRED.sub("\ufffd", _ESCAPES.sub("", text)).replace("\r", "")
+    text = text.replace("\r\n", "\n")
+    if "\r" in text:
+        text = "\n".join(_last_state(line) for line in text.split("\n"))
+    return _UNPAIRED.sub("\ufffd", _ESCAPES.sub("", text))
+
+
+def _last_state(line: str) -> str:
+    """What a terminal shows of a line that was written over, as progress bars do."""
+    return line.rstrip("\r").rpartition("\r")[2]
 
 
 def bound(text: str, limit: int) -> str:

@@ -58,7 +58,9 @@ async def test_repairs_and_proves_it(make_bench: MakeBench, provider_double: Pro
     assert provider_double.unexpected == 0
 
 
-async def test_counts_an_unknown_price_as_unknown(make_bench: MakeBench, provider_double: ProviderDouble) -> None:
+async def test_counts_an_unknown_price_as_unknown(
+    make_bench: MakeBench, provider_double: ProviderDouble
+) -> None:
     bench = make_bench(BROKEN)
     provider_double.say(Say(calls=(EDIT,)), Say(calls=(FINISH,)))
     job = coder_job(bench, provider_double)
@@ -68,7 +70,9 @@ async def test_counts_an_unknown_price_as_unknown(make_bench: MakeBench, provide
     assert "price unknown" in bench.relay.of(ChangeProposed)[0].summary
 
 
-async def test_answers_a_question_without_proposing(make_bench: MakeBench, provider_double: ProviderDouble) -> None:
+async def test_answers_a_question_without_proposing(
+    make_bench: MakeBench, provider_double: ProviderDouble
+) -> None:
     bench = make_bench(BROKEN)
     provider_double.say("It subtracts.")
     assert await bench.run(coder_job(bench, provider_double, "what does add do?")) == "finished"
@@ -88,7 +92,9 @@ async def test_tells_the_model_when_its_finish_leaves_tests_failing(
     assert "a + b" in bench.read(bench.relay.of(ChangeProposed)[0].commit, "calc.py")
 
 
-async def test_answers_malformed_calls_with_what_is_wrong(make_bench: MakeBench, provider_double: ProviderDouble) -> None:
+async def test_answers_malformed_calls_with_what_is_wrong(
+    make_bench: MakeBench, provider_double: ProviderDouble
+) -> None:
     bench = make_bench(BROKEN)
     provider_double.say(
         Say(calls=(Call("edit_file", '{"path": "calc.py", '),)),
@@ -104,7 +110,9 @@ async def test_answers_malformed_calls_with_what_is_wrong(make_bench: MakeBench,
     assert "'path' is missing" in heard[2] and "'start_line' must be of type integer" in heard[2]
 
 
-async def test_stops_a_model_that_goes_in_circles(make_bench: MakeBench, provider_double: ProviderDouble) -> None:
+async def test_stops_a_model_that_goes_in_circles(
+    make_bench: MakeBench, provider_double: ProviderDouble
+) -> None:
     bench = make_bench(BROKEN)
     provider_double.brain = lambda asked: Say(calls=(Call("read_file", {"path": "calc.py"}),))
     assert await bench.run(coder_job(bench, provider_double)) == "failed"
@@ -120,7 +128,9 @@ async def test_offers_what_it_has_when_the_budget_ends(
     bench = make_bench(BROKEN)
     lines = iter(range(1, 100))
     provider_double.say(Say(calls=(EDIT,)))
-    provider_double.brain = lambda asked: Say(calls=(Call("read_file", {"path": "calc.py", "end_line": next(lines)}),))
+    provider_double.brain = lambda asked: Say(
+        calls=(Call("read_file", {"path": "calc.py", "end_line": next(lines)}),)
+    )
     budget = {"steps": 40, "tokens": 400_000, "seconds": 900, "cost_usd": None} | limit
     assert await bench.run(coder_job(bench, provider_double, budget=budget)) == "finished"
     assert bench.relay.of(RunFinished)[0].answer.startswith("**Not finished.**")
@@ -137,10 +147,14 @@ async def test_fails_when_the_seconds_end_in_the_middle_of_an_answer(
     assert bench.relay.of(RunFailed)[0].code == "budget_exceeded"
 
 
-async def test_asks_again_when_an_answer_breaks_off(make_bench: MakeBench, provider_double: ProviderDouble) -> None:
+async def test_asks_again_when_an_answer_breaks_off(
+    make_bench: MakeBench, provider_double: ProviderDouble
+) -> None:
     bench = make_bench(BROKEN)
     provider_double.say(
-        Say("I begin to write a rather long answer here", fault=Fault("cut")), Say(calls=(EDIT,)), Say(calls=(FINISH,))
+        Say("I begin to write a rather long answer here", fault=Fault("cut")),
+        Say(calls=(EDIT,)),
+        Say(calls=(FINISH,)),
     )
     assert await bench.run(coder_job(bench, provider_double)) == "finished"
     failed = [event for event in bench.relay.of(StepFinished) if event.status == "failed"]
@@ -148,14 +162,18 @@ async def test_asks_again_when_an_answer_breaks_off(make_bench: MakeBench, provi
     assert bench.relay.of(ChangeProposed)
 
 
-async def test_fails_with_the_providers_own_code(make_bench: MakeBench, provider_double: ProviderDouble) -> None:
+async def test_fails_with_the_providers_own_code(
+    make_bench: MakeBench, provider_double: ProviderDouble
+) -> None:
     bench = make_bench(BROKEN)
     provider_double.say(Say(fault=Fault("http", status=401)))
     assert await bench.run(coder_job(bench, provider_double)) == "failed"
     assert bench.relay.of(RunFailed)[0].code == "provider_auth_failed"
 
 
-async def test_works_with_one_json_call_a_turn(make_bench: MakeBench, provider_double: ProviderDouble) -> None:
+async def test_works_with_one_json_call_a_turn(
+    make_bench: MakeBench, provider_double: ProviderDouble
+) -> None:
     bench = make_bench(BROKEN)
     provider_double.say(
         constrained("Look.", "read_file", path="calc.py"),
@@ -187,7 +205,9 @@ async def test_keeps_within_a_short_context(make_bench: MakeBench, provider_doub
     assert bench.relay.of(ChangeProposed)
 
 
-async def test_answers_each_comment_in_a_new_revision(make_bench: MakeBench, provider_double: ProviderDouble) -> None:
+async def test_answers_each_comment_in_a_new_revision(
+    make_bench: MakeBench, provider_double: ProviderDouble
+) -> None:
     bench = make_bench(BROKEN)
     provider_double.say(Say(calls=(EDIT,)), Say(calls=(FINISH,)))
     await bench.run(coder_job(bench, provider_double))
@@ -199,20 +219,34 @@ async def test_answers_each_comment_in_a_new_revision(make_bench: MakeBench, pro
         "title": "Fix add",
         "goal": "fix add in calc.py",
         "comments": [
-            {"id": 7, "kind": "must-fix", "path": "calc.py", "line": 2, "code": "    return a + b", "text": "Say why."},
+            {
+                "id": 7,
+                "kind": "must-fix",
+                "path": "calc.py",
+                "line": 2,
+                "code": "    return a + b",
+                "text": "Say why.",
+            },
             {"id": 8, "kind": "question", "path": "", "line": None, "code": "", "text": "Tested?"},
         ],
         "rejected": [],
     }
     comment = Call("edit_file", {"path": "calc.py", "old_text": "a + b", "new_text": "a + b  # the sum"})
-    finish = Call("finish", {"answer": "Commented.", "answers": [{"comment_id": 7, "text": "It says so now."}]})
+    finish = Call(
+        "finish", {"answer": "Commented.", "answers": [{"comment_id": 7, "text": "It says so now."}]}
+    )
     provider_double.say(Say(calls=(comment,)), Say(calls=(finish,)))
-    job = coder_job(bench, provider_double, "Answer the review of “Fix add”: 2 comments.", revision_of=revision_of)
+    job = coder_job(
+        bench, provider_double, "Answer the review of “Fix add”: 2 comments.", revision_of=revision_of
+    )
     assert await bench.run(job) == "finished"
     second = bench.relay.of(ChangeProposed)[1]
     assert second.base_commit == job.base_commit
     assert "# the sum" in bench.read(second.commit, "calc.py")
-    assert second.answers == [{"comment_id": 7, "text": "It says so now."}, {"comment_id": 8, "text": "Commented."}]
+    assert second.answers == [
+        {"comment_id": 7, "text": "It says so now."},
+        {"comment_id": 8, "text": "Commented."},
+    ]
     assert bench.repository.ref(f"refs/agent/{job.run_id}/2") == second.commit
     assert "Comment 7 (must-fix) on calc.py, line 2" in provider_double.asked[2].messages[1]["content"]
 

@@ -4,7 +4,9 @@ from tests.framework.agent_bench import MakeBench
 from workers.events import ChangeProposed, RunFailed, RunFinished, RunStarted, StepFinished, StepStarted
 
 
-async def test_offers_a_diff_with_evidence_and_a_report(make_bench: MakeBench, untidy: dict[str, str]) -> None:
+async def test_offers_a_diff_with_evidence_and_a_report(
+    make_bench: MakeBench, untidy: dict[str, str]
+) -> None:
     bench = make_bench(untidy)
     job = bench.job("please")
     assert await bench.run(job) == "finished"
@@ -23,7 +25,9 @@ async def test_offers_a_diff_with_evidence_and_a_report(make_bench: MakeBench, u
     assert bench.repository.ref(f"refs/agent/{job.run_id}/1") == proposal.commit
     assert bench.repository.head() == job.base_commit
     assert "safe fixes in 2 of" in relay.of(RunFinished)[0].answer
-    assert {event.step_id for event in relay.of(StepStarted)} == {event.step_id for event in relay.of(StepFinished)}
+    assert {event.step_id for event in relay.of(StepStarted)} == {
+        event.step_id for event in relay.of(StepFinished)
+    }
     assert not list(bench.repository.worktrees_dir.iterdir())
 
 
@@ -34,7 +38,9 @@ async def test_says_so_when_there_is_nothing_to_fix(make_bench: MakeBench) -> No
     assert "Nothing to fix in 1 Python files." in bench.relay.of(RunFinished)[0].answer
 
 
-async def test_fails_with_a_name_when_only_vendored_code_is_meant(make_bench: MakeBench, untidy: dict[str, str]) -> None:
+async def test_fails_with_a_name_when_only_vendored_code_is_meant(
+    make_bench: MakeBench, untidy: dict[str, str]
+) -> None:
     bench = make_bench(untidy)
     assert await bench.run(bench.job("vendor/lib.py")) == "failed"
     assert bench.relay.of(RunFailed)[0].code == "nothing_to_tidy"
