@@ -115,6 +115,7 @@ class HttpProvider(ABC):
     default_context_tokens: int = 8192
     default_has_tools: bool = True
     default_has_json_schema: bool = True
+    default_limits: ReplyLimits = ReplyLimits()
 
     def __init__(self, choice: ModelChoice, *, secret: str | None, limits: ReplyLimits) -> None:
         self._choice = choice

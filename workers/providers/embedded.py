@@ -20,6 +20,9 @@ FREE = Price(0.0, 0.0)
 class EmbeddedProvider(OpenAICompatibleProvider):
     """SmolLM2-135M. It cannot choose tools (2 of 10 right), but its output can be held to a schema."""
 
+    # On a busy machine a full context is read slowly, and a second conversation shares the processor.
+    default_limits = ReplyLimits(first_token_s=300.0)
+
     def __init__(
         self, choice: ModelChoice, *, secret: str | None, limits: ReplyLimits, allow_private: bool = True
     ) -> None:

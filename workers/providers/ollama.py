@@ -27,6 +27,8 @@ class OllamaProvider(HttpProvider):
     """A model on an Ollama server."""
 
     default_context_tokens = 16_384
+    # The first request loads the model, which takes minutes from a slow disk.
+    default_limits = ReplyLimits(first_token_s=300.0)
 
     def __init__(
         self, choice: ModelChoice, *, secret: str | None, limits: ReplyLimits, allow_private: bool = True

@@ -31,6 +31,7 @@ def open_provider(
 
     Args:
         secret: The key, kept in memory only; None where none is needed.
+        limits: The provider's own when None.
         allow_private: Whether loopback and private addresses may be called; the operator's setting when None.
 
     Raises:
@@ -43,7 +44,8 @@ def open_provider(
     module, _, name = path.partition(":")
     if allow_private is None:
         allow_private = get_config().allow_private_endpoints
-    provider: Provider = getattr(import_module(module), name)(
-        choice, secret=secret, limits=limits or ReplyLimits(), allow_private=allow_private
+    kind = getattr(import_module(module), name)
+    provider: Provider = kind(
+        choice, secret=secret, limits=limits or kind.default_limits, allow_private=allow_private
     )
     return RetryingProvider(provider, retries)

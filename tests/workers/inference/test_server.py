@@ -19,7 +19,7 @@ import pytest
 from workers.config import get_config
 from workers.errors import ConfigError, ContextTooLong
 from workers.inference.model_file import ModelFileMissing
-from workers.inference.server import read_settings
+from workers.inference.server import SEQUENCES, read_settings
 from workers.providers.base import Provider
 from workers.providers.embedded import model_state
 from workers.providers.registry import open_provider
@@ -122,6 +122,16 @@ async def test_serves_two_conversations_at_once(embedded: Provider) -> None:
 
     starts = await asyncio.gather(first_token_at(), first_token_at())
     assert max(starts) < min(ends), "the second conversation waited for the whole of the first"
+
+
+async def test_stops_computing_when_nobody_listens_any_more(embedded: Provider) -> None:
+    endless = ModelRequest(messages=(Message("user", "Tell a very long story."),), max_output_tokens=3000)
+    for _ in range(SEQUENCES * 2):
+        stream = embedded.stream(endless)
+        await anext(stream)
+        await stream.aclose()
+    async with asyncio.timeout(10):  # the abandoned answers alone would take minutes
+        await embedded.generate(ModelRequest(messages=(Message("user", "Hi"),), max_output_tokens=4))
 
 
 def test_lets_no_other_origin_read_and_offers_no_page(model_url: str) -> None:
