@@ -8,7 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from workers.changes.checkout import materialize
-from workers.changes.errors import GitFailed, PushRejected, RemoteRefused, RemoteTooLarge
+from workers.changes.errors import (
+    GitFailed,
+    GitOutputTooLarge,
+    GitTimeout,
+    PushRejected,
+    RemoteAuthFailed,
+    RemoteRefused,
+    RemoteTooLarge,
+    RemoteUnavailable,
+)
 from workers.changes.git import Git
 from workers.changes.importing import building, init_bare
 from workers.changes.paths import from_bytes
@@ -103,10 +112,22 @@ def _talk(git: Git, source: Source, remote: CheckedRemote, *args: str, **options
             timeout_s=source.timeout_s,
             **options,  # type: ignore[arg-type]
         )
-    except GitFailed as error:
-        if "unable to update url base from redirection" in str(error.facts.get("detail", "")):
-            raise RemoteRefused("The remote redirects elsewhere.", reason="redirect") from error
+    except (GitTimeout, GitOutputTooLarge):
         raise
+    except GitFailed as error:
+        raise _explain(error) from error
+
+
+def _explain(error: GitFailed) -> GitFailed | RemoteRefused:
+    """Return the exact error for what git says about a remote; its words are fixed by LC_ALL."""
+    detail = str(error.facts.get("detail", ""))
+    if "unable to update url base from redirection" in detail or "returned error: 30" in detail:
+        return RemoteRefused("The remote redirects elsewhere.", reason="redirect")
+    if "Authentication failed" in detail or "could not read Username" in detail:
+        return RemoteAuthFailed(**error.facts)
+    if "unable to access" in detail and "returned error: 4" not in detail:
+        return RemoteUnavailable(f"The remote cannot be reached: {detail.splitlines()[-1]}", **error.facts)
+    return error
 
 
 def size_of(folder: Path) -> int:

@@ -183,3 +183,15 @@ class PushRejected(GitFailed):
     """The remote has commits that this branch lacks, or does not take pushes; `detail` says more."""
 
     code = "push_rejected"
+
+
+class RemoteAuthFailed(GitFailed):
+    """The remote asks for a credential, or does not accept this one."""
+
+    code = "remote_auth_failed"
+
+
+class RemoteUnavailable(GitFailed):
+    """The remote cannot be reached, or its connection is not to be trusted."""
+
+    code, retryable = "remote_unavailable", True

@@ -142,7 +142,7 @@ class Tree:
         Raises:
             NotAFile: a directory, a pipe, a socket or a device.
         """
-        fd = self.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        fd = self.open(check_path(path), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
             os.close(fd)

@@ -82,6 +82,7 @@ def move_checkout(places: Places, intent: Intent) -> None:
 
 def finish_intent(places: Places) -> Outcome | None:
     """Finish what a crash left; None when there was nothing. The caller holds the repository's lock."""
+    drop_stale_locks(places.git)
     try:
         intent = Intent(**json.loads(places.intent_path.read_text()))
     except FileNotFoundError:
@@ -89,7 +90,6 @@ def finish_intent(places: Places) -> Outcome | None:
     except (ValueError, TypeError):  # torn by a power cut: it was not durable yet, so no file has moved
         _drop_intent(places)
         return "not_moved"
-    _drop_locks(places)
     recover(places.files_dir, places.vault_dir)
     outcome = _decide(places, intent)
     if outcome == "moved":
@@ -152,12 +152,13 @@ def _drop_intent(places: Places) -> None:
     places.intent_path.unlink(missing_ok=True)
 
 
-def _drop_locks(places: Places) -> None:
-    """Remove lock files that a killed git left; every git that writes here runs under the lock that we
-    hold."""
-    for path in (places.root / "index.lock", *places.git.git_dir.glob("*.lock")):
-        path.unlink(missing_ok=True)
-    for path in (places.git.git_dir / "refs" / "heads").rglob("*.lock"):
+def drop_stale_locks(git: Git) -> None:
+    """Remove lock files that a killed git left; whoever writes this index and these branches holds our own
+    lock."""
+    if git.index is not None:
+        Path(f"{git.index}.lock").unlink(missing_ok=True)
+    (git.git_dir / "HEAD.lock").unlink(missing_ok=True)
+    for path in (git.git_dir / "refs" / "heads").rglob("*.lock"):
         path.unlink(missing_ok=True)
 
 

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 from workers.changes.errors import RemoteRefused
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_NUMERIC = re.compile(r"^(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*\.?$", re.IGNORECASE)
-_HOST = re.compile(r"^[A-Za-z0-9_.:-]+$")
+_NUMERIC = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*\.?", re.IGNORECASE)
+_HOST = re.compile(r"[A-Za-z0-9_.:-]+")
 _PROGRESS = re.compile(rb"(?:remote: )?([A-Z][A-Za-z ]+):\s+(?:(\d+)% )?\(?(\d+)(?:/(\d+))?")
 _BYTES = re.compile(rb"([\d.]+) (bytes|KiB|MiB|GiB)")
 _UNITS = {b"bytes": 1, b"KiB": 1 << 10, b"MiB": 1 << 20, b"GiB": 1 << 30}
@@ -121,9 +121,9 @@ def resolve(host: str, port: int, *, allow_private: bool) -> list[str]:
     Raises:
         RemoteRefused: one of them is not on the internet, the name is a disguised number, or there is none.
     """
-    if not _HOST.match(host):
+    if not _HOST.fullmatch(host):
         raise RemoteRefused("The host name is malformed.", reason="malformed")
-    if _NUMERIC.match(host) and not _is_plain_ip(host):
+    if _NUMERIC.fullmatch(host) and not _is_plain_ip(host):
         raise RemoteRefused("The address is a number in disguise.", reason="malformed")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)

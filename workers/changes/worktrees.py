@@ -20,7 +20,7 @@ from workers.changes.transaction import StateTransaction, recover
 from workers.changes.vault import remove_tree
 
 AGENT = Author("PyAgent agent", "agent@localhost")
-_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 
 
 class AgentWorktree:
@@ -84,7 +84,7 @@ class AgentWorktree:
 
     def commit(self, message: str, *, author: Author = AGENT) -> str:
         """Commit every change to the hidden ref and return the commit; the last one when nothing changed."""
-        with hold_lock(self.lock_path):
+        with self._lock():
             head = self.head()
             stage_paths(self.git, self.path, changed_paths(self.git))
             tree = self.git.text("write-tree")
@@ -98,7 +98,7 @@ class AgentWorktree:
     def restore(self, commit: str) -> None:
         """Set the files and the hidden ref back to a commit; ignored files stay."""
         sha = self.repository.resolve(commit)
-        with hold_lock(self.lock_path):
+        with self._lock():
             head = self.head()
             with temporary_index(self.repository.worktrees_dir, self.index_path) as index:
                 now = Git(self.repository.git_dir, work_tree=self.path, index=index)
@@ -109,6 +109,13 @@ class AgentWorktree:
             self.git.run("read-tree", sha)
             refresh(self.git)
             self.repository.update_ref(self.ref, sha, head)
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        with hold_lock(self.lock_path):
+            for path in (f"{self.index_path}.lock", self.repository.git_dir / f"{self.ref}.lock"):
+                Path(path).unlink(missing_ok=True)  # left by a git that was killed
+            yield
 
     def remove(self) -> None:
         """Remove the files; the commits stay on their hidden ref."""
@@ -166,6 +173,6 @@ def sweep_worktrees(repository: Repository, keep: set[str]) -> list[str]:
 
 
 def _check_name(name: str) -> str:
-    if not _NAME.match(name):
+    if not _NAME.fullmatch(name):
         raise PathRefused("This is not a name for a worktree.", path=to_portable(name), reason="name")
     return name
