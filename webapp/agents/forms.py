@@ -31,7 +31,9 @@ class ProfileForm(forms.Form):
     name = forms.CharField(
         label="Name", max_length=80, widget=forms.TextInput(attrs={"placeholder": "Claude for work"})
     )
-    provider = forms.ChoiceField(label="Provider", choices=ModelProfile.Provider.choices)
+    provider = forms.ChoiceField(
+        label="Provider", choices=ModelProfile.Provider.choices, initial=ModelProfile.Provider.OPENAI
+    )
     model = forms.CharField(
         label="Model",
         max_length=120,

@@ -17,9 +17,13 @@ MAX_DEPTH = 12
 MAX_ITEMS = 2_000
 
 _LONE = re.compile("[\ud800-\udfff]")
+# Joiners are left alone inside words and emoji that are written with them, and so are the two selectors of emoji.
 _ODD = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    "\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e01ef]"
+    "|(?<![\u0300-\U0010ffff])[\u200c\u200d]|[\u200c\u200d](?![\u0300-\U0010ffff])"
 )
+_NAMES = {0x00: "NUL", 0x07: "BEL", 0x08: "BS", 0x0B: "VT", 0x0C: "FF", 0x0D: "CR", 0x1B: "ESC", 0x7F: "DEL"}
 
 
 def storable_text(text: str, *, limit: int = KEEP_CHARS) -> str:
@@ -30,7 +34,7 @@ def storable_text(text: str, *, limit: int = KEEP_CHARS) -> str:
         text = (
             f"{text[:head]}\n… {len(text) - head - tail:,} characters left out …\n{text[len(text) - tail :]}"
         )
-    return _LONE.sub("\ufffd", text).replace("\x00", "\u2400")
+    return _LONE.sub("\ufffd", text).replace("\x00", "⟨NUL⟩")
 
 
 def storable(value: Any, *, depth: int = 0) -> Any:
@@ -53,9 +57,7 @@ def storable(value: Any, *, depth: int = 0) -> Any:
 
 def _sign(match: re.Match[str]) -> str:
     code = ord(match.group())
-    if code < 0x20:
-        return chr(0x2400 + code)
-    return "\u2421" if code == 0x7F else f"⟨U+{code:04X}⟩"
+    return f"⟨{_NAMES.get(code) or f'U+{code:04X}'}⟩"
 
 
 def visible(text: str, *, limit: int = SHOW_CHARS, line_limit: int = SHOW_LINE_CHARS) -> str:

@@ -22,6 +22,7 @@ CARD_RELATED = ("requested_by", "proposed_change_set")
 ACTIVE = (Run.Status.QUEUED, Run.Status.RUNNING, Run.Status.CANCELLING)
 PAGE_SIZE = 50
 TREE_PAGE = 1000
+ANSWER_CHARS = 4_000
 FILTERS: dict[str, tuple[str, ...]] = {
     "all": (),
     "active": ACTIVE,
@@ -85,6 +86,7 @@ def summary(run: Run) -> dict[str, Any]:
         "tokens_per_s": round(run.tokens_per_s, 1),
         "error_code": run.error_code,
         "error_message": one_line(run.error_message, limit=600),
+        "answer": run.answer[:ANSWER_CHARS],
         "advice": advice_for(run.error_code, is_retryable=run.is_retryable),
         "is_retryable": run.is_retryable,
         "review_id": review_id(run),
@@ -176,7 +178,7 @@ def runs_page(
         rows = rows.filter(created_at__lte=at).exclude(created_at=at, pk__gte=key)
     found = list(
         rows.select_related(*CARD_RELATED)
-        .defer("job", "answer", "model_choice")
+        .defer("job", "model_choice")
         .order_by("-created_at", "-pk")[: limit + 1]
     )
     has_more = len(found) > limit

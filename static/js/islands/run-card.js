@@ -4,17 +4,18 @@
 // steps when it comes into view and is at work, or when somebody opens it; then it follows the workspace's news.
 import { LitElement, html, nothing } from "lit";
 import { repeat } from "lit/directives/repeat.js";
-import { unsafeHTML } from "lit/directives/unsafe-html.js";
 
 import { cost, duration, tokens, visible } from "../agents/format.js";
 import { act, fetchDetail, fetchState, runUrl } from "../agents/http.js";
-import { icon, KINDS, STATUS, STEP_STATUS } from "../agents/icons.js";
+import { icon, STATUS } from "../agents/icons.js";
+import { foldRow, stepRow } from "../agents/rows.js";
 import { StepTree } from "../agents/tree.js";
 import { events } from "../events.js";
 
 const FINAL = new Set(["finished", "failed", "cancelled", "dead"]);
 const OPEN_STEPS_BECOME = { finished: "cancelled", failed: "failed", cancelled: "cancelled", dead: "failed" };
 const KEEP_TEXT = 60_000;
+const MAX_SEQ = 2 ** 31 - 1;
 const PAINT_MS = 60;
 const ROLES = ["viewer", "member", "maintainer", "owner"];
 
@@ -114,6 +115,7 @@ class RunCard extends LitElement {
       this.#texts.clear();
       this.#stopWatching();
       for (const id of this.#details.keys()) this.#loadDetail(id);
+      if (this.isPage) this.#reload();
     } else {
       this.#followLife();
     }
@@ -137,12 +139,19 @@ class RunCard extends LitElement {
   }
 
   resync() {
-    if (this.#isLoaded) {
-      this.#isLoaded = false;
-      this.load();
-    } else if (!this.isFinal) {
-      this.load();
-    }
+    if (this.#isLoaded) this.#reload();
+    else if (this.isOpen) this.load();
+    else if (!this.isFinal) this.#refreshHead();
+  }
+
+  // What is seen stays while the state is asked for again.
+  #reload() {
+    this.#loading ??= this.#load().finally(() => (this.#loading = null));
+  }
+
+  async #refreshHead() {
+    const state = await fetchState(this.run, MAX_SEQ).catch(() => null);
+    if (state) this.hear(state.run);
   }
 
   load() {
@@ -324,6 +333,7 @@ class RunCard extends LitElement {
       </div>
       <div class="run-facts small muted">${this.#facts()}</div>
       ${this.#failure()}
+      ${run.answer ? html`<div class="run-answer plain-text" tabindex=${this.isPage ? nothing : 0} role="group" aria-label="Answer of @${run.agent}">${visible(run.answer, 100_000)}</div>` : nothing}
       ${this.problem ? html`<div class="run-error" role="alert"><p>${visible(this.problem)}</p></div>` : nothing}
       ${this.isOpen && this.#isLoaded ? this.#steps() : nothing}
       <div class="run-foot row">${this.#links()}</div>`;
@@ -379,58 +389,29 @@ class RunCard extends LitElement {
     }
     const focusId = rows.some((row) => row.id === this.focusId) ? this.focusId : rows[0].id;
     return html`<div class="steps" role="tree" aria-label="Steps of @${this.run.agent}" @keydown=${(event) => this.#keydown(event, rows)} @scroll=${this.#scrolled}>
-      ${repeat(rows, (row) => row.id, (row) => (row.fold ? this.#fold(row, focusId) : this.#row(row, focusId)))}</div>`;
+      ${repeat(rows, (row) => row.id, (row) => (row.fold ? foldRow(row, this.#view(row, focusId)) : stepRow(row, this.#view(row, focusId))))}</div>`;
+  }
+
+  #view(row, focusId) {
+    return {
+      runId: this.run.id,
+      isFocus: row.id === focusId,
+      childCount: this.#tree.childCount(row.id),
+      isCollapsed: this.#tree.isCollapsed(row.id),
+      text: this.#texts.get(row.id),
+      detail: this.#details.get(row.id),
+      focused: () => (this.focusId = row.id),
+      activate: () => this.#activate(row),
+      twist: () => {
+        this.#tree.toggle(row.id);
+        this.requestUpdate();
+      },
+    };
   }
 
   #scrolled = ({ currentTarget: box }) => {
     this.#isFollowing = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
   };
-
-  #fold(row, focusId) {
-    return html`<div class="step is-fold level-${Math.min(row.level, 8)}" role="treeitem" aria-level=${row.level} aria-selected="false" data-step=${row.id}
-      tabindex=${row.id === focusId ? 0 : -1} @focus=${() => (this.focusId = row.id)} @click=${() => this.#activate(row)}>
-      <div class="step-line">${icon("ellipsis")}<span>Show more of ${row.hidden} earlier steps</span></div></div>`;
-  }
-
-  #row({ step, level, position, count }, focusId) {
-    const kind = KINDS[step.kind] ?? KINDS.thought;
-    const status = STEP_STATUS[step.status] ?? STEP_STATUS.running;
-    const children = this.#tree.childCount(step.id);
-    const isDetailOpen = this.#details.has(step.id);
-    const isExpanded = children > 0 ? !this.#tree.isCollapsed(step.id) : isDetailOpen;
-    const text = this.#texts.get(step.id);
-    const used = step.input_tokens + step.output_tokens;
-    return html`<div class="step level-${Math.min(level, 8)} is-${step.status}" role="treeitem" data-step=${step.id} aria-level=${level} aria-posinset=${position}
-      aria-setsize=${count} aria-expanded=${isExpanded ? "true" : "false"} aria-selected="false" aria-labelledby="t-${this.run.id}-${step.id}" tabindex=${step.id === focusId ? 0 : -1}
-      @focus=${() => (this.focusId = step.id)}>
-      <div class="step-line" @click=${() => this.#toggleDetail(step.id)}>
-        <span class="step-twisty ${children === 0 ? "is-empty" : ""} ${isExpanded ? "is-open" : ""}" @click=${(event) => this.#twist(event, step.id, children)}>${children ? icon("chevron-right") : nothing}</span>
-        <span class="step-name" id="t-${this.run.id}-${step.id}"><span class="step-kind" title=${kind.words}>${kind.icon()}<span class="visually-hidden">${kind.words}:</span></span>
-          <span class="step-title">${visible(step.title, 300)}</span></span>
-        <span class="step-facts small">
-          ${used ? html`<span class="hide-on-phone">${tokens(used)}</span><span class="hide-on-phone">${cost(step.cost_usd)}</span>` : nothing}
-          <span>${duration(step.duration_ms)}</span>
-          <span class="step-status">${status.icon()}<span class=${step.status === "ok" ? "visually-hidden" : ""}>${status.words}</span></span>
-        </span>
-      </div>
-      ${text && step.status === "running" ? html`<pre class="step-stream" tabindex="0" aria-label="What the model writes">${visible(text)}</pre>` : nothing}
-      ${isDetailOpen ? this.#detail(step.id) : nothing}
-    </div>`;
-  }
-
-  #twist(event, id, children) {
-    if (!children) return;
-    event.stopPropagation();
-    this.#tree.toggle(id);
-    this.requestUpdate();
-  }
-
-  #detail(id) {
-    const markup = this.#details.get(id);
-    if (markup === null) return html`<p class="step-detail muted">It could not be loaded.</p>`;
-    // Made by the server's template, which escapes everything that an agent wrote.
-    return markup === "" ? html`<p class="step-detail muted">Loading…</p>` : unsafeHTML(markup);
-  }
 }
 
 customElements.define("run-card", RunCard);

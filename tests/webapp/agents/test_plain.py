@@ -6,11 +6,18 @@ from webapp.agents.plain import KEEP_CHARS, one_line, storable, storable_text, v
 
 
 def test_shows_terminal_escapes_as_signs():
-    assert visible("\x1b[31mred\x1b]0;title\x07") == "␛[31mred␛]0;title␇"
+    assert visible("\x1b[31mred\x1b]0;title\x07") == "⟨ESC⟩[31mred⟨ESC⟩]0;title⟨BEL⟩"
 
 
 def test_shows_bidirectional_and_invisible_characters_by_number():
     assert visible("if admin\u202e ⁦// check\u200b") == "if admin⟨U+202E⟩ ⟨U+2066⟩// check⟨U+200B⟩"
+
+
+def test_leaves_emoji_and_scripts_with_joiners_as_they_are():
+    for text in ("⚠\ufe0f done", "👩\u200d💻", "می\u200cخواهم"):
+        assert visible(text) == text
+    assert visible("ad\u200dmin") == "ad⟨U+200D⟩min"
+    assert visible("a\U000e0041") == "a⟨U+E0041⟩"
 
 
 def test_leaves_html_as_text_for_the_template_to_escape():
@@ -28,7 +35,7 @@ def test_keeps_ordinary_lines_as_they_are():
 
 
 def test_stores_no_nul_and_no_lone_surrogate():
-    assert storable_text("a\x00b\ud800c") == "a␀b\ufffdc"
+    assert storable_text("a\x00b\ud800c") == "a⟨NUL⟩b\ufffdc"
 
 
 def test_stores_the_head_and_the_tail_of_what_is_too_long():
@@ -47,7 +54,7 @@ def test_stores_only_what_json_can_hold_and_nothing_nested_without_end():
     text = json.dumps(stored, allow_nan=False)
     assert "nested too deeply" in text
     assert stored["nan"] is None
-    assert stored["key␀"] == [1, 2.5, None, True]
+    assert stored["key⟨NUL⟩"] == [1, 2.5, None, True]
 
 
 def test_puts_a_goal_on_one_line():

@@ -52,6 +52,7 @@ class RunOut(Schema):
     )
     error_code: str = Field(examples=["provider_timeout"])
     error_message: str
+    answer: str = Field(description="Cut to 4,000 characters; whole in a single run.")
     advice: str = Field(description="What a person can do about the error.")
     is_retryable: bool
     review_id: int | None = Field(description="The change set that the run offers or answers.")
@@ -84,9 +85,8 @@ class StepDetailOut(StepOut):
 
 
 class RunDetailOut(RunOut):
-    """A run with its whole goal, its answer and the first thousand steps."""
+    """A run with its whole goal, its whole answer and the first thousand steps."""
 
-    answer: str
     steps: list[StepOut]
     has_more_steps: bool
 
