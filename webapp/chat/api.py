@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Query, Router, Schema, Status
 
 from webapp.accounts.access import require_scope
 from webapp.accounts.models import User
@@ -205,7 +205,7 @@ def create_channel(request: HttpRequest, workspace_id: int, body: ChannelIn) -> 
     _, workspace = _enter(request, workspace_id, "write", role=Role.MEMBER)
     channel: Any = services.create_channel(workspace=workspace, name=body.name, purpose=body.purpose)
     channel.unread = 0
-    return 201, channel
+    return Status(201, channel)
 
 
 @router.patch(
@@ -269,7 +269,7 @@ def post_message(request: HttpRequest, workspace_id: int, channel_id: int, body:
         client_id=body.client_id,
     )
     message = _messages_out([posted.message])[0]
-    return 201, {"message": message, "run_ids": [str(run.pk) for run in posted.runs], "notices": posted.notices}
+    return Status(201, {"message": message, "run_ids": [str(run.pk) for run in posted.runs], "notices": posted.notices})
 
 
 @router.post(
@@ -316,7 +316,7 @@ def delete_message(request: HttpRequest, workspace_id: int, message_id: int) -> 
     user, workspace = _enter(request, workspace_id, "write")
     message = access.deletable_message_in(user, workspace, message_id)
     services.delete_message(workspace=workspace, message=message)
-    return 204, None
+    return Status(204, None)
 
 
 @router.post(

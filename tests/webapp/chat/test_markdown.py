@@ -68,7 +68,13 @@ def html_of(text: str, **options: object) -> str:
 
 
 def test_the_inspector_sees_what_would_run():
-    for bad in ("<script>1</script>", "<p onclick=x>", "<a href=javascript:1 rel=nofollow>", "<img src=x>", "<!-- x -->"):
+    for bad in (
+        "<script>1</script>",
+        "<p onclick=x>",
+        "<a href=javascript:1 rel=nofollow>",
+        "<img src=x>",
+        "<!-- x -->",
+    ):
         assert faults(bad), bad
     assert not faults('<p><a href="https://x.example/?a=b:c" rel="nofollow">x</a></p>')
 
@@ -82,7 +88,11 @@ def test_passes_nothing_through_that_a_browser_would_run():
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.text(alphabet=st.sampled_from(list("<>\"'`[]()!*_~\\&;#:/@|-=\n\t ajx1\u202e\u200b\x00")), max_size=120))
+@given(
+    st.text(
+        alphabet=st.sampled_from(list("<>\"'`[]()!*_~\\&;#:/@|-=\n\t ajx1\u202e\u200b\x00")), max_size=120
+    )
+)
 def test_passes_nothing_through_of_random_marks(text: str):
     assert not faults(html_of(text))
 
@@ -98,7 +108,10 @@ def test_passes_nothing_through_of_random_marks(text: str):
         ("> a", "<blockquote>"),
         ("| a |\n|---|\n| b |", "<td>b</td>"),
         ("[x](https://a.example)", '<a href="https://a.example" rel="nofollow noopener noreferrer">x</a>'),
-        ("see https://a.example/b_c_d.", '<a href="https://a.example/b_c_d" rel="nofollow noopener noreferrer">'),
+        (
+            "see https://a.example/b_c_d.",
+            '<a href="https://a.example/b_c_d" rel="nofollow noopener noreferrer">',
+        ),
         ("fix parser.py and a.b", "<p>fix parser.py and a.b</p>"),
         ("![cat](https://a.example/c.png)", '<span class="image-link">cat</span></a>'),
         ("```python\ndef f(): pass\n```", '<code data-language="python"><span class="k">def</span>'),
@@ -111,7 +124,11 @@ def test_renders_what_people_write(text: str, part: str):
 
 
 def test_marks_mentions_outside_of_code_only():
-    rendered = render("@mia, @Coder: see `@tidy` and @nobody\n```\n@tidy\n```\nme@mia.example", people=PEOPLE, agents=["coder", "tidy"])
+    rendered = render(
+        "@mia, @Coder: see `@tidy` and @nobody\n```\n@tidy\n```\nme@mia.example",
+        people=PEOPLE,
+        agents=["coder", "tidy"],
+    )
     assert (rendered.people, rendered.agents) == (("mia",), ("coder",))
     assert '<span class="mention" data-handle="mia">@Mia</span>' in rendered.html
     assert '<span class="mention mention-agent" data-handle="coder">@coder</span>' in rendered.html
