@@ -140,7 +140,8 @@ class GuardedTransport:
     def __init__(self, library: Any, *, auth: Mapping[str, str], allow_private: bool, max_bytes: int) -> None:
         self._auth = dict(auth)
         self._library = library
-        self._inner = library.AsyncHTTPTransport(trust_env=False)
+        # Of the environment it takes SSL_CERT_FILE only: endpoints behind a private authority are common.
+        self._inner = library.AsyncHTTPTransport(trust_env=True)
         self._allow_private = allow_private
         self._max_bytes = max_bytes
         # The library insists on its own base class for a body.
@@ -177,10 +178,11 @@ class GuardedTransport:
                         raise
         finally:
             request.url, request.headers = url, headers
-        return self._bounded(response)
+        return await self._bounded(response)
 
-    def _bounded(self, response: Any) -> Any:
+    async def _bounded(self, response: Any) -> Any:
         if response.headers.get("content-encoding", "identity").lower() != "identity":
+            await response.aclose()
             # We ask for none, and a packed answer could unfold to any size.
             raise ProviderBadReply("the provider's answer is compressed, which was not asked for")
         response.stream = self._stream_class(response.stream, self._max_bytes)

@@ -1,15 +1,21 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import ipaddress
 import socket
+import ssl
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import httpx2
 import pytest
 import pytest_asyncio
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from workers.errors import ProviderError
 from workers.providers.addresses import ProviderAddressRefused, check_address, check_base_url, guarded_client
@@ -198,3 +204,52 @@ async def test_a_name_that_nobody_knows_is_an_error_of_its_own(
     async with client_of(library, allow_private=True) as client:
         with pytest.raises(ProviderError, match="cannot be found"):
             await client.get("http://model.example/")
+
+
+def make_certificate(folder: Path, name: str) -> tuple[Path, Path]:
+    """Return a self-signed certificate for `name`, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem, key_pem = folder / "cert.pem", folder / "key.pem"
+    pem.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    key_pem.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    return pem, key_pem
+
+
+@LIBRARIES
+@pytest.mark.parametrize(("name", "is_trusted"), [("model.example", True), ("other.example", False)])
+async def test_checks_the_certificate_of_the_name_though_it_connects_to_an_address(
+    library: Any, name: str, is_trusted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pem, key_pem = make_certificate(tmp_path, "model.example")
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_side.load_cert_chain(pem, key_pem)
+    canary = Canary()
+    server = await asyncio.start_server(canary.serve, "127.0.0.1", 0, ssl=server_side)
+    port = server.sockets[0].getsockname()[1]
+    answer_names(monkeypatch, ["127.0.0.1"])
+    async with server, client_of(library, allow_private=True) as client:
+        if is_trusted:
+            assert (await client.get(f"https://{name}:{port}/")).text == "hi"
+        else:
+            with pytest.raises(library.ConnectError, match="(?i)certificate"):
+                await client.get(f"https://{name}:{port}/")
+    assert canary.hits == int(is_trusted)
