@@ -206,13 +206,23 @@ fn weight_of(kind: TokenKind, is_after_operand: bool) -> u32 {
 }
 
 fn ends_operand(kind: TokenKind) -> bool {
-    match kind {
-        TokenKind::Name | TokenKind::Int | TokenKind::Float | TokenKind::Complex | TokenKind::String => true,
-        TokenKind::Rpar | TokenKind::Rsqb | TokenKind::Rbrace => true,
-        TokenKind::FStringEnd | TokenKind::TStringEnd | TokenKind::Ellipsis => true,
-        TokenKind::True | TokenKind::False | TokenKind::None => true,
-        _ => false,
-    }
+    use TokenKind::*;
+    matches!(
+        kind,
+        Name | Int
+            | Float
+            | Complex
+            | String
+            | FStringEnd
+            | TStringEnd
+            | Ellipsis
+            | True
+            | False
+            | None
+            | Rpar
+            | Rsqb
+            | Rbrace
+    )
 }
 
 #[cfg(test)]

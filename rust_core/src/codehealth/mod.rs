@@ -1,6 +1,7 @@
 //! Measures source code: complexity per function, maintainability of a file, raw counts, and what does not parse.
 
 mod c901;
+mod checks;
 mod files;
 mod halstead;
 mod limits;

@@ -3,10 +3,10 @@
 //! A review compares two outlines: a public name that went away or takes other arguments, a test that is gone.
 
 use ruff_python_ast::helpers::is_dunder;
-use ruff_python_ast::visitor::{self, Visitor};
-use ruff_python_ast::{Expr, InterpolatedStringElement, Pattern, Stmt, StmtClassDef, StmtFunctionDef};
+use ruff_python_ast::{Expr, Stmt, StmtClassDef, StmtFunctionDef};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
+use super::checks::count_checks;
 use super::lines::LineStarts;
 use super::tree::with_tree;
 
@@ -73,10 +73,9 @@ fn outline_module(text: &str, body: &[Stmt]) -> (Outline, usize) {
         found: Outline::default(),
     };
     collector.read_body(body, true);
-    let mut counter = AssertCounter { asserts: 0, depth: 0, max_depth: 0 };
-    counter.visit_body(body);
-    collector.found.asserts = counter.asserts;
-    (collector.found, counter.max_depth)
+    let (checks, depth) = count_checks(body);
+    collector.found.asserts = checks;
+    (collector.found, depth)
 }
 
 struct Collector<'a> {
@@ -225,53 +224,4 @@ fn exported_names(body: &[Stmt]) -> Option<Vec<String>> {
 
 fn is_all(target: &Expr) -> bool {
     target.as_name_expr().is_some_and(|name| name.id.as_str() == "__all__")
-}
-
-/// Counts checks, and how deep the tree is.
-struct AssertCounter {
-    asserts: u32,
-    depth: usize,
-    max_depth: usize,
-}
-
-impl<'a> Visitor<'a> for AssertCounter {
-    fn visit_stmt(&mut self, statement: &'a Stmt) {
-        self.asserts += u32::from(statement.is_assert_stmt());
-        self.descend(|counter| visitor::walk_stmt(counter, statement));
-    }
-
-    fn visit_expr(&mut self, expression: &'a Expr) {
-        self.asserts += u32::from(expression.as_call_expr().is_some_and(|call| is_check(&call.func)));
-        self.descend(|counter| visitor::walk_expr(counter, expression));
-    }
-
-    fn visit_pattern(&mut self, pattern: &'a Pattern) {
-        self.descend(|counter| visitor::walk_pattern(counter, pattern));
-    }
-
-    fn visit_interpolated_string_element(&mut self, element: &'a InterpolatedStringElement) {
-        self.descend(|counter| visitor::walk_interpolated_string_element(counter, element));
-    }
-}
-
-impl AssertCounter {
-    fn descend(&mut self, visit: impl FnOnce(&mut Self)) {
-        self.depth += 1;
-        self.max_depth = self.max_depth.max(self.depth);
-        if self.depth % 32 == 0 {
-            stacker::maybe_grow(256 * 1024, 4 * 1024 * 1024, || visit(self));
-        } else {
-            visit(self);
-        }
-        self.depth -= 1;
-    }
-}
-
-fn is_check(function: &Expr) -> bool {
-    let name = match function {
-        Expr::Attribute(node) => node.attr.as_str(),
-        Expr::Name(node) => node.id.as_str(),
-        _ => return false,
-    };
-    name.starts_with("assert") || matches!(name, "raises" | "warns")
 }

@@ -120,7 +120,7 @@ impl<'a> Walker<'a> {
     fn descend(&mut self, visit: impl FnOnce(&mut Self)) {
         self.depth += 1;
         self.max_depth = self.max_depth.max(self.depth);
-        if self.depth % LEVELS_BETWEEN_PROBES == 0 {
+        if self.depth.is_multiple_of(LEVELS_BETWEEN_PROBES) {
             stacker::maybe_grow(RED_ZONE_BYTES, SEGMENT_BYTES, || visit(self));
         } else {
             visit(self);
