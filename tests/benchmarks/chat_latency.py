@@ -1,0 +1,263 @@
+"""How fast a message is seen by somebody else with 50 people connected, and what idle sockets cost.
+
+Run: `python -m tests.benchmarks.chat_latency [--people 50] [--messages 200] [--idle 1000]`; prints one JSON object. The stack is
+real: Redis, a migrated database, and one Daphne as `make run` starts it, all in a temporary folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+from websockets.asyncio.client import ClientConnection, connect
+
+from tests.framework.redis import RedisServer
+from tests.framework.stack import ROOT, free_port
+
+SEED = """
+import json
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
+from webapp.accounts.models import User
+from webapp.workspaces.models import Membership
+from webapp.workspaces.preparing import Source
+from webapp.workspaces.services import create_workspace_now
+people = [User.objects.create_user(f"p{n}@example.org", handle=f"p{n}") for n in range(PEOPLE)]
+workspace = create_workspace_now(name="Bench", owner=people[0], source=Source())
+Membership.objects.bulk_create(Membership(workspace=workspace, user=user) for user in people[1:])
+keys = []
+for user in people:
+    session = SessionStore()
+    session[SESSION_KEY], session[HASH_SESSION_KEY] = str(user.pk), user.get_session_auth_hash()
+    session[BACKEND_SESSION_KEY] = "allauth.account.auth_backends.AuthenticationBackend"
+    session.save()
+    keys.append(session.session_key)
+print(json.dumps({"workspace": workspace.pk, "channel": workspace.channels.get().pk, "sessions": keys}))
+"""
+
+
+class Installation:
+    """Redis, database and one Daphne in a folder."""
+
+    def __init__(self, folder: Path, people: int) -> None:
+        home = folder / "home"
+        (home / "run").mkdir(parents=True)
+        self.redis = RedisServer(folder / "redis", home / "run" / "valkey.sock")
+        self.port = free_port()
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "PYAGENT_HOME": str(home),
+            "PORT": str(self.port),
+            "PYAGENT_LOG_LEVEL": "ERROR",
+        }
+        self.people = people
+
+    def start(self) -> dict[str, Any]:
+        """Start everything; return who there is."""
+        self.redis.start()
+        self._manage("migrate", "--verbosity", "0")
+        seeded: dict[str, Any] = json.loads(
+            self._manage("shell", "-v", "0", stdin=SEED.replace("PEOPLE", str(self.people)))
+        )
+        command = [
+            sys.executable,
+            "-m",
+            "daphne",
+            "-b",
+            "127.0.0.1",
+            "-p",
+            str(self.port),
+            "webapp.asgi:application",
+        ]
+        self.web = subprocess.Popen(
+            command, cwd=ROOT, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        return seeded
+
+    def stop(self) -> None:
+        """End everything."""
+        self.web.terminate()
+        self.web.wait(timeout=15)
+        self.redis.kill()
+
+    def rss_bytes(self) -> int:
+        """Return Daphne's resident memory."""
+        return int(psutil.Process(self.web.pid).memory_info().rss)
+
+    def _manage(self, *arguments: str, stdin: str = "") -> str:
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+        return done.stdout
+
+
+class Tab:
+    """A tab that notes when it sees each message."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket, self.frames = socket, 0
+        self.seen: dict[str, float] = {}
+        self.is_welcome = asyncio.Event()
+        self.reader = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        async for text in self.socket:
+            now = time.perf_counter()
+            self.frames += 1
+            message = json.loads(text)
+            if message["type"] == "welcome":
+                self.is_welcome.set()
+            elif message["type"] == "event" and message["event"]["type"] == "MessagePosted":
+                self.seen[message["event"]["data"]["client_id"]] = now
+            if self.frames % 10 == 0:
+                await self.socket.send(json.dumps({"type": "ack", "frames": self.frames}))
+
+
+async def open_tab(port: int, seeded: dict[str, Any], person: int) -> Tab:
+    """Return a tab of this person, welcomed."""
+    address = f"ws://localhost:{port}/ws/workspaces/{seeded['workspace']}/events"
+    for attempt in range(100):
+        try:
+            socket = await connect(
+                address,
+                origin=f"http://localhost:{port}",  # type: ignore[arg-type]
+                additional_headers={"Cookie": f"sessionid={seeded['sessions'][person]}"},
+                compression=None,
+                proxy=None,
+                open_timeout=60,
+            )
+            break
+        except OSError:
+            if attempt == 99:
+                raise
+            await asyncio.sleep(0.1)
+    tab = Tab(socket)
+    await socket.send(json.dumps({"type": "hello", "epoch": None, "seq": 0}))
+    await asyncio.wait_for(tab.is_welcome.wait(), 60)
+    return tab
+
+
+async def open_many(port: int, seeded: dict[str, Any], count: int) -> list[Tab]:
+    """Return tabs of everybody in turn, some opened at a time."""
+    tabs: list[Tab] = []
+    while len(tabs) < count:
+        batch = range(len(tabs), min(count, len(tabs) + 20))
+        tabs += await asyncio.gather(*(open_tab(port, seeded, n % len(seeded["sessions"])) for n in batch))
+    return tabs
+
+
+async def measure_latency(port: int, seeded: dict[str, Any], *, people: int, messages: int) -> dict[str, Any]:
+    """Post messages from one tab, ten a second; return milliseconds until each of the others had seen them."""
+    tabs = await open_many(port, seeded, people)
+    author, others = tabs[0], tabs[1:]
+    await asyncio.sleep(2)
+    waits: list[float] = []
+    last: list[float] = []
+    for number in range(messages + 10):
+        name = f"m{number}"
+        args = {
+            "channel_id": seeded["channel"],
+            "text": f"message **{number}** with `code`",
+            "client_id": name,
+        }
+        started = time.perf_counter()
+        await author.socket.send(
+            json.dumps({"type": "command", "id": number, "name": "chat.post_message", "args": args})
+        )
+        deadline = started + 10
+        while not all(name in tab.seen for tab in others) and time.perf_counter() < deadline:
+            await asyncio.sleep(0.002)
+        if number >= 10:  # the first ones warm up imports and connections
+            waits += [1000 * (tab.seen[name] - started) for tab in others]
+            last.append(1000 * (max(tab.seen[name] for tab in others) - started))
+        await asyncio.sleep(max(0.0, 0.26 - (time.perf_counter() - started)))
+    for tab in tabs:
+        await tab.socket.close()
+    return {
+        "p50_ms": quantile(waits, 50),
+        "p95_ms": quantile(waits, 95),
+        "p99_ms": quantile(waits, 99),
+        "slowest_reader_p95_ms": quantile(last, 95),
+    }
+
+
+def quantile(values: list[float], percent: int) -> float:
+    """Return a percentile, rounded."""
+    return round(statistics.quantiles(values, n=100)[percent - 1], 1)
+
+
+async def measure_idle(installation: Installation, seeded: dict[str, Any], count: int) -> dict[str, Any]:
+    """Open idle sockets; return what each costs."""
+    warm = await open_many(installation.port, seeded, 20)
+    await asyncio.sleep(2)
+    before = installation.rss_bytes()
+    tabs = await open_many(installation.port, seeded, count)
+    await asyncio.sleep(7)
+    grown = installation.rss_bytes() - before
+    for tab in [*warm, *tabs]:
+        tab.reader.cancel()
+    return {
+        "sockets": count,
+        "grown_mb": round(grown / 1e6, 1),
+        "kb_per_socket": round(grown / 1e3 / count, 1),
+    }
+
+
+def machine_noise() -> dict[str, Any]:
+    """Return how busy the machine is and how late a sleep of 10 ms ends, so that figures can be judged."""
+    late = []
+    for _ in range(100):
+        started = time.perf_counter()
+        time.sleep(0.01)
+        late.append(1000 * (time.perf_counter() - started) - 10)
+    return {
+        "load_1min": round(os.getloadavg()[0], 1),
+        "cores": os.cpu_count(),
+        "sleep_late_p95_ms": quantile(late, 95),
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--people", type=int, default=50)
+    parser.add_argument("--messages", type=int, default=200)
+    parser.add_argument("--idle", type=int, default=1000)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="pyagent-bench-") as folder:
+        installation = Installation(Path(folder), options.people)
+        seeded = installation.start()
+        try:
+            latency = asyncio.run(
+                measure_latency(installation.port, seeded, people=options.people, messages=options.messages)
+            )
+            idle = asyncio.run(measure_idle(installation, seeded, options.idle))
+        finally:
+            installation.stop()
+    print(
+        json.dumps(
+            {"noise": machine_noise(), "people": options.people, "message_seen": latency, "idle": idle},
+            indent=1,
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
