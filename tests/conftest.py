@@ -6,6 +6,7 @@ pytest_plugins = [
     "tests.framework.agent_bench",
     "tests.framework.people",
     "tests.framework.stack",
+    "tests.framework.sources",
     "tests.framework.web",
     "tests.framework.provider_double.fixtures",
 ]

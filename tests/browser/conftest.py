@@ -16,15 +16,22 @@ pytest_plugins: list[str] = []
 ARTEFACTS = Path(__file__).parent / "artefacts"
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
 ]
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
     found = shutil.which(name)
     if found is None:
-        raise RuntimeError(f"{name} is missing; `make test` installs it as root, else: apt-get install {name}")
+        raise RuntimeError(
+            f"{name} is missing; `make test` installs it as root, else: apt-get install {name}"
+        )
     return found
 
 
@@ -38,7 +45,7 @@ def playwright() -> Iterator[Playwright]:
 @pytest.fixture(scope="session")
 def chromium(playwright: Playwright) -> Iterator[Browser]:
     """Debian's Chromium."""
-    browser = playwright.chromium.launch(executable_path=_program("chromium"), args=FLAGS)
+    browser = playwright.chromium.launch(executable_path=program("chromium"), args=FLAGS)
     yield browser
     browser.close()
 
@@ -52,10 +59,14 @@ class Person:
         self.page.set_default_timeout(15_000)
         self.complaints: list[str] = []
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("console", lambda message: self.complaints.append(message.text) if message.type == "error" else None)
+        self.page.on(
+            "console",
+            lambda message: self.complaints.append(message.text) if message.type == "error" else None,
+        )
 
     def go(self, path: str) -> None:
-        """Open a page of this installation."""
+        """Open a page of this installation, once the present one has settled: it may be about to load itself again."""
+        self.page.wait_for_load_state("networkidle")
         self.page.goto(self.stack.url + path)
 
     def sign_in(self) -> None:
@@ -84,7 +95,8 @@ def people(stack: Stack, chromium: Browser) -> Iterator[list[Person]]:
     """Two people, each in a browser context of their own, signed out."""
     made: list[Person] = []
     for number in (0, 1):
-        email = stack.person(f"{("ada", "grace")[number]}-{secrets.token_hex(3)}")
+        name = ("ada", "grace")[number]
+        email = stack.person(f"{name}-{secrets.token_hex(3)}")
         made.append(Person(chromium.new_context(viewport=DESKTOP), stack, email))  # type: ignore[arg-type]
     yield made
     for person in made:

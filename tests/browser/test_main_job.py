@@ -1,0 +1,152 @@
+"""The main job, by two people in two browsers: sign up, workspace, edit, talk, call an agent, review, land, undo."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import DESKTOP, Person
+from tests.framework.stack import Stack
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+RUN_S, PAGE_S = 60_000, 15_000
+
+
+@pytest.fixture(scope="module")
+def fresh_stack() -> Iterator[Stack]:
+    """An installation on which nobody has signed up yet."""
+    with tempfile.TemporaryDirectory(prefix="pyagent-fresh-") as folder:
+        running = Stack(Path(folder) / "home")
+        running.start()
+        yield running
+        running.stop()
+
+
+def sign_up(person: Person, url: str, name: str, email: str) -> None:
+    page = person.page
+    page.goto(url)
+    page.get_by_label("Your name").fill(name)
+    page.get_by_label("Email").fill(email)
+    page.get_by_label("Password").fill("analytical engine 1843")
+    page.get_by_role("button", name="Create account").click()
+    expect(page.get_by_role("heading", name=re.compile("Workspaces|general"))).to_be_visible()
+
+
+def say(page: Page, text: str) -> None:
+    box = page.get_by_label(re.compile("^Message to #"))
+    box.fill(text)
+    if "@" in text:
+        expect(page.get_by_role("listbox")).to_be_visible()
+        box.press("Escape")
+    box.press("Enter")
+
+
+def do_the_main_job(browser: Browser, stack: Stack, archive: Path, *, is_shooting: bool) -> None:
+    ada = Person(browser.new_context(viewport=DESKTOP), stack, "ada@example.org")  # type: ignore[arg-type]
+    grace = Person(browser.new_context(viewport=DESKTOP), stack, "grace@example.org")  # type: ignore[arg-type]
+
+    def shoot(person: Person, name: str) -> None:
+        if is_shooting:
+            person.shoot(name)
+
+    # 1. Sign up by the printed URL.
+    sign_up(ada, stack.setup_url(), "Ada Lovelace", ada.email)
+    shoot(ada, "home")
+
+    # 2. A workspace from an archive, and somebody else in it.
+    page = ada.page
+    page.get_by_role("link", name="New workspace").click()
+    page.get_by_label("Name", exact=True).fill("Requests")
+    page.set_input_files("input[type=file]", str(archive))
+    page.get_by_role("button", name="Create workspace").click()
+    page.wait_for_url("**/c/general/**", timeout=30_000)
+    base = page.url.split("/c/")[0].removeprefix(stack.url)
+    ada.go(f"{base}/members/")
+    page.get_by_role("button", name="Invite").click()
+    invitation = page.locator(".copy-once code").inner_text()
+    sign_up(grace, invitation, "Grace Hopper", grace.email)
+    grace.go(f"{base}/c/general/")
+
+    # 3. Edit a file; a save over a newer version shows both.
+    ada.go(f"{base}/files/?path=src/requests/api.py")
+    editor = page.locator(".cm-content").first
+    expect(editor).to_contain_text("requests.api", timeout=PAGE_S)
+    editor.click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type("\n\ndef shout(text):\n    if text:\n        return text.upper()\n    return ''\n")
+    page.keyboard.press("Control+s")
+    expect(page.locator("#editor-status")).to_contain_text("maintainability")
+    expect(page.locator("#tabs")).not_to_contain_text("●")
+    shoot(ada, "editor")
+    ada.go(f"{base}/git/")
+    page.get_by_role("button", name="Stage src/requests/api.py").click()
+    page.get_by_label("Commit message").fill("api: Shout.")
+    page.get_by_role("button", name="Commit", exact=True).click()
+    expect(page.locator("#log")).to_contain_text("api: Shout.")
+
+    # 4. Talk, live in both browsers.
+    ada.go(f"{base}/c/general/")
+    say(page, "Shall we **tidy** this up?\n```python\nprint('now')\n```")
+    expect(grace.page.get_by_role("log")).to_contain_text("Shall we tidy this up?", timeout=PAGE_S)
+    say(grace.page, "Yes, @ada-lovelace")
+    expect(page.get_by_role("log")).to_contain_text("Yes,", timeout=PAGE_S)
+
+    # 5. Call an agent; both watch its tree.
+    say(page, "@tidy")
+    for one in (page, grace.page):
+        expect(one.locator("run-card").last).to_contain_text("Finished", timeout=RUN_S)
+        expect(one.locator("run-card").last).to_contain_text("Apply the safe fixes")
+    shoot(ada, "channel")
+    page.locator("run-card").last.get_by_role("link", name="Open").click()
+    expect(page.get_by_role("tree").first).to_be_visible()
+    shoot(ada, "run")
+
+    # 6. Review by keys; the other sees the decision; apply; undo.
+    page.get_by_role("link", name=re.compile("Review")).last.click()
+    expect(page.get_by_role("button", name=re.compile(r"Apply accepted \(0 of"))).to_be_disabled()
+    grace.go(page.url.removeprefix(stack.url))
+    page.keyboard.press("j")
+    page.keyboard.press("a")
+    expect(page.get_by_role("button", name=re.compile(r"Apply accepted \(1 of"))).to_be_enabled()
+    expect(grace.page.locator(".hunk-verdict").get_by_text("accepted").first).to_be_visible(timeout=PAGE_S)
+    page.keyboard.press("j")
+    page.keyboard.press("r")
+    expect(page.locator(".hunk-verdict").get_by_text("rejected").first).to_be_visible()
+    page.keyboard.press("u")
+    expect(page.locator(".hunk-verdict").get_by_text("rejected")).to_have_count(0)
+    shoot(ada, "review")
+    page.get_by_role("button", name=re.compile("Apply accepted")).click()
+    undo = page.locator("#undo-landed")
+    expect(undo).to_be_visible(timeout=RUN_S)
+    review_page = page.url.removeprefix(stack.url)
+    ada.go(f"{base}/git/")
+    expect(page.locator("#log li").first).to_contain_text("Ada Lovelace")
+    expect(page.locator("#log li").first).to_contain_text("Tidy")
+    expect(page.locator("#changed")).to_contain_text("Nothing has changed.")
+    ada.go(review_page)
+    page.once("dialog", lambda dialog: dialog.accept())
+    undo.click()
+    expect(page.locator("main")).to_contain_text("Reverted", timeout=RUN_S, ignore_case=True)
+    ada.go(f"{base}/git/")
+    expect(page.locator("#log li").first).to_contain_text("Revert")
+
+    # 7. Choose a model.
+    ada.go("/settings/models/")
+    page.get_by_role("button", name="Test").first.click()
+    expect(page.locator("main")).to_contain_text(re.compile("SmolLM2|answer", re.IGNORECASE), timeout=RUN_S)
+    shoot(ada, "models")
+
+    for person in (ada, grace):
+        assert not person.complaints, person.complaints
+        person.context.close()
+
+
+def test_two_people_do_the_main_job_in_chromium(
+    chromium: Browser, fresh_stack: Stack, requests_sdist: Path
+) -> None:
+    do_the_main_job(chromium, fresh_stack, requests_sdist, is_shooting=True)
