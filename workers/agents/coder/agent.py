@@ -18,7 +18,7 @@ from workers.agents.mixins.persistence import PersistenceMixin
 from workers.errors import BudgetExceeded, ConfigError
 from workers.providers.base import Provider
 from workers.providers.types import ToolCall, ToolSpec
-from workers.tools.base import ToolContext
+from workers.tools.base import ToolContext, ToolResult
 from workers.tools.reading import ListFiles
 from workers.tools.registry import open_toolbox
 from workers.tools.testing import detect_tests
@@ -43,6 +43,7 @@ class CoderAgent(IdentityMixin, OrchestrationMixin, PersistenceMixin, Governance
         self._baseline_failed: int | None = None
         self._refused_trees: set[str] = set()
         self._has_tests = False
+        self._is_resuming = True
         self._dialogue: Dialogue
         self._asker: Asker
 
@@ -119,26 +120,37 @@ class CoderAgent(IdentityMixin, OrchestrationMixin, PersistenceMixin, Governance
             return await self._end_early(run, f"I stopped before I was done. {error}", error)
 
     async def _turn(self, run: RunState) -> Outcome | None:
-        turns = self._dialogue.conversation.turns
-        if not turns or not turns[-1].pending:
-            self.check_budget(run)
-            self._warn_of_end(run)
-            turn, parent = await self._asker.ask(run)
-            turns.append(turn)
-        else:  # asked for before this worker took over, and not yet done
-            turn, parent = turns[-1], self.last_model_step(run)
+        turn, parent = await self._next_turn(run)
         if not turn.calls:
             return await self._without_call(run, turn)
         self._silent_turns = 0
-        for call in turn.pending:
-            called = await self.call_tool(run, self._toolbox, call, self._context, parent=parent)
-            turn.results[call.id] = called.result.text
+        for call in turn.calls:
+            if call.id in turn.results:  # done before this worker took over
+                called = Called(
+                    call, ToolResult(turn.results[call.id], is_error="answer" not in (call.arguments or {}))
+                )
+            else:
+                called = await self.call_tool(run, self._toolbox, call, self._context, parent=parent)
+                turn.results[call.id] = called.result.text
             if call.name == "finish" and not called.result.is_error:
                 outcome = await self._finish(run, turn, called)
                 if outcome is not None:
                     return outcome
             await self._note(run, turn, called)
         return None
+
+    async def _next_turn(self, run: RunState) -> tuple[Turn, str | None]:
+        """Return the turn to work on and its step: on a resumed run first the last one, which may be half
+        done."""
+        turns = self._dialogue.conversation.turns
+        was_resuming, self._is_resuming = self._is_resuming, False
+        if was_resuming and turns:
+            return turns[-1], self.last_model_step(run)
+        self.check_budget(run)
+        self._warn_of_end(run)
+        turn, parent = await self._asker.ask(run)
+        turns.append(turn)
+        return turn, parent
 
     async def _note(self, run: RunState, turn: Turn, called: Called) -> None:
         """Take from a call what the loop itself needs to know."""

@@ -32,11 +32,6 @@ class Turn:
     results: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
-    @property
-    def pending(self) -> list[ToolCall]:
-        """Calls without a result yet."""
-        return [call for call in self.calls if call.id not in self.results]
-
 
 class Conversation:
     """System text, opening, turns. `is_native` says whether calls and results are messages of their own

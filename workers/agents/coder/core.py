@@ -133,7 +133,7 @@ class CoderCore:
         ]
 
     def rebuild(self, history: Iterable[Mapping[str, Any]]) -> list[Turn]:
-        """Return the turns that finished steps tell of; calls without a finished step are pending again."""
+        """Return the turns that finished steps tell of; calls without a finished step have no result."""
         turns: list[Turn] = []
         for step in history:
             detail = step.get("detail") or {}

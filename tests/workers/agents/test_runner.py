@@ -1,0 +1,255 @@
+"""How runs end when people, relays, Redis and other workers interfere."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import uuid
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.framework.agent_bench import Bench, MakeBench
+from tests.framework.provider_double.script import Call, Fault, Say
+from tests.framework.provider_double.server import ProviderDouble
+from tests.framework.redis import RedisServer
+from workers.agents import runner
+from workers.events import (
+    ChangeProposed,
+    Heartbeat,
+    RunFailed,
+    RunFinished,
+    RunInterrupted,
+    RunStopped,
+    StepFinished,
+    StepStarted,
+)
+from workers.queue import Job, cancel_run
+from workers.reasoning import publisher
+
+FILES = {"a.py": "import os\n\nx = 1\n"}
+
+
+def coder_job(bench: Bench, double: ProviderDouble, goal: str = "say something") -> Job:
+    model = {
+        "provider": "openai",
+        "model": "m",
+        "base_url": double.base_url("openai"),
+        "context_tokens": 32_000,
+    }
+    return bench.job(goal, agent="coder", model=model)
+
+
+async def begun(bench: Bench, job: Job, title: str) -> None:
+    """Wait until a step with this beginning of a title has begun."""
+    await asyncio.to_thread(
+        bench.relay.wait_for,
+        lambda: any(s.title.startswith(title) for s in bench.relay.of(StepStarted, job.run_id)),
+    )
+
+
+async def test_a_person_stops_it_in_the_middle_of_an_answer(
+    make_bench: MakeBench, provider_double: ProviderDouble, redis_server: RedisServer
+) -> None:
+    bench = make_bench(FILES)
+    provider_double.say(Say("word " * 400, token_wait_s=0.05))
+    job = coder_job(bench, provider_double)
+    task = asyncio.create_task(bench.run(job))
+    await begun(bench, job, "m, turn 1")
+    loop = asyncio.get_running_loop()
+    asked_at = loop.time()
+    cancel_run(job.run_id, client=redis_server.client)
+    assert await task == "stopped"
+    assert loop.time() - asked_at < 1.5
+    assert bench.relay.of(RunStopped)
+    assert bench.relay.of(StepFinished)[-1].status == "cancelled"
+    await asyncio.sleep(0.3)
+    assert provider_double.gone == 1
+    assert not list(bench.repository.worktrees_dir.iterdir())
+
+
+async def test_a_person_stops_it_in_the_middle_of_a_command(
+    make_bench: MakeBench, provider_double: ProviderDouble, redis_server: RedisServer
+) -> None:
+    bench = make_bench(FILES)
+    provider_double.say(Say(calls=(Call("run_command", {"command": "sleep 50"}),)))
+    job = coder_job(bench, provider_double)
+    task = asyncio.create_task(bench.run(job))
+    await begun(bench, job, "$ sleep 50")
+    cancel_run(job.run_id, client=redis_server.client)
+    async with asyncio.timeout(5):
+        assert await task == "stopped"
+
+
+async def test_no_effect_begins_while_the_relay_is_deaf(
+    make_bench: MakeBench, provider_double: ProviderDouble
+) -> None:
+    bench = make_bench(FILES)
+    provider_double.say(Say(calls=(Call("write_file", {"path": "b.py", "content": "y = 2\n"}),)))
+    provider_double.say(Say(calls=(Call("finish", {"answer": "done"}),)))
+    deaf = threading.Event()
+
+    def go_deaf(asked: Any) -> None:
+        bench.relay.deafen()
+        deaf.set()
+
+    job = coder_job(bench, provider_double)
+    original = provider_double._next
+
+    def next_reply(asked: Any) -> Any:
+        if not deaf.is_set():
+            go_deaf(asked)
+        return original(asked)
+
+    provider_double._next = next_reply  # type: ignore[method-assign]
+    task = asyncio.create_task(bench.run(job))
+    await asyncio.to_thread(deaf.wait, 10)
+    await asyncio.sleep(1.0)
+    worktree = bench.repository.worktrees_dir / job.run_id
+    assert worktree.is_dir() and not (worktree / "b.py").exists()
+    bench.relay.answers.set()
+    assert await task == "finished"
+    assert bench.read(bench.relay.of(ChangeProposed)[0].commit, "b.py") == "y = 2\n"
+
+
+async def test_is_silent_when_another_worker_holds_it(make_bench: MakeBench) -> None:
+    bench = make_bench(FILES)
+    job = bench.job("")
+    bench.relay.fences[job.run_id] = 2
+    assert await bench.run(job) == "superseded"
+    assert not bench.relay.events
+    assert bench.repository.ref(f"refs/agent/{job.run_id}/1") is None
+
+
+async def test_gives_up_when_the_relay_is_silent_for_too_long(
+    make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = make_bench(FILES)
+    monkeypatch.setattr(publisher, "SETTLE_TIMEOUT_S", 0.3)
+    bench.relay.deafen()
+    run = runner.Runner(bench.job(""), client=bench.client, config=bench.config)
+    run._publisher._settle_timeout_s = 0.5
+    assert await run.run() == "unheard"
+    assert not bench.repository.worktrees_dir.exists() or not list(bench.repository.worktrees_dir.iterdir())
+
+
+async def test_goes_on_after_redis_was_killed_and_came_back(
+    make_bench: MakeBench, provider_double: ProviderDouble, redis_server: RedisServer
+) -> None:
+    bench = make_bench(FILES)
+    provider_double.say(
+        Say(calls=(Call("write_file", {"path": "b.py", "content": "y = 2\n"}),)),
+        Say("word " * 20, (Call("write_file", {"path": "c.py", "content": "z = 3\n"}),), token_wait_s=0.05),
+        Say(calls=(Call("finish", {"answer": "done"}),)),
+    )
+    job = coder_job(bench, provider_double)
+    task = asyncio.create_task(bench.run(job))
+    await begun(bench, job, "m, turn 2")
+    await asyncio.to_thread(redis_server.kill)
+    await asyncio.sleep(0.5)
+    await asyncio.to_thread(redis_server.start)
+    assert await task == "finished"
+    (proposal,) = bench.relay.of(ChangeProposed)
+    assert bench.read(proposal.commit, "c.py") == "z = 3\n"
+    assert [event.run_seq for event in bench.relay.events] == list(range(1, len(bench.relay.events) + 1))
+
+
+async def test_hands_the_run_back_when_the_worker_shuts_down(
+    make_bench: MakeBench, provider_double: ProviderDouble
+) -> None:
+    bench = make_bench(FILES)
+    provider_double.say(
+        Say(calls=(Call("write_file", {"path": "b.py", "content": "y = 2\n"}),)),
+        Say("slow", fault=Fault("hang")),
+    )
+    job = coder_job(bench, provider_double, "write b.py")
+    flag = threading.Event()
+    task = asyncio.create_task(bench.run(job, should_stop=flag.is_set))
+    await begun(bench, job, "m, turn 2")
+    flag.set()
+    assert await task == "interrupted"
+    await asyncio.to_thread(
+        bench.relay.wait_for, lambda: any(isinstance(e, RunInterrupted) for e in bench.relay.news)
+    )
+    assert not bench.relay.of(RunFinished) and not bench.relay.of(RunFailed)
+    started = {event.step_id for event in bench.relay.of(StepStarted)}
+    finished = {event.step_id for event in bench.relay.of(StepFinished)}
+    assert len(started - finished) == 1  # the step in flight stays open
+
+    provider_double.say(Say(calls=(Call("finish", {"answer": "Made b.py."}),)))
+    again = bench.resumed(job)
+    before = len(provider_double.asked)
+    assert await bench.run(again) == "finished"
+    assert len(provider_double.asked) - before == 1  # turn 1 was not asked again
+    roles = [message["role"] for message in provider_double.asked[-1].messages]
+    assert roles == ["system", "user", "assistant", "tool"]
+    writes = [event for event in bench.relay.of(StepStarted) if event.title == "Write b.py"]
+    assert len(writes) == 1
+    assert bench.read(bench.relay.of(ChangeProposed)[0].commit, "b.py") == "y = 2\n"
+
+
+async def test_does_pending_calls_and_no_finished_one_after_a_crash(
+    make_bench: MakeBench, provider_double: ProviderDouble
+) -> None:
+    """At every point of a run: what had an effect and is finished is not done again, and the end is the same."""
+    bench = make_bench(FILES)
+    script = [
+        Say(
+            "two at once",
+            (
+                Call("write_file", {"path": "b.py", "content": "y = 2\n"}),
+                Call("run_command", {"command": "echo z >> log.txt"}),
+            ),
+        ),
+        Say("", (Call("run_command", {"command": "echo z >> log.txt"}),)),
+        Say("", (Call("finish", {"answer": "done"}),)),
+    ]
+
+    def brain(asked: Any) -> Say:
+        return script[sum(message["role"] == "assistant" for message in asked.messages)]
+
+    provider_double.brain = brain
+    job = coder_job(bench, provider_double, "write it")
+    assert await bench.run(job) == "finished"
+    history = bench.relay.history(job.run_id)
+    whole = bench.relay.of(ChangeProposed)[0]
+    assert bench.read(whole.commit, "log.txt") == "z\nz\n"
+    for count in range(len(history)):
+        again = replace(job, run_id=str(uuid.uuid4()), fence=2, history=history[:count])
+        assert await bench.run(again) == "finished", count
+        (proposal,) = bench.relay.of(ChangeProposed, again.run_id)
+        assert bench.repository.tree_of(proposal.commit) == bench.repository.tree_of(whole.commit), count
+        done = {event.step_id for event in bench.relay.of(StepStarted, again.run_id)}
+        assert done.isdisjoint(step["step_id"] for step in history[:count])
+
+
+async def test_says_its_answer_again_when_only_that_was_missing(make_bench: MakeBench) -> None:
+    bench = make_bench(FILES)
+    job = bench.job("")
+    await bench.run(job)
+    answer = bench.relay.of(RunFinished)[0].answer
+    again = replace(job, run_id=str(uuid.uuid4()), fence=2, history=bench.relay.history(job.run_id))
+    assert await bench.run(again) == "finished"
+    assert bench.relay.of(RunFinished, again.run_id)[0].answer == answer
+    assert not bench.relay.of(ChangeProposed, again.run_id)
+
+
+async def test_beats_while_it_lives(
+    make_bench: MakeBench, provider_double: ProviderDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = make_bench(FILES)
+    monkeypatch.setattr(runner, "HEARTBEAT_S", 0.1)
+    provider_double.say(Say("word " * 20, token_wait_s=0.05))
+    await bench.run(coder_job(bench, provider_double))
+    beats = [event for event in bench.relay.news if isinstance(event, Heartbeat)]
+    assert len(beats) > 5
+    assert any(beat.tokens_per_s > 0 for beat in beats)
+
+
+async def test_fails_with_a_name_when_the_base_is_gone(make_bench: MakeBench) -> None:
+    bench = make_bench(FILES)
+    assert await bench.run(replace(bench.job(""), base_commit="0" * 40)) == "failed"
+    assert bench.relay.of(RunFailed)[0].code == "unknown_revision"
+    assert await bench.run(bench.job("", agent="nobody")) == "failed"
+    assert bench.relay.of(RunFailed)[1].code == "unknown_agent"
