@@ -48,7 +48,7 @@ def list_reviews(
         rows = rows.filter(status__in=FILTERS[which])
     if before is not None:
         rows = rows.filter(pk__lt=before)
-    passed = Evidence.objects.filter(revision__change_set=OuterRef("pk"), subset=None)
+    passed = Evidence.objects.filter(revision__change_set=OuterRef("pk"), subset__isnull=True)
     rows = (
         rows.annotate(has_evidence=Exists(passed))
         .select_related("run__requested_by", "landed_by")
@@ -238,7 +238,7 @@ def _staleness(row: Evidence, resolved: Resolved) -> tuple[bool, str]:
     if row.revision_id != resolved.revision.pk:
         return True, f"of revision {row.revision.number}"
     if row.subset is None:
-        if row.tree and row.tree != resolved.revision.tree:
+        if row.tree != resolved.revision.tree:
             return True, "of other files"
         return False, "whole revision"
     if row.selection != resolved.selection:

@@ -4,13 +4,15 @@ import { watchNews } from "../reviews/news.js";
 import { Cursor } from "../reviews/cursor.js";
 import { setUpLayout } from "../reviews/layout.js";
 import { openComment, setUpComments } from "../reviews/comments.js";
+import { setUpLazy } from "../reviews/lazy.js";
 import { isTyping, whenKey } from "../reviews/keys.js";
 
 const root = document.getElementById("review");
 const cursor = new Cursor(root);
 setUpLayout(root);
 setUpComments(root);
-watchNews(root, cursor);
+setUpLazy(root);
+watchNews(root);
 
 if (matchMedia("(max-width: 64rem)").matches) {
   for (const panel of root.querySelectorAll("details.rv-panel[open]")) panel.removeAttribute("open");

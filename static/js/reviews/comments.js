@@ -15,10 +15,12 @@ async function open(root, hunk, number) {
   line.nextElementSibling?.querySelector?.("textarea")?.focus();
 }
 
-/** Open the form for the hunk's first changed line. */
+/** Open the form for the hunk's first added line, else its first removed one. */
 export function openComment(root, hunk) {
-  const changed = [...hunk.querySelectorAll(".ln.add .no, .ln.del .no, .ln .no")].find((one) => one.dataset.commentLine && one.offsetParent);
-  if (changed) open(root, hunk, changed);
+  for (const kind of [".ln.add", ".ln.del", ".ln"]) {
+    const number = [...hunk.querySelectorAll(`${kind} [data-comment-line]`)].find((one) => one.offsetParent);
+    if (number) return open(root, hunk, number);
+  }
 }
 
 export function setUpComments(root) {

@@ -1,4 +1,5 @@
 // Which hunk is the current one. It survives swaps, because hunks are known by their key and not by their element.
+import { ask } from "./lazy.js";
 
 export class Cursor {
   #root;
@@ -53,7 +54,7 @@ export class Cursor {
 
   #fetch(lazy, step) {
     this.#awaited = { file: lazy.closest(".rv-file").id, step };
-    window.htmx.trigger(lazy, "fetchnow");
+    ask(lazy);
   }
 
   #afterSwap() {

@@ -3,7 +3,7 @@ import { events } from "../events.js";
 
 const TOGETHER_MS = 120;
 
-export function watchNews(root, cursor) {
+export function watchNews(root) {
   const id = Number(root.dataset.changeSet);
   const me = Number(document.body.dataset.userId);
   const said = document.getElementById("review-said");

@@ -5,6 +5,7 @@ Everybody who decides first takes the change set's row, so that of two people at
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Sequence
 
@@ -23,6 +24,7 @@ from workers.changes.hunks import split_hunk
 Verdict = Decision.Verdict
 REASON_CHARS = 500
 EDIT_LINES = 20_000
+_KEY = re.compile(r"^[0-9a-f]{1,64}\Z")
 EDIT_CHARS = 1_000_000
 
 
@@ -225,6 +227,8 @@ def undo_decision(*, change_set: ChangeSet, undone_by: User, hunk_key: str | Non
         Invalid: there is nothing to undo.
         Conflict: the change set is not open, or somebody has decided anew about all of it since.
     """
+    if hunk_key is not None and not _KEY.match(hunk_key):
+        raise Invalid("That is not the key of a hunk.")
     change_set = lock_open(change_set)
     rows = change_set.decisions.filter(undone_at=None).order_by("-id")
     if hunk_key is not None:

@@ -24,6 +24,12 @@ def visible(text: Any) -> SafeString:
 
 
 @register.filter
+def visible_lines(text: Any) -> SafeString:
+    """Return the text as `visible` does, line by line."""
+    return mark_safe("<br>".join(visible_html(line) for line in str(text).splitlines()))  # noqa: S308 - escaped by visible_html
+
+
+@register.filter
 def plain(text: Any) -> str:
     """Return the text with hidden characters spelled out, for attributes; Django escapes it."""
     return visible_text(str(text))
