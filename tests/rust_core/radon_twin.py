@@ -62,18 +62,18 @@ def mccabe_figures(source: str) -> dict[Key, int]:
 def figures_within(path: Path, limit_s: int) -> dict[str, Any] | str:
     """Return a file's figures from both, or why a peer gave none. Radon can take minutes, hence the limit.
 
-    Runs in a process of its own, whose alarm clock it uses.
+    The limit is CPU time, so that a busy machine changes nothing. Runs in a process of its own, whose timer it uses.
     """
 
     def stop(_signal: int, _frame: object) -> None:
         raise TimeoutError
 
-    signal.signal(signal.SIGALRM, stop)
-    signal.alarm(limit_s)
+    signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, limit_s)
     try:
         source = read_source(path)
         return {**radon_figures(source), "mccabe": mccabe_figures(source)}
     except (SyntaxError, UnicodeDecodeError, RecursionError, TimeoutError) as error:
         return f"{type(error).__name__}: {error}"
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_PROF, 0)

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import rust_core
 from tests.rust_core.corpus import DJANGO, STANDARD_LIBRARY, corpus
 
@@ -34,6 +36,7 @@ def ruff_figures(folder: Path, *, exclude: str) -> dict[str, dict[tuple[str, int
     return figures
 
 
+@pytest.mark.timeout(180)
 def test_equals_ruff_on_every_function_that_ruff_reports():
     paths = [str(path) for path in corpus()]
     ours = {
