@@ -93,7 +93,7 @@ def change_me(request: HttpRequest, body: MeIn) -> Any:
     user = User.objects.get(pk=access.require_scope(request, "write").pk)
     form = ProfileForm(body.dict(), instance=user)
     if not form.is_valid():
-        raise Invalid(" ".join(error for errors in form.errors.values() for error in errors))
+        raise Invalid(" ".join(str(error) for errors in form.errors.values() for error in errors))
     return form.save()
 
 

@@ -21,7 +21,7 @@ class PersonManager(UserManager):
         email = self.normalize_email(email).lower()
         fields.setdefault("handle", free_handle(email.partition("@")[0]))
         fields.setdefault("display_name", fields["handle"])
-        user = self.model(email=email, **fields)
+        user: Any = self.model(email=email, **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from webapp.accounts import access, services
+from webapp.accounts.access import person
 from webapp.accounts.forms import ProfileForm
 from webapp.accounts.models import SCOPES, User
 from webapp.errors import Invalid, NotFound
@@ -43,7 +44,7 @@ def accept_invitation(request: HttpRequest) -> HttpResponse:
     found = services.invitation_in_session(request)
     if found is None:
         raise NotFound("This link was used already or is too old. Ask for a new one.")
-    services.use_invitation(invitation=found, user=request.user)  # type: ignore[arg-type]
+    services.use_invitation(invitation=found, user=person(request))
     request.session.pop(services.SESSION_KEY, None)
     return redirect(reverse("workspace", args=[found.workspace_id]) if found.workspace_id else "home")
 
@@ -66,7 +67,7 @@ class KeyForm(forms.Form):
 @login_required
 def profile(request: HttpRequest) -> HttpResponse:
     """Name, handle and API keys."""
-    user: User = request.user  # type: ignore[assignment]
+    user = person(request)
     form = ProfileForm(request.POST or None, instance=User.objects.get(pk=user.pk))
     if request.method == "POST" and form.is_valid():
         form.save()
@@ -89,8 +90,8 @@ def create_key(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         raise Invalid("Give the key a name and at least one scope.")
     _, key = services.create_api_key(
-        user=request.user, name=form.cleaned_data["name"], scopes=form.cleaned_data["scopes"]
-    )  # type: ignore[arg-type]
+        user=person(request), name=form.cleaned_data["name"], scopes=form.cleaned_data["scopes"]
+    )
     request.session["new_key"] = key
     return redirect(reverse("profile") + "#keys")
 
@@ -99,7 +100,7 @@ def create_key(request: HttpRequest) -> HttpResponse:
 @login_required
 def revoke_key(request: HttpRequest, key_id: int) -> HttpResponse:
     """Make a key useless."""
-    services.revoke_api_key(user=request.user, key_id=key_id)  # type: ignore[arg-type]
+    services.revoke_api_key(user=person(request), key_id=key_id)
     messages.success(request, "The key is revoked.")
     return redirect(reverse("profile") + "#keys")
 
@@ -108,7 +109,7 @@ def revoke_key(request: HttpRequest, key_id: int) -> HttpResponse:
 @login_required
 def sign_out_everywhere(request: HttpRequest) -> HttpResponse:
     """End all of the person's sessions, this one included."""
-    services.sign_out_everywhere(user=request.user)  # type: ignore[arg-type]
+    services.sign_out_everywhere(user=person(request))
     return redirect("account_login")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from ninja import Query, Router
 
-from webapp.accounts.access import require_scope
+from webapp.accounts.access import person, require_scope
 from webapp.api import ErrorReply
 from webapp.editor import schemas, services
 from webapp.editor.documents import MAX_TEXT_BYTES, decode
@@ -76,7 +76,7 @@ def save_file(request: HttpRequest, workspace_id: int, body: schemas.SaveIn) -> 
     workspace = writable(request, workspace_id)
     saved = services.save_file(
         workspace=workspace,
-        user=request.user,  # type: ignore[arg-type]
+        user=person(request),
         path=from_portable(body.path),
         text=services.require_text(body.text),
         encoding=body.encoding,
@@ -95,8 +95,8 @@ def delete_path(
 ) -> Any:
     """Delete a file, or a folder with everything in it."""
     services.delete_path(
-        workspace=writable(request, workspace_id), user=request.user, path=from_portable(path)
-    )  # type: ignore[arg-type]
+        workspace=writable(request, workspace_id), user=person(request), path=from_portable(path)
+    )
     return 204, None
 
 
@@ -108,10 +108,10 @@ def move_path(request: HttpRequest, workspace_id: int, body: schemas.MoveIn) -> 
     workspace = writable(request, workspace_id)
     services.move_path(
         workspace=workspace,
-        user=request.user,
+        user=person(request),
         source=from_portable(body.source),
         target=from_portable(body.target),
-    )  # type: ignore[arg-type]
+    )
     return 204, None
 
 
@@ -119,8 +119,8 @@ def move_path(request: HttpRequest, workspace_id: int, body: schemas.MoveIn) -> 
 def make_folder(request: HttpRequest, workspace_id: int, body: schemas.PathIn) -> Any:
     """Make a folder and those above it."""
     services.make_folder(
-        workspace=writable(request, workspace_id), user=request.user, path=from_portable(body.path)
-    )  # type: ignore[arg-type]
+        workspace=writable(request, workspace_id), user=person(request), path=from_portable(body.path)
+    )
     return 204, None
 
 
@@ -143,7 +143,7 @@ def search(
         {"path": to_portable(one.path), "line": one.line, "column": one.column, "text": to_portable(one.text)}
         for one in matches
     ]
-    return {"matches": shown, "is_complete": matches.ended_by == "end"}
+    return {"matches": shown, "is_complete": matches.ended_by == "done"}
 
 
 @router.post(

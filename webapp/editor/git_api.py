@@ -8,7 +8,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.utils.text import slugify
 from ninja import Query, Router
 
-from webapp.accounts.access import require_scope
+from webapp.accounts.access import person, require_scope
 from webapp.api import ErrorReply
 from webapp.editor import schemas, services
 from webapp.editor.api import readable, writable
@@ -49,7 +49,9 @@ def status(request: HttpRequest, workspace_id: int) -> Any:
 def stage(request: HttpRequest, workspace_id: int, body: schemas.PathsIn) -> Any:
     """Put the paths' changes into the next commit."""
     paths = [from_portable(path) for path in body.paths]
-    services.stage(workspace=writable(request, workspace_id), user=request.user, paths=paths, is_staged=True)  # type: ignore[arg-type]
+    services.stage(
+        workspace=writable(request, workspace_id), user=person(request), paths=paths, is_staged=True
+    )
     return 204, None
 
 
@@ -57,7 +59,9 @@ def stage(request: HttpRequest, workspace_id: int, body: schemas.PathsIn) -> Any
 def unstage(request: HttpRequest, workspace_id: int, body: schemas.PathsIn) -> Any:
     """Take the paths' changes out of the next commit; the files stay as they are."""
     paths = [from_portable(path) for path in body.paths]
-    services.stage(workspace=writable(request, workspace_id), user=request.user, paths=paths, is_staged=False)  # type: ignore[arg-type]
+    services.stage(
+        workspace=writable(request, workspace_id), user=person(request), paths=paths, is_staged=False
+    )
     return 204, None
 
 
@@ -70,17 +74,17 @@ def commit(request: HttpRequest, workspace_id: int, body: schemas.CommitIn) -> A
     """Commit what is staged in your name."""
     return 201, {
         "commit": services.commit(
-            workspace=writable(request, workspace_id), user=request.user, message=body.message
+            workspace=writable(request, workspace_id), user=person(request), message=body.message
         )
-    }  # type: ignore[arg-type]
+    }
 
 
 @router.post("/{int:workspace_id}/git/switch", response={204: None, **ERRORS}, summary="Switch branch")
 def switch(request: HttpRequest, workspace_id: int, body: schemas.SwitchIn) -> Any:
     """Check another branch out for everybody; refused when uncommitted edits would be lost."""
     services.switch_branch(
-        workspace=writable(request, workspace_id), user=request.user, name=body.branch, is_new=body.is_new
-    )  # type: ignore[arg-type]
+        workspace=writable(request, workspace_id), user=person(request), name=body.branch, is_new=body.is_new
+    )
     return 204, None
 
 
@@ -119,7 +123,7 @@ def _remote_out(remote: Remote) -> dict[str, Any]:
 @router.post("/{int:workspace_id}/git/fetch", response={204: None, **ERRORS}, summary="Fetch a remote")
 def fetch(request: HttpRequest, workspace_id: int, body: schemas.RemoteRefIn) -> Any:
     """Fetch the remote's branches."""
-    services.fetch(workspace=writable(request, workspace_id), user=request.user, remote_name=body.remote)  # type: ignore[arg-type]
+    services.fetch(workspace=writable(request, workspace_id), user=person(request), remote_name=body.remote)
     return 204, None
 
 
@@ -128,7 +132,7 @@ def push(request: HttpRequest, workspace_id: int, body: schemas.RemoteRefIn) -> 
     """Push a branch, fast-forward only; for maintainers, since it leaves the installation."""
     workspace = access.workspace_for(require_scope(request, "apply"), workspace_id, role=Role.MAINTAINER)
     branch = body.branch or repository_of(workspace).branch()
-    services.push(workspace=workspace, user=request.user, remote_name=body.remote, branch=branch)  # type: ignore[arg-type]
+    services.push(workspace=workspace, user=person(request), remote_name=body.remote, branch=branch)
     return 204, None
 
 

@@ -116,7 +116,7 @@ def upload_workspace(
     request: HttpRequest,
     archive: UploadedFile = File(...),
     name: str = Form(..., min_length=1, max_length=80),
-) -> Any:  # type: ignore[type-arg]
+) -> Any:
     """Create a workspace from a .zip or .tar.gz of at most 200 MB."""
     from webapp.errors import Invalid
     from webapp.workspaces.forms import MAX_UPLOAD_BYTES

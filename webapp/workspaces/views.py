@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils.text import get_valid_filename
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from webapp.accounts.access import person
 from webapp.accounts.models import User
 from webapp.accounts.services import create_invitation
 from webapp.errors import Invalid
@@ -28,7 +29,7 @@ from webapp.workspaces.preparing import Source, check_url
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
     """The person's workspaces."""
-    workspaces = list(selectors.workspaces_of(request.user).prefetch_related("memberships"))  # type: ignore[arg-type]
+    workspaces = list(selectors.workspaces_of(person(request)).prefetch_related("memberships"))
     return render(request, "workspaces/home.html", {"workspaces": workspaces})
 
 
@@ -43,7 +44,7 @@ def new_workspace(request: HttpRequest) -> HttpResponse:
             workspace = services.create_workspace(
                 name=form.cleaned_data["name"],
                 description=form.cleaned_data["description"],
-                owner=request.user,  # type: ignore[arg-type]
+                owner=person(request),
                 source=source,
             )
         except Invalid as error:
@@ -121,12 +122,12 @@ def invite(request: HttpRequest, workspace_id: int) -> HttpResponse:
         messages.error(request, "Check the address and the role.")
         return redirect("workspace_members", found.pk)
     email, role = form.cleaned_data["email"].lower(), form.cleaned_data["role"]
-    person = User.objects.filter(email=email).first() if email else None
-    if person is not None:
-        services.add_member(workspace=found, user=person, role=role)
-        messages.success(request, f"{person.display_name} is in.")
+    found_person = User.objects.filter(email=email).first() if email else None
+    if found_person is not None:
+        services.add_member(workspace=found, user=found_person, role=role)
+        messages.success(request, f"{found_person.display_name} is in.")
     else:
-        _, token = create_invitation(invited_by=request.user, workspace=found, role=role, email=email)  # type: ignore[arg-type]
+        _, token = create_invitation(invited_by=person(request), workspace=found, role=role, email=email)
         request.session["invitation_url"] = request.build_absolute_uri(reverse("invitation", args=[token]))
     return redirect("workspace_members", found.pk)
 
