@@ -24,7 +24,12 @@ BASE = {
     "tests/test_calc.py": b"from calc import f0\n\n\ndef test_f0():\n    assert f0() == 0\n",
     "README.md": b"# Calc\n",
 }
-THREE_HUNKS = BASE["calc.py"].replace(b"return 0\n", b"return 100\n").replace(b"return 5\n", b"return 105\n").replace(b"return 11\n", b"return 111\n")
+THREE_HUNKS = (
+    BASE["calc.py"]
+    .replace(b"return 0\n", b"return 100\n")
+    .replace(b"return 5\n", b"return 105\n")
+    .replace(b"return 11\n", b"return 111\n")
+)
 
 
 @dataclass
@@ -35,18 +40,31 @@ class Desk:
     repository: Repository
 
     def run(self, **fields: Any) -> Run:
-        fields = {"workspace": self.company.workspace, "requested_by": self.company.member, "agent": "tidy", "goal": "Tidy up"} | fields
+        fields = {
+            "workspace": self.company.workspace,
+            "requested_by": self.company.member,
+            "agent": "tidy",
+            "goal": "Tidy up",
+        } | fields
         return Run.objects.create(id=uuid.uuid4(), cost_usd=0.0, **fields)
 
     def propose(
-        self, files: Mapping[str, bytes | None], *, run: Run | None = None, base: str = "", modes: Mapping[str, str] | None = None, **fields: Any
+        self,
+        files: Mapping[str, bytes | None],
+        *,
+        run: Run | None = None,
+        base: str = "",
+        modes: Mapping[str, str] | None = None,
+        **fields: Any,
     ) -> Revision:
         """Return the revision that follows from a run's proposal of these files."""
         run = run or self.run()
         base = base or self.repository.snapshot(author=_author(self.company))
         commit = commit_beside(self.repository, files, base=base, modes=modes)
         fields = {"title": "Make it better", "summary": "Because."} | fields
-        event = ChangeProposed(run_id=str(run.pk), fence=1, run_seq=1, base_commit=base, commit=commit, **fields)
+        event = ChangeProposed(
+            run_id=str(run.pk), fence=1, run_seq=1, base_commit=base, commit=commit, **fields
+        )
         return services.open_review(run=run, proposal=event)
 
     def three_hunks(self) -> ChangeSet:
@@ -65,7 +83,10 @@ class Desk:
     def decide(self, change_set: ChangeSet, number: int, verdict: str, **fields: Any) -> HunkState:
         key = self.hunks(change_set)[number].key
         return services.decide_hunk(
-            change_set=change_set, hunk_key=key, verdict=verdict, **({"decided_by": self.company.member} | fields)
+            change_set=change_set,
+            hunk_key=key,
+            verdict=verdict,
+            **({"decided_by": self.company.member} | fields),
         )
 
     def apply(self, change_set: ChangeSet, **fields: Any) -> ChangeSet:
@@ -92,4 +113,3 @@ def desk(company: Company) -> Desk:
     repository = repository_of(company.workspace)
     commit_files(repository, BASE)
     return Desk(company, repository)
-

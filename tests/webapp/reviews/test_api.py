@@ -18,7 +18,16 @@ EVERYTHING = ("read", "write", "run", "review", "apply")
 def call(desk: Desk, api_key: Headers) -> Callable[..., Any]:
     """Return a function that asks the API as a person."""
 
-    def ask(method: str, change_set: ChangeSet | None, where: str = "", /, *, by: User, scopes: tuple[str, ...] = EVERYTHING, **body: Any) -> Any:
+    def ask(
+        method: str,
+        change_set: ChangeSet | None,
+        where: str = "",
+        /,
+        *,
+        by: User,
+        scopes: tuple[str, ...] = EVERYTHING,
+        **body: Any,
+    ) -> Any:
         address = f"/api/v1/workspaces/{desk.company.workspace.pk}/reviews"
         address += f"/{change_set.pk}{where}" if change_set is not None else where
         client = Client(headers=api_key(by, *scopes))
@@ -40,18 +49,35 @@ def test_does_the_whole_review_without_a_page(desk: Desk, call: Callable[..., An
     detail = call("get", change_set, f"/hunks/{keys[0]}", by=member).json()
     assert [line["text"] for line in detail["lines"] if line["kind"] == "+"] == ["    return 100"]
     call("post", change_set, f"/hunks/{keys[0]}/decision", by=member, verdict="accepted", seen=0)
-    assert call("post", change_set, f"/hunks/{keys[0]}/decision", by=member, verdict="rejected", seen=0).status_code == 409
-    assert call("post", change_set, "/decision", by=member, verdict="accepted", path="calc.py").json() == {"count": 2}
+    assert (
+        call(
+            "post", change_set, f"/hunks/{keys[0]}/decision", by=member, verdict="rejected", seen=0
+        ).status_code
+        == 409
+    )
+    assert call("post", change_set, "/decision", by=member, verdict="accepted", path="calc.py").json() == {
+        "count": 2
+    }
     assert len(call("post", change_set, "/undo", by=member).json()["hunk_keys"]) == 2
-    remark = call("post", change_set, "/comments", by=member, text="No", kind="must-fix", path="calc.py", line=2).json()
+    remark = call(
+        "post", change_set, "/comments", by=member, text="No", kind="must-fix", path="calc.py", line=2
+    ).json()
     call("post", change_set, "/comments", by=member, text="Why?", parent_id=remark["id"])
     review = call("get", change_set, by=member).json()
     assert (review["accepted"], review["must_fix"], len(review["comments"])) == (1, 1, 2)
     seen = {"diff_hash": review["diff_hash"], "selection": review["selection"]}
-    assert call("post", change_set, "/apply", by=maintainer, **seen).json()["error"]["facts"] == {"must_fix": 1}
-    assert call("post", change_set, f"/comments/{remark['id']}/resolve", by=member).json()["is_resolved"] is True
+    assert call("post", change_set, "/apply", by=maintainer, **seen).json()["error"]["facts"] == {
+        "must_fix": 1
+    }
+    assert (
+        call("post", change_set, f"/comments/{remark['id']}/resolve", by=member).json()["is_resolved"] is True
+    )
     landed = call("post", change_set, "/apply", by=maintainer, **seen).json()
-    assert (landed["status"], landed["landed_by"], landed["landed_commit"]) == ("landed", "Max", desk.repository.head())
+    assert (landed["status"], landed["landed_by"], landed["landed_commit"]) == (
+        "landed",
+        "Max",
+        desk.repository.head(),
+    )
     assert b"return 100\n" in desk.at_head("calc.py") and b"return 105\n" not in desk.at_head("calc.py")
     assert call("post", change_set, "/revert", by=maintainer).json()["status"] == "reverted"
     assert desk.at_head("calc.py") == BASE["calc.py"]
@@ -63,7 +89,9 @@ def test_does_the_whole_review_without_a_page(desk: Desk, call: Callable[..., An
 def test_compares_two_revisions(desk: Desk, call: Callable[..., Any]) -> None:
     change_set = desk.three_hunks()
     base = change_set.revisions.get().base_commit
-    desk.propose({"calc.py": THREE_HUNKS.replace(b"111", b"112")}, run=desk.run(change_set=change_set), base=base)
+    desk.propose(
+        {"calc.py": THREE_HUNKS.replace(b"111", b"112")}, run=desk.run(change_set=change_set), base=base
+    )
     review = call("get", change_set, by=desk.company.viewer, since=1).json()
     assert [hunk["change"] for hunk in review["files"][0]["hunks"]] == ["same", "same", "changed"]
     assert review["revisions"] == [1, 2]
@@ -90,7 +118,12 @@ def test_asks_for_the_scope_and_the_role(
     assert call("post", change_set, path, by=desk.company.owner, scopes=without, **body).status_code == 403
     assert call("post", change_set, path, by=desk.company.viewer, **body).status_code == 403
     assert call("post", change_set, path, by=desk.company.stranger, **body).status_code == 404
-    assert Client().post(f"/api/v1/workspaces/{change_set.workspace_id}/reviews/{change_set.pk}{path}").status_code == 401
+    assert (
+        Client()
+        .post(f"/api/v1/workspaces/{change_set.workspace_id}/reviews/{change_set.pk}{path}")
+        .status_code
+        == 401
+    )
     assert desk.hunks(change_set)[0].verdict == "pending"
 
 
@@ -115,6 +148,8 @@ def test_answers_numbers_that_no_row_has(desk: Desk, call: Callable[..., Any], n
         ("/evidence", {"command": "\x00 "}),
     ],
 )
-def test_refuses_what_makes_no_sense(desk: Desk, call: Callable[..., Any], path: str, body: dict[str, Any]) -> None:
+def test_refuses_what_makes_no_sense(
+    desk: Desk, call: Callable[..., Any], path: str, body: dict[str, Any]
+) -> None:
     answer = call("post", desk.three_hunks(), path, by=desk.company.member, **body)
     assert answer.status_code in (201, 404, 422), answer.content

@@ -41,7 +41,9 @@ def test_lets_the_newest_decision_count_and_undo_bring_back_the_one_before(desk:
 
 def test_undoes_a_whole_file_at_once_but_not_what_somebody_decided_since(desk: Desk) -> None:
     change_set = desk.three_hunks()
-    services.decide_file(change_set=change_set, path="calc.py", verdict="accepted", decided_by=desk.company.member)
+    services.decide_file(
+        change_set=change_set, path="calc.py", verdict="accepted", decided_by=desk.company.member
+    )
     desk.decide(change_set, 1, "rejected", decided_by=desk.company.maintainer)
     services.undo_decision(change_set=change_set, undone_by=desk.company.member)
     assert verdicts(desk, change_set) == ["pending", "rejected", "pending"]
@@ -50,7 +52,9 @@ def test_undoes_a_whole_file_at_once_but_not_what_somebody_decided_since(desk: D
 def test_keeps_an_edit_when_its_file_is_accepted(desk: Desk) -> None:
     change_set = desk.three_hunks()
     desk.decide(change_set, 0, "edited", edited_new_lines=["def f0():", "    return 42", "", ""])
-    count = services.decide_file(change_set=change_set, path="calc.py", verdict="accepted", decided_by=desk.company.member)
+    count = services.decide_file(
+        change_set=change_set, path="calc.py", verdict="accepted", decided_by=desk.company.member
+    )
     assert count == 2
     assert verdicts(desk, change_set) == ["edited", "accepted", "accepted"]
 
@@ -78,7 +82,9 @@ def test_splits_a_hunk_into_parts_that_are_decided_for_themselves(desk: Desk) ->
     desk.decide(change_set, 1, "accepted")
     desk.decide(change_set, 2, "split", split_after=[0])
     assert verdicts(desk, change_set) == ["pending", "accepted", "pending", "pending"]
-    services.undo_decision(change_set=change_set, undone_by=desk.company.member, hunk_key=desk.hunks(change_set)[3].key)
+    services.undo_decision(
+        change_set=change_set, undone_by=desk.company.member, hunk_key=desk.hunks(change_set)[3].key
+    )
     assert verdicts(desk, change_set) == ["pending", "accepted", "pending"]
     services.undo_decision(change_set=change_set, undone_by=desk.company.member, hunk_key=parts[0].key)
     assert verdicts(desk, change_set) == ["pending"]
@@ -109,7 +115,9 @@ def test_refuses_a_verdict_that_does_not_fit(desk: Desk, verdict: str, fields: d
 def test_refuses_a_hunk_that_is_gone_and_a_change_set_that_is_closed(desk: Desk) -> None:
     change_set = desk.three_hunks()
     with pytest.raises(NotFound):
-        services.decide_hunk(change_set=change_set, hunk_key="0" * 32, verdict="accepted", decided_by=desk.company.member)
+        services.decide_hunk(
+            change_set=change_set, hunk_key="0" * 32, verdict="accepted", decided_by=desk.company.member
+        )
     services.discard(change_set=change_set, discarded_by=desk.company.member)
     with pytest.raises(Conflict):
         desk.decide(change_set, 0, "accepted")
@@ -120,14 +128,20 @@ def test_refuses_a_hunk_that_is_gone_and_a_change_set_that_is_closed(desk: Desk)
 def test_decides_about_a_change_without_text_like_any_other(desk: Desk) -> None:
     base = desk.repository.head()
     change_set = desk.loaded(
-        desk.propose({"image.bin": bytes(range(256)), "README.md": b"# Calc\n"}, base=base, modes={"README.md": "100755"})
+        desk.propose(
+            {"image.bin": bytes(range(256)), "README.md": b"# Calc\n"},
+            base=base,
+            modes={"README.md": "100755"},
+        )
     )
     assert [hunk.hunk.kind for hunk in desk.hunks(change_set)] == ["mode", "whole"] or [
         hunk.hunk.kind for hunk in desk.hunks(change_set)
     ] == ["whole", "mode"]
     with pytest.raises(Invalid):
         desk.decide(change_set, 0, "edited", edited_new_lines=["x"])
-    services.decide_file(change_set=change_set, path="image.bin", verdict="accepted", decided_by=desk.company.member)
+    services.decide_file(
+        change_set=change_set, path="image.bin", verdict="accepted", decided_by=desk.company.member
+    )
     desk.apply(change_set)
     assert desk.at_head("image.bin") == bytes(range(256))
 

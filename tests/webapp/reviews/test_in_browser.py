@@ -25,7 +25,9 @@ def browser() -> Iterator[Browser]:
     """Debian's Chromium."""
     program = shutil.which("chromium")
     if program is None:
-        raise RuntimeError("chromium is missing; `make test` installs it as root, else: apt-get install chromium")
+        raise RuntimeError(
+            "chromium is missing; `make test` installs it as root, else: apt-get install chromium"
+        )
     # Playwright keeps an event loop in this thread; Django's own client and rows are used from it on purpose.
     with pytest.MonkeyPatch.context() as patched, sync_playwright() as driver:
         patched.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -44,11 +46,18 @@ def open_review(browser: Browser, desk: Desk, web: Web) -> Iterator[Open]:
         context = browser.new_context(viewport=viewport or DESKTOP)  # type: ignore[arg-type]
         contexts.append(context)
         cookies = desk.company.client(person).cookies
-        context.add_cookies([{"name": name, "value": morsel.value, "url": web.process.origin} for name, morsel in cookies.items()])
+        context.add_cookies(
+            [
+                {"name": name, "value": morsel.value, "url": web.process.origin}
+                for name, morsel in cookies.items()
+            ]
+        )
         page = context.new_page()
         page.set_default_timeout(15_000)
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on(
+            "console", lambda message: complaints.append(message.text) if message.type == "error" else None
+        )
         page.goto(f"{web.process.origin}/w/{change_set.workspace_id}/reviews/{change_set.pk}/")
         return page
 
@@ -137,7 +146,9 @@ def test_has_no_violation_and_no_sideways_scroll_and_fits_the_screen(
     change_set = desk.loaded(
         desk.propose(
             {
-                "calc.py": BASE["calc.py"].replace(b"return 5\n", b"return max(5, 7, key=lambda n: -n)  # " + b"long " * 60 + b"\n"),
+                "calc.py": BASE["calc.py"].replace(
+                    b"return 5\n", b"return max(5, 7, key=lambda n: -n)  # " + b"long " * 60 + b"\n"
+                ),
                 "<img onerror=x>/" + "deep/" * 20 + "name.py": b"x = '\xe2\x80\xae'\n",
                 "poetry.lock": b"x\n",
             }
@@ -164,7 +175,9 @@ def test_opens_300_hunks_fast_and_brings_each_file_when_it_is_reached(desk: Desk
     many = {f"pkg/m{n:03}.py": BASE["calc.py"] + b"# %d\n" % n for n in range(100)}
     base = desk.propose(many).commit
     changed = {
-        path: data.replace(b"return 0\n", b"return 100\n").replace(b"return 5\n", b"return 105\n").replace(b"return 11\n", b"return 111\n")
+        path: data.replace(b"return 0\n", b"return 100\n")
+        .replace(b"return 5\n", b"return 105\n")
+        .replace(b"return 11\n", b"return 111\n")
         for path, data in many.items()
     }
     change_set = desk.loaded(desk.propose(changed, base=base))

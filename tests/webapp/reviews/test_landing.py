@@ -235,7 +235,9 @@ def test_leaves_a_landing_alone_that_is_at_work(desk: Desk, monkeypatch: pytest.
 def test_lands_once_when_two_apply_at_once(desk: Desk) -> None:
     change_set = desk.three_hunks()
     desk.decide(change_set, 0, "accepted")
-    results = in_threads(lambda: desk.apply(change_set), lambda: desk.apply(change_set, applied_by=desk.company.owner))
+    results = in_threads(
+        lambda: desk.apply(change_set), lambda: desk.apply(change_set, applied_by=desk.company.owner)
+    )
     assert sum(isinstance(result, ChangeSet) for result in results) == 1, results
     assert sum(isinstance(result, Conflict) for result in results) == 1, results
     assert LandingIntent.objects.count() == 1

@@ -35,7 +35,9 @@ def test_swaps_the_hunk_the_header_and_the_files_row_after_a_decision(desk: Desk
     change_set = desk.three_hunks()
     key = desk.hunks(change_set)[0].key
     client = desk.company.client(desk.company.member)
-    text = client.post(url("review_decide", change_set, key), {"verdict": "accepted", "seen": "0"}, **HX).content.decode()
+    text = client.post(
+        url("review_decide", change_set, key), {"verdict": "accepted", "seen": "0"}, **HX
+    ).content.decode()
     assert f'hx-target="#hunk-{key}"' in text
     assert 'hx-target="#review-header"' in text
     assert "1 of 3 accepted" in text
@@ -52,14 +54,18 @@ def test_edits_splits_and_undoes_by_forms(desk: Desk) -> None:
     text = re.search(r"<textarea[^>]*>\n(.*?)</textarea>", form, re.DOTALL)
     assert text is not None and "return 100" in text.group(1)
     edited = text.group(1).replace("100", "7").replace("\n", "\r\n")
-    client.post(url("review_decide", change_set, keys[0]), {"verdict": "edited", "text": edited, "seen": "0"}, **HX)
+    client.post(
+        url("review_decide", change_set, keys[0]), {"verdict": "edited", "text": edited, "seen": "0"}, **HX
+    )
     assert desk.hunks(change_set)[0].verdict == "edited"
     shown = client.get(url("review_hunk", change_set, keys[0]), **HX).content.decode()
     assert "return 7" in re.sub(r"<[^>]*>", "", shown)
     cuts = client.get(url("review_split", change_set, keys[1]), **HX).content.decode()
     assert cuts.count('type="checkbox"') == len(desk.hunks(change_set)[1].hunk.lines)
     first_change = next(i for i, line in enumerate(desk.hunks(change_set)[1].hunk.lines) if line.kind == "-")
-    after = client.post(url("review_decide", change_set, keys[1]), {"verdict": "split", "after": [first_change]}, **HX)
+    after = client.post(
+        url("review_decide", change_set, keys[1]), {"verdict": "split", "after": [first_change]}, **HX
+    )
     assert after.status_code == 200
     assert len(desk.hunks(change_set)) == 4
     part = desk.hunks(change_set)[1].key
@@ -89,7 +95,10 @@ def test_shows_why_when_applying_is_refused(desk: Desk) -> None:
     desk.decide(change_set, 0, "accepted")
     client = desk.company.client(desk.company.maintainer)
     client.post(url("review_apply", change_set), {"diff_hash": "0" * 64}, **HX)
-    assert "There is a newer revision than the one you saw" in client.get(url("review", change_set)).content.decode()
+    assert (
+        "There is a newer revision than the one you saw"
+        in client.get(url("review", change_set)).content.decode()
+    )
     assert client.post(url("review_apply", change_set), {}, **HX).status_code == 422
 
 
@@ -97,9 +106,17 @@ def test_comments_on_a_line_answers_and_resolves(desk: Desk) -> None:
     change_set = desk.three_hunks()
     file = desk.resolved(change_set).files[0]
     client = desk.company.client(desk.company.member)
-    form = client.get(url("review_comment_form", change_set), {"file": file.id, "line": "2", "side": "new"}, **HX)
+    form = client.get(
+        url("review_comment_form", change_set), {"file": file.id, "line": "2", "side": "new"}, **HX
+    )
     assert 'name="line" value="2"' in form.content.decode()
-    sent = {"file": file.id, "line": "2", "side": "new", "kind": "must-fix", "text": "No **way** <img src=x onerror=alert(1)>"}
+    sent = {
+        "file": file.id,
+        "line": "2",
+        "side": "new",
+        "kind": "must-fix",
+        "text": "No **way** <img src=x onerror=alert(1)>",
+    }
     text = client.post(url("review_comment", change_set), sent, **HX).content.decode()
     assert "<strong>way</strong>" in text and "<img" not in text
     assert "1 must-fix" in text
@@ -123,7 +140,7 @@ def test_fetches_large_files_when_they_are_seen_and_folds_lock_files(desk: Desk)
     assert page.count("rv-lazy") == len(lazy) == 13 - page.count('<article class="hunk')
     body = client.get(lazy[-1].replace("&amp;", "&"), **HX).content.decode()
     assert body.count('<article class="hunk') == 1
-    assert 'hidden>' in page.split('class="rv-file is-folded"')[1]
+    assert "hidden>" in page.split('class="rv-file is-folded"')[1]
 
 
 def test_cuts_long_hunks_and_long_lines_and_shows_the_rest_when_asked(desk: Desk) -> None:
@@ -138,13 +155,33 @@ def test_cuts_long_hunks_and_long_lines_and_shows_the_rest_when_asked(desk: Desk
     assert whole.count('class="ln add"') == 1000
 
 
-@pytest.mark.parametrize("payload", ["<img src=x onerror=alert(1)>", '"><script>alert(1)</script>', "</article></hx-partial><b>", "{{ 7|add:7 }}"])
+@pytest.mark.parametrize(
+    "payload",
+    [
+        "<img src=x onerror=alert(1)>",
+        '"><script>alert(1)</script>',
+        "</article></hx-partial><b>",
+        "{{ 7|add:7 }}",
+    ],
+)
 def test_shows_hostile_names_and_lines_as_text(desk: Desk, payload: str) -> None:
     name = payload.replace("/", "∕") + ".py"
     run = desk.run(goal=payload)
-    item = {"command": payload, "exit_code": 1, "duration_ms": 1, "output": f"\x1b[31m{payload}\x1b[0m\x1b]0;title\x07", "tree": ""}
+    item = {
+        "command": payload,
+        "exit_code": 1,
+        "duration_ms": 1,
+        "output": f"\x1b[31m{payload}\x1b[0m\x1b]0;title\x07",
+        "tree": "",
+    }
     change_set = desk.loaded(
-        desk.propose({name: f"# {payload}\nx = '{payload}'\n".encode()}, run=run, title=payload, summary=payload, evidence=[item])
+        desk.propose(
+            {name: f"# {payload}\nx = '{payload}'\n".encode()},
+            run=run,
+            title=payload,
+            summary=payload,
+            evidence=[item],
+        )
     )
     services.comment(change_set=change_set, author=desk.company.member, text=payload, path=name, line=1)
     client = desk.company.client(desk.company.member)
@@ -166,7 +203,9 @@ def test_shows_hostile_names_and_lines_as_text(desk: Desk, payload: str) -> None
 
 
 def test_names_characters_that_hide(desk: Desk) -> None:
-    change_set = desk.loaded(desk.propose({"a.py": "if is_admin\u202e\u2066:\u200b\n    x = '\x1b[2J'\n".encode()}))
+    change_set = desk.loaded(
+        desk.propose({"a.py": "if is_admin\u202e\u2066:\u200b\n    x = '\x1b[2J'\n".encode()})
+    )
     text = desk.company.client(desk.company.viewer).get(url("review", change_set)).content.decode()
     for hidden in "\u202e\u2066\u200b\x1b":
         assert hidden not in text
@@ -179,7 +218,9 @@ def test_compares_with_what_the_person_saw_last(desk: Desk) -> None:
     client = desk.company.client(desk.company.member)
     client.get(url("review", change_set))
     base = change_set.revisions.get().base_commit
-    desk.propose({"calc.py": THREE_HUNKS.replace(b"111", b"112")}, run=desk.run(change_set=change_set), base=base)
+    desk.propose(
+        {"calc.py": THREE_HUNKS.replace(b"111", b"112")}, run=desk.run(change_set=change_set), base=base
+    )
     page = client.get(url("review", change_set)).content.decode()
     assert "Since revision 1, which you saw last: 1 changed, 2 same" in page
     assert "changed since r1" in page
@@ -189,9 +230,13 @@ def test_compares_with_what_the_person_saw_last(desk: Desk) -> None:
     assert client.get(url("review", change_set) + "?rev=77").status_code == 404
 
 
-def test_lists_reviews_page_by_page_without_reading_a_diff(desk: Desk, django_assert_max_num_queries: object) -> None:
+def test_lists_reviews_page_by_page_without_reading_a_diff(
+    desk: Desk, django_assert_max_num_queries: object
+) -> None:
     for number in range(55):
-        ChangeSet.objects.create(workspace=desk.company.workspace, agent="tidy", title=f"Change {number}", target_branch="main")
+        ChangeSet.objects.create(
+            workspace=desk.company.workspace, agent="tidy", title=f"Change {number}", target_branch="main"
+        )
     client = desk.company.client(desk.company.viewer)
     address = reverse("workspace_reviews", args=[desk.company.workspace.pk])
     with django_assert_max_num_queries(12):  # type: ignore[operator]
@@ -207,7 +252,15 @@ def test_lists_reviews_page_by_page_without_reading_a_diff(desk: Desk, django_as
 
 
 READS = ["review", "review_header"]
-WRITES = ["review_decide_all", "review_undo", "review_comment", "review_send", "review_evidence", "review_discard", "review_reopen"]
+WRITES = [
+    "review_decide_all",
+    "review_undo",
+    "review_comment",
+    "review_send",
+    "review_evidence",
+    "review_discard",
+    "review_reopen",
+]
 LANDS = ["review_apply", "review_revert"]
 
 
@@ -217,9 +270,17 @@ def test_opens_each_door_only_to_whom_it_is_for(desk: Desk) -> None:
     file_id = desk.resolved(change_set).files[0].id
     remark = services.comment(change_set=change_set, author=desk.company.member, text="x")
     evidence = Evidence.objects.create(revision=change_set.revisions.get(), command="x", tree="")
-    reads = [*(url(name, change_set) for name in READS), url("review_file", change_set, file_id), url("review_hunk", change_set, key)]
+    reads = [
+        *(url(name, change_set) for name in READS),
+        url("review_file", change_set, file_id),
+        url("review_hunk", change_set, key),
+    ]
     reads.append(reverse("workspace_reviews", args=[change_set.workspace_id]))
-    member_reads = [url("review_edit", change_set, key), url("review_split", change_set, key), url("review_comment_form", change_set)]
+    member_reads = [
+        url("review_edit", change_set, key),
+        url("review_split", change_set, key),
+        url("review_comment_form", change_set),
+    ]
     writes = [
         *(url(name, change_set) for name in WRITES),
         url("review_decide", change_set, key),
@@ -230,7 +291,8 @@ def test_opens_each_door_only_to_whom_it_is_for(desk: Desk) -> None:
     ]
     lands = [url(name, change_set) for name in LANDS]
     stranger, viewer, member, nobody = (
-        desk.company.client(person) for person in (desk.company.stranger, desk.company.viewer, desk.company.member, None)
+        desk.company.client(person)
+        for person in (desk.company.stranger, desk.company.viewer, desk.company.member, None)
     )
     for address in [*reads, *member_reads]:
         assert stranger.get(address).status_code == 404, address

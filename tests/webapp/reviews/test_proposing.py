@@ -15,7 +15,12 @@ from workers.events import ChangeProposed
 def test_opens_a_change_set_with_its_numbers_and_keeps_the_commit(desk: Desk) -> None:
     revision = desk.propose({"calc.py": THREE_HUNKS, "new.py": b"x = 1\n"})
     change_set = desk.loaded(revision)
-    assert (change_set.file_count, change_set.hunk_count, change_set.added, change_set.deleted) == (2, 4, 4, 3)
+    assert (change_set.file_count, change_set.hunk_count, change_set.added, change_set.deleted) == (
+        2,
+        4,
+        4,
+        3,
+    )
     assert change_set.status == ChangeSet.Status.OPEN
     assert change_set.turn == ChangeSet.Turn.REVIEWER
     assert change_set.target_branch == "main"
@@ -27,7 +32,13 @@ def test_is_one_change_set_when_the_proposal_is_told_twice(desk: Desk) -> None:
     run = desk.run()
     first = desk.propose({"calc.py": THREE_HUNKS}, run=run)
     event = ChangeProposed(
-        run_id=str(run.pk), fence=1, run_seq=1, base_commit=first.base_commit, commit=first.commit, title="Again", summary=""
+        run_id=str(run.pk),
+        fence=1,
+        run_seq=1,
+        base_commit=first.base_commit,
+        commit=first.commit,
+        title="Again",
+        summary="",
     )
     assert services.open_review(run=run, proposal=event).pk == first.pk
     assert ChangeSet.objects.count() == 1
@@ -47,12 +58,20 @@ def test_puts_tests_after_sources_and_lock_files_last_and_folded(desk: Desk) -> 
         )
     )
     files = desk.resolved(change_set).files
-    assert [file.path for file in files] == ["auth/login.py", "calc.py", "tests/test_calc.py", "a_docs.md", "poetry.lock"]
+    assert [file.path for file in files] == [
+        "auth/login.py",
+        "calc.py",
+        "tests/test_calc.py",
+        "a_docs.md",
+        "poetry.lock",
+    ]
     assert [file.is_folded for file in files] == [False, False, False, False, True]
 
 
 def test_measures_the_risk_of_each_hunk_for_itself(desk: Desk) -> None:
-    tangled = BASE["calc.py"].replace(b"    return 3\n", b"    if f1():\n        if f2():\n            return 1\n    return 3\n")
+    tangled = BASE["calc.py"].replace(
+        b"    return 3\n", b"    if f1():\n        if f2():\n            return 1\n    return 3\n"
+    )
     tangled = tangled.replace(b"    return 9\n", b"    return 99\n")
     tests = BASE["tests/test_calc.py"].replace(b"def test_f0():\n    assert f0() == 0\n", b"")
     change_set = desk.loaded(desk.propose({"calc.py": tangled, "tests/test_calc.py": tests}))
@@ -85,21 +104,34 @@ def test_is_unverified_without_evidence_and_verified_only_on_this_very_tree(desk
     base = desk.repository.head()
     revision = desk.propose({"README.md": b"# C\n"}, run=run, base=base)
     item = {"command": "pytest", "exit_code": 0, "duration_ms": 5, "output": "ok \x00\udc80"}
-    good = desk.propose({"README.md": b"# D\n"}, base=base, evidence=[{**item, "tree": desk.repository.tree_of(revision.commit)}])
+    good = desk.propose(
+        {"README.md": b"# D\n"},
+        base=base,
+        evidence=[{**item, "tree": desk.repository.tree_of(revision.commit)}],
+    )
     assert load_review(desk.loaded(good)).header.evidence == "stale"
     same = desk.propose({"README.md": b"# C\n"}, base=base, evidence=[{**item, "tree": revision.tree}])
     assert load_review(desk.loaded(same)).header.evidence == "passed"
-    failed = desk.propose({"README.md": b"# C\n"}, base=base, evidence=[{**item, "exit_code": 1, "tree": revision.tree}])
+    failed = desk.propose(
+        {"README.md": b"# C\n"}, base=base, evidence=[{**item, "exit_code": 1, "tree": revision.tree}]
+    )
     assert load_review(desk.loaded(failed)).header.evidence == "failed"
     assert Evidence.objects.filter(output__contains="ok").count() == 3
 
 
-def test_adds_a_revision_to_the_change_set_that_a_run_answers_and_keeps_decisions_on_hunks_that_stay(desk: Desk) -> None:
+def test_adds_a_revision_to_the_change_set_that_a_run_answers_and_keeps_decisions_on_hunks_that_stay(
+    desk: Desk,
+) -> None:
     change_set = desk.three_hunks()
     desk.decide(change_set, 0, "accepted")
     desk.decide(change_set, 2, "accepted")
     remark = services.comment(
-        change_set=change_set, author=desk.company.member, text="Why?", kind="question", path="calc.py", line=2
+        change_set=change_set,
+        author=desk.company.member,
+        text="Why?",
+        kind="question",
+        path="calc.py",
+        line=2,
     )
     ChangeSet.objects.filter(pk=change_set.pk).update(turn="agent")
     answering = desk.run(change_set=change_set)
@@ -116,7 +148,12 @@ def test_adds_a_revision_to_the_change_set_that_a_run_answers_and_keeps_decision
     assert "<strong>this</strong>" in reply.html
     compared = load_review(change_set, since=1).interdiff
     assert compared is not None
-    assert (compared.count("same"), compared.count("changed"), compared.count("new"), compared.count("gone")) == (2, 1, 0, 0)
+    assert (
+        compared.count("same"),
+        compared.count("changed"),
+        compared.count("new"),
+        compared.count("gone"),
+    ) == (2, 1, 0, 0)
 
 
 def test_opens_a_change_set_of_its_own_when_the_answered_one_is_closed(desk: Desk) -> None:
@@ -127,12 +164,16 @@ def test_opens_a_change_set_of_its_own_when_the_answered_one_is_closed(desk: Des
 
 
 @pytest.mark.parametrize("status", [Run.Status.FAILED, Run.Status.CANCELLED])
-def test_gives_the_turn_back_and_lets_comments_be_sent_anew_when_an_answering_run_fails(desk: Desk, status: str) -> None:
+def test_gives_the_turn_back_and_lets_comments_be_sent_anew_when_an_answering_run_fails(
+    desk: Desk, status: str
+) -> None:
     change_set = desk.three_hunks()
     remark = services.comment(change_set=change_set, author=desk.company.member, text="Fix", kind="must-fix")
     ReviewComment.objects.update(is_sent=True)
     ChangeSet.objects.update(turn="agent")
-    run = desk.run(change_set=change_set, status=status, job={"revision_of": {"comments": [{"id": remark.pk}]}})
+    run = desk.run(
+        change_set=change_set, status=status, job={"revision_of": {"comments": [{"id": remark.pk}]}}
+    )
     services.return_turn(run)
     change_set.refresh_from_db()
     remark.refresh_from_db()
@@ -157,6 +198,14 @@ def test_does_nothing_for_a_run_that_is_gone(desk: Desk) -> None:
     from webapp.reviews.handlers import change_proposed
 
     change_proposed(
-        ChangeProposed(run_id=str(uuid.uuid4()), fence=1, run_seq=1, base_commit="0" * 40, commit="0" * 40, title="", summary="")
+        ChangeProposed(
+            run_id=str(uuid.uuid4()),
+            fence=1,
+            run_seq=1,
+            base_commit="0" * 40,
+            commit="0" * 40,
+            title="",
+            summary="",
+        )
     )
     assert not ChangeSet.objects.exists()
