@@ -1,0 +1,189 @@
+"""A run of `@coder` on a model with a key, while what it stands on is killed under it: it always ends, once, and visibly."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from tests.framework.stack import ROOT, Stack, free_port
+
+pytestmark = [pytest.mark.flow, pytest.mark.timeout(240)]
+KEY = "sk-canary-4f1d2c3b5a697887"
+FILES = {
+    "calc.py": "def add(a, b):\n    return a - b\n",
+    "test_calc.py": "from calc import add\n\n\ndef test_add():\n    assert add(2, 2) == 4\n",
+}
+FINAL = ("finished", "failed", "cancelled", "dead")
+
+
+@pytest.fixture(scope="module")
+def installation() -> Iterator[Stack]:
+    """An installation of its own, since its processes are killed."""
+    with tempfile.TemporaryDirectory(prefix="pyagent-survive-") as folder:
+        running = Stack(Path(folder) / "home")
+        try:
+            running.start(timeout_s=90)
+            yield running
+        finally:
+            running.stop()
+
+
+@pytest.fixture(scope="module")
+def model_url() -> Iterator[str]:
+    """A scripted model that takes its time, so that there is something to kill, and wants a key."""
+    port = free_port()
+    options = ["--port", str(port), "--brain", "coder", "--key", KEY, "--token-wait-s", "0.1"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.framework.provider_double", *options],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+    )
+    yield f"http://127.0.0.1:{port}/v1"
+    process.terminate()
+    process.wait(10)
+
+
+class Desk:
+    """Calls `@coder` and looks at what becomes of it."""
+
+    def __init__(self, client: httpx.Client, workspace_id: int) -> None:
+        self.client, self.base = client, f"workspaces/{workspace_id}"
+
+    def call(self) -> str:
+        reply = self.client.post(
+            f"{self.base}/runs", json={"agent": "coder", "goal": "fix the failing test in calc.py"}
+        )
+        assert reply.status_code == 201, reply.text
+        return str(reply.json()["id"])
+
+    def wait(
+        self, run_id: str, until: Callable[[dict[str, Any]], bool], *, timeout_s: float = 90
+    ) -> dict[str, Any]:
+        ends_at = time.monotonic() + timeout_s
+        while True:
+            run: dict[str, Any] = self.client.get(f"{self.base}/runs/{run_id}").json()
+            if until(run):
+                return run
+            assert time.monotonic() < ends_at, f"after {timeout_s} s the run is {run}"
+            time.sleep(0.15)
+
+    def call_and_wait_for_work(self) -> str:
+        run_id = self.call()
+        self.wait(run_id, lambda run: len(run["steps"]) >= 4)
+        return run_id
+
+    def end_of(self, run_id: str) -> dict[str, Any]:
+        return self.wait(run_id, lambda run: run["status"] in FINAL)
+
+
+@pytest.fixture(scope="module")
+def desk(installation: Stack, model_url: str) -> Desk:
+    client = installation.api(installation.person("ada", is_owner=True))
+    workspace_id = client.post("workspaces", json={"name": "Calc"}).json()["id"]
+    desk = Desk(client, workspace_id)
+    ends_at = time.monotonic() + 20
+    while client.get(desk.base).json()["state"] != "ready":
+        assert time.monotonic() < ends_at
+        time.sleep(0.1)
+    for path, text in FILES.items():
+        assert client.put(f"{desk.base}/file", json={"path": path, "text": text}).status_code == 200
+    model = {
+        "name": "double",
+        "provider": "openai",
+        "model": "scripted",
+        "base_url": model_url,
+        "key": KEY,
+        "is_default": True,
+    }
+    assert client.post("models", json=model).status_code == 201
+    return desk
+
+
+def processes_of(installation: Stack, word: str) -> list[psutil.Process]:
+    assert installation.process is not None
+    children = psutil.Process(installation.process.pid).children(recursive=True)
+    return [process for process in children if word in " ".join(process.cmdline())]
+
+
+def kill(processes: list[psutil.Process]) -> None:
+    assert processes
+    for process in processes:
+        try:
+            process.kill()
+        except psutil.NoSuchProcess:
+            continue
+
+
+def assert_solved_once(run: dict[str, Any]) -> None:
+    assert run["status"] == "finished", run
+    assert run["review_id"] is not None
+    assert [step["kind"] for step in run["steps"]].count("proposal") == 1
+    assert all(step["status"] == "ok" for step in run["steps"]), run["steps"]
+    names = [step["id"] for step in run["steps"]]
+    assert len(names) == len(set(names))
+    assert run["cost_usd"] is None, "nobody told this model's price"
+
+
+def test_gets_its_key_solves_the_task_and_offers_a_change(desk):
+    assert_solved_once(desk.end_of(desk.call()))
+
+
+def test_goes_on_when_the_process_that_ran_it_is_killed(desk, installation):
+    run_id = desk.call_and_wait_for_work()
+    workers = processes_of(installation, "celery")
+    pids = {process.pid for process in workers}
+    kill([process for process in workers if process.ppid() in pids])
+    run = desk.end_of(run_id)
+    assert_solved_once(run)
+    assert run["attempts"] == 2
+
+
+def test_goes_on_when_the_whole_worker_is_killed(desk, installation):
+    run_id = desk.call_and_wait_for_work()
+    kill(processes_of(installation, "celery"))
+    run = desk.end_of(run_id)
+    assert_solved_once(run)
+    assert run["attempts"] == 2
+
+
+def test_goes_on_when_redis_is_killed(desk, installation):
+    run_id = desk.call_and_wait_for_work()
+    kill(processes_of(installation, "valkey-server") or processes_of(installation, "valkey"))
+    assert_solved_once(desk.end_of(run_id))
+
+
+def test_goes_on_when_the_relay_is_killed(desk, installation):
+    run_id = desk.call_and_wait_for_work()
+    kill(processes_of(installation, "manage.py relay") or processes_of(installation, "relay"))
+    assert_solved_once(desk.end_of(run_id))
+
+
+def test_stops_when_a_person_says_so(desk):
+    run_id = desk.call_and_wait_for_work()
+    assert desk.client.post(f"{desk.base}/runs/{run_id}/cancel").json()["status"] == "cancelling"
+    run = desk.wait(run_id, lambda run: run["status"] in FINAL, timeout_s=15)
+    assert run["status"] == "cancelled"
+    assert run["review_id"] is None
+
+
+def test_leaves_the_key_nowhere(desk, installation):
+    """After all of the above: not in a file of the installation, not in a log, not in what any process was told."""
+    assert KEY not in installation.log.read_text(errors="replace")
+    found = [
+        path
+        for path in installation.home.rglob("*")
+        if path.is_file() and not path.is_symlink() and KEY.encode() in path.read_bytes()
+    ]
+    assert found == []
+    for process in processes_of(installation, ""):
+        assert KEY not in " ".join(process.cmdline())
+        assert KEY not in repr(process.environ())

@@ -1,0 +1,141 @@
+"""Every door that the URLconf and the OpenAPI schema name, tried by a stranger, by nobody, and without the CSRF token.
+
+The lists are read from the code, so a new door is tested the day it is made.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from django.test import Client
+from django.urls import get_resolver
+from django.urls.resolvers import URLPattern, URLResolver
+
+from tests.framework.people import Company
+from webapp.agents.models import Run, Step
+from webapp.chat.models import Channel
+from webapp.chat.services import post_message
+from webapp.reviews.models import ChangeSet
+
+# Doors that anybody may knock on: they tell nothing about people or workspaces.
+PUBLIC = {"setup", "invitation", "healthz", "readyz"}
+# Doors whose unsafe methods carry proof of their own instead of a form's token.
+CSRF_EXEMPT = {"internal_credentials"}
+SECRET = "canary-7f3a"
+RUN_ID = uuid.UUID("12345678-1234-4123-8123-123456789abc")
+
+
+def walk(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, str]]:
+    for pattern in resolver.url_patterns:
+        path = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLPattern):
+            yield path, pattern.name or ""
+        else:
+            yield from walk(pattern, path)
+
+
+DOORS = [(path, name) for path, name in walk(get_resolver()) if not path.startswith(("accounts/", "api/"))]
+WORKSPACE_DOORS = [(path, name) for path, name in DOORS if "<int:workspace_id>" in path]
+
+
+def fill(path: str, values: dict[str, object]) -> str:
+    return "/" + re.sub(r"<\w+:(\w+)>", lambda found: str(values[found[1]]), path)
+
+
+@pytest.fixture
+def values(company: Company) -> dict[str, object]:
+    """Identities of real things in the company's workspace, each holding the canary."""
+    channel = Channel.objects.filter(workspace=company.workspace).first()
+    assert channel is not None
+    message = post_message(
+        workspace=company.workspace, channel=channel, author=company.owner, text=SECRET, topic=SECRET
+    ).message
+    run = Run.objects.create(
+        id=RUN_ID, workspace=company.workspace, agent="tidy", goal=SECRET, status="finished"
+    )
+    Step.objects.create(run=run, step_id="s1", kind="thought", title=SECRET, started_at=run.created_at, seq=1)
+    change_set = ChangeSet.objects.create(
+        workspace=company.workspace, agent="tidy", title=SECRET, target_branch="main"
+    )
+    company.workspace.description = SECRET
+    company.workspace.save()
+    return {
+        "workspace_id": company.workspace.pk, "user_id": company.member.pk, "invitation_id": 1, "name": channel.name,
+        "message_id": message.pk, "run_id": run.pk, "step_id": "s1", "profile_id": 1, "change_set_id": change_set.pk,
+        "key": "0" * 32, "file_id": "0" * 16, "comment_id": 1, "evidence_id": 1, "token": "x" * 43, "key_id": 1,
+    }  # fmt: skip
+
+
+def test_the_list_of_doors_is_not_empty() -> None:
+    assert len(WORKSPACE_DOORS) > 40
+
+
+@pytest.mark.timeout(180)
+def test_a_stranger_finds_nothing_behind_any_door_of_a_workspace(
+    company: Company, values: dict[str, object]
+) -> None:
+    stranger = company.client(company.stranger)
+    for path, _ in WORKSPACE_DOORS:
+        for method in ("get", "post"):
+            reply = getattr(stranger, method)(fill(path, values))
+            assert reply.status_code in (404, 405), f"{method} /{path} answered {reply.status_code}"
+            assert SECRET not in reply.content.decode(), path
+
+
+@pytest.mark.timeout(180)
+def test_things_of_another_workspace_do_not_open_through_ones_own(
+    company: Company, values: dict[str, object]
+) -> None:
+    stranger = company.client(company.stranger)
+    own = company.stranger.memberships.get().workspace_id
+    for path, _ in WORKSPACE_DOORS:
+        if path.count("<") < 2 or "<slug:name>" in path or "user_id" in path:
+            continue
+        for method in ("get", "post"):
+            reply = getattr(stranger, method)(fill(path, values | {"workspace_id": own}))
+            assert SECRET not in reply.content.decode(), path
+            assert reply.status_code in (302, 404, 405), f"{method} /{path} answered {reply.status_code}"
+
+
+@pytest.mark.timeout(180)
+def test_nobody_gets_in_anywhere(company: Company, values: dict[str, object]) -> None:
+    nobody = Client()
+    for path, name in DOORS:
+        if name in PUBLIC:
+            continue
+        for method in ("get", "post"):
+            reply = getattr(nobody, method)(fill(path, values))
+            assert reply.status_code in (302, 401, 403, 404, 405), (
+                f"{method} /{path} answered {reply.status_code}"
+            )
+            assert SECRET not in reply.content.decode(), path
+
+
+@pytest.mark.timeout(180)
+def test_every_unsafe_method_asks_for_the_csrf_token(company: Company, values: dict[str, object]) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(company.owner)
+    for path, name in DOORS:
+        if name in CSRF_EXEMPT:
+            continue
+        reply = client.post(fill(path, values), {"confirmation": "Parser", "role": "viewer"})
+        assert reply.status_code == 403, f"post /{path} answered {reply.status_code} without the token"
+
+
+def test_security_headers_stand_on_every_page(company: Company) -> None:
+    for path in ("/", "/accounts/login/", "/absent/", f"/w/{company.workspace.pk}/members/"):
+        reply = company.client(company.owner).get(path)
+        policy = reply["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe-inline" not in policy
+        assert "unsafe-eval" not in policy
+        assert reply["X-Frame-Options"] == "DENY"
+        assert reply["X-Content-Type-Options"] == "nosniff"
+        assert reply["Referrer-Policy"] == "same-origin"
+
+
+def test_trace_is_refused(company: Company) -> None:
+    assert company.client(company.owner).generic("TRACE", "/").status_code == 405
