@@ -15,13 +15,14 @@ import argparse
 import asyncio
 import json
 import os
+import shutil
 import sys
 import tempfile
 import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from tests.benchmarks.solve_rate.contest import Attempt, Budget, Contestant, attempt
+from tests.benchmarks.solve_rate.contest import STORY, Attempt, Budget, Contestant, attempt
 from tests.benchmarks.solve_rate.metering import Endpoint
 from tests.benchmarks.solve_rate.report import sign_test, table
 from tests.benchmarks.solve_rate.run_coder import coder
@@ -39,6 +40,7 @@ async def main(options: argparse.Namespace) -> int:
     tasks = load_tasks(options.tasks.split(",") if options.tasks else None)
     budget = Budget(tokens=options.tokens, steps=options.steps, seconds=options.seconds)
     attempts: list[Attempt] = []
+    stamp = time.strftime("solve-rate-%Y%m%d-%H%M%S")
     async with AsyncExitStack() as stack:
         endpoint = await _endpoint(options.model, stack)
         # Short, since a Unix socket's path may hold only 107 bytes.
@@ -58,9 +60,10 @@ async def main(options: argparse.Namespace) -> int:
                     place = home / f"{name}-{task.name}-{round}"
                     one = await attempt(name, contestant, task, endpoint, budget, place, round=round)
                     attempts.append(one)
+                    _keep(place / STORY, BENCH_DIR / stamp / f"{place.name}.json")
                     print(_line(one), flush=True)
     print("\n" + table(attempts))
-    _write(attempts, endpoint, budget)
+    _write(attempts, endpoint, budget, BENCH_DIR / stamp)
     return _conclude(attempts)
 
 
@@ -92,9 +95,15 @@ def _line(one: Attempt) -> str:
     )
 
 
-def _write(attempts: list[Attempt], endpoint: Endpoint, budget: Budget) -> None:
-    BENCH_DIR.mkdir(parents=True, exist_ok=True)
-    path = BENCH_DIR / f"solve-rate-{time.strftime('%Y%m%d-%H%M%S')}.json"
+def _keep(story: Path, at: Path) -> None:
+    if story.exists():
+        at.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(story, at)
+
+
+def _write(attempts: list[Attempt], endpoint: Endpoint, budget: Budget, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "attempts.json"
     facts = {
         "model": endpoint.model,
         "tokens": budget.tokens,

@@ -13,6 +13,8 @@ from tests.benchmarks.solve_rate.scoring import is_solved
 from tests.benchmarks.solve_rate.tasks import RepairTask
 
 COMMAND_TIMEOUT_S = 60.0
+# What a contestant writes in its place: everything that was said and done, in its own form.
+STORY = "story.json"
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,7 @@ def main() -> None:
         "cost_limit": 0.0,
         "wall_time_limit_seconds": settings["seconds"],
     }
+    config["agent"]["output_path"] = settings["story"]
     agent_config = {key: value for key, value in config["agent"].items() if key != "mode"} | limits
     agent = DefaultAgent(model_class(**model_config), PipeEnvironment(cwd="/workspace"), **agent_config)
     try:

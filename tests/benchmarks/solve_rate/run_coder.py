@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tarfile
 import uuid
 from collections.abc import AsyncIterator
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from redis.asyncio import Redis
 
-from tests.benchmarks.solve_rate.contest import Budget, Contestant
+from tests.benchmarks.solve_rate.contest import STORY, Budget, Contestant
 from tests.benchmarks.solve_rate.metering import Endpoint
 from tests.benchmarks.solve_rate.tasks import RepairTask
 from tests.framework.engine_relay import EngineRelay
@@ -22,7 +23,7 @@ from workers import queue
 from workers.agents.runner import Runner
 from workers.changes.repository import Repository
 from workers.config import load_config
-from workers.events import ChangeProposed, RunFailed
+from workers.events import ChangeProposed, RunFailed, to_wire
 from workers.providers.types import ModelChoice
 from workers.queue import Job
 
@@ -47,6 +48,8 @@ async def coder(home: Path) -> AsyncIterator[Contestant]:
             ending: str = await Runner(job, client=client, config=config).run()
         finally:
             await client.aclose()
+        story = [to_wire(event) for event in relay.events if event.run_id == job.run_id]
+        (place / STORY).write_text(json.dumps(story, indent=1))
         failures = relay.of(RunFailed, job.run_id)
         proposals = relay.of(ChangeProposed, job.run_id)
         commit = proposals[-1].commit if proposals else job.base_commit

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.solve_rate.contest import COMMAND_TIMEOUT_S, Budget, Contestant
+from tests.benchmarks.solve_rate.contest import COMMAND_TIMEOUT_S, STORY, Budget, Contestant
 from tests.benchmarks.solve_rate.metering import Endpoint
 from tests.benchmarks.solve_rate.tasks import RepairTask
 from workers.sandbox import Limits, run
@@ -49,6 +49,7 @@ def mini(python: Path) -> Contestant:
             "has_tools": endpoint.has_tools,
             "steps": budget.steps,
             "seconds": budget.seconds,
+            "story": str(place / STORY),
         }
         with (place / "mini.log").open("wb") as log:
             process = await asyncio.create_subprocess_exec(

@@ -17,7 +17,7 @@ from workers.providers.types import ModelChoice
 
 CANARY = "sk-canary-7f3a9b21"
 NO_RETRY = RetryPolicy(tries=1)
-QUICK = ReplyLimits(connect_s=2, first_token_s=0.4, between_tokens_s=0.4, total_s=5, reply_bytes=1_000_000)
+QUICK = ReplyLimits(connect_s=2, first_token_s=1.0, between_tokens_s=1.0, total_s=20, reply_bytes=1_000_000)
 
 OpenProvider = Callable[..., Provider]
 

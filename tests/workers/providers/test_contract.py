@@ -210,14 +210,14 @@ async def test_says_that_nobody_is_there(
 async def test_a_slow_answer_is_no_fault_while_each_token_comes_in_time(
     provider: Provider, provider_double: ProviderDouble
 ) -> None:
-    provider_double.say(Say("a b c d e f", token_wait_s=0.15))
+    provider_double.say(Say("a b c d e f", token_wait_s=0.25))
     assert (await provider.generate(HELLO)).text == "a b c d e f"
 
 
 async def test_hidden_reasoning_counts_as_a_sign_of_life(
     provider: Provider, provider_double: ProviderDouble
 ) -> None:
-    provider_double.say(Say("done", reasoning="a b c d e f", token_wait_s=0.15))
+    provider_double.say(Say("done", reasoning="a b c d e f", token_wait_s=0.25))
     reply = await provider.generate(HELLO)
     assert reply.text == "done"
 
