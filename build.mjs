@@ -21,7 +21,8 @@ async function entryPoints() {
 
 async function iconSprite() {
   const names = new Set();
-  for (const file of [...(await filesUnder("templates", ".html")), ...(await filesUnder("static/js", ".js"))]) {
+  const sources = [...(await filesUnder("templates", ".html")), ...(await filesUnder("static/js", ".js")), ...(await filesUnder("webapp", ".py"))];
+  for (const file of sources) {
     const text = await readFile(file, "utf8");
     for (const match of text.matchAll(/\bicon[ (]["']([a-z0-9-]+)["']/g)) names.add(match[1]);
   }

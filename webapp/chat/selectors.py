@@ -12,6 +12,7 @@ from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from webapp.accounts.models import User
+from webapp.agents.models import Run
 from webapp.agents.selectors import CARD_RELATED, agent_list
 from webapp.chat.models import Channel, Message, Reaction, ReadMark, Topic
 from webapp.errors import Invalid
@@ -19,13 +20,12 @@ from webapp.workspaces.models import Workspace
 
 PAGE_SIZE = 50
 MAX_PAGE_SIZE = 200
-TOPICS_SHOWN = 100
+TOPICS_SHOWN = 40
 CONVERSATION_MESSAGES = 30
 # Messages of one author within this time stand under one head.
 TOGETHER = timedelta(minutes=5)
 # A change is stamped before it commits: what was stamped this long before a page was read may have been missing in it.
 COMMIT_TIME = timedelta(seconds=30)
-RELATED = ("author", "channel", "topic", "run", *(f"run__{name}" for name in CARD_RELATED))
 
 
 # --- channels and topics -----------------------------------------------------------------------------------------------
@@ -76,26 +76,40 @@ class Page:
 
 
 def _messages(channel: Channel, topic: Topic | None) -> QuerySet[Message]:
-    rows = Message.objects.filter(channel=channel).select_related(*RELATED)
+    rows = Message.objects.filter(channel=channel).defer("text")
     return rows.filter(topic=topic) if topic else rows
+
+
+def _with_relations(messages: list[Message]) -> list[Message]:
+    """Return the messages with authors, topics, channels and runs: each fetched once, where joins would make one per message."""
+    authors = User.objects.in_bulk({m.author_id for m in messages if m.author_id})
+    topics = Topic.objects.select_related("channel").in_bulk({m.topic_id for m in messages})
+    run_ids = {m.run_id for m in messages if m.run_id}
+    runs = Run.objects.select_related(*CARD_RELATED).defer("job").in_bulk(run_ids) if run_ids else {}
+    for message in messages:
+        message.author = authors.get(message.author_id) if message.author_id else None
+        message.topic = topics[message.topic_id]
+        message.channel = message.topic.channel
+        message.run = runs.get(message.run_id) if message.run_id else None
+    return messages
 
 
 def latest_page(channel: Channel, topic: Topic | None = None, *, limit: int = PAGE_SIZE) -> Page:
     """Return the newest messages."""
     rows = list(_messages(channel, topic).order_by("-number")[: limit + 1])
-    return Page(rows[:limit][::-1], len(rows) > limit, False)
+    return Page(_with_relations(rows[:limit][::-1]), len(rows) > limit, False)
 
 
 def page_before(channel: Channel, number: int, topic: Topic | None = None, *, limit: int = PAGE_SIZE) -> Page:
     """Return the messages right before message `number`."""
     rows = list(_messages(channel, topic).filter(number__lt=number).order_by("-number")[: limit + 1])
-    return Page(rows[:limit][::-1], len(rows) > limit, True)
+    return Page(_with_relations(rows[:limit][::-1]), len(rows) > limit, True)
 
 
 def page_after(channel: Channel, number: int, topic: Topic | None = None, *, limit: int = PAGE_SIZE) -> Page:
     """Return the messages right after message `number`."""
     rows = list(_messages(channel, topic).filter(number__gt=number).order_by("number")[: limit + 1])
-    return Page(rows[:limit], number > 0, len(rows) > limit)
+    return Page(_with_relations(rows[:limit]), number > 0, len(rows) > limit)
 
 
 def page_around(channel: Channel, number: int, topic: Topic | None = None, *, limit: int = PAGE_SIZE) -> Page:
@@ -109,7 +123,7 @@ def page_around(channel: Channel, number: int, topic: Topic | None = None, *, li
 def changed_since(channel: Channel, at: datetime, first: int, last: int) -> list[Message]:
     """Return the messages numbered `first` to `last` that were edited, deleted or reacted to since `at`."""
     rows = _messages(channel, None).filter(number__gte=first, number__lte=last, changed_at__gt=at - COMMIT_TIME)
-    return list(rows.order_by("number")[:MAX_PAGE_SIZE])
+    return _with_relations(list(rows.order_by("number")[:MAX_PAGE_SIZE]))
 
 
 def conversation_before(message: Message) -> list[dict[str, str]]:
@@ -213,7 +227,7 @@ def search(workspace: Workspace, query: str, *, before: int = 0, limit: int = 30
     words = query.replace("\x00", "").split()
     if not words or len(query) > 200:
         raise Invalid("Search for one word or more, in 200 characters at most.")
-    rows = Message.objects.filter(channel__workspace=workspace, deleted_at=None).select_related(*RELATED)
+    rows = Message.objects.filter(channel__workspace=workspace, deleted_at=None)
     for word in words:
         name, colon, value = word.partition(":")
         if colon and value and name == "from":
@@ -228,4 +242,4 @@ def search(workspace: Workspace, query: str, *, before: int = 0, limit: int = 30
     if before:
         rows = rows.filter(pk__lt=before)
     found = list(rows.order_by("-pk")[: limit + 1])
-    return SearchPage(found[:limit], found[limit - 1].pk if len(found) > limit else 0)
+    return SearchPage(_with_relations(found[:limit]), found[limit - 1].pk if len(found) > limit else 0)

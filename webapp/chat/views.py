@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from webapp.chat import access, selectors, services
 from webapp.chat.models import Channel, Topic
+from webapp.chat.rendering import messages_html
 from webapp.errors import Invalid, NotFound
 from webapp.workspaces.access import workspace_for
 from webapp.workspaces.models import Role
@@ -73,7 +74,7 @@ def channel(request: HttpRequest, workspace_id: int, name: str) -> HttpResponse:
         "channel": found,
         "topic": topic,
         "topics": selectors.topics_of(found),
-        "messages": page.messages,
+        "messages_html": messages_html(workspace, page.messages),
         "page": page,
         "near": near,
         "read_to": read_to,
@@ -103,7 +104,10 @@ def messages(request: HttpRequest, workspace_id: int, name: str) -> HttpResponse
         changed = selectors.changed_since(found, _moment(since), _number(request, "first") or 0, after)
     selectors.arrange(page.messages)
     selectors.add_reactions([*page.messages, *changed])
-    context = {"workspace": workspace, "channel": found, "topic": topic, "messages": page.messages, "changed": changed}
+    context = {
+        "messages_html": messages_html(workspace, page.messages),
+        "changed_html": messages_html(workspace, changed) if changed else "",
+    }
     response = render(request, "chat/_history.html", context)
     response["X-Has-Older"], response["X-Has-Newer"] = str(int(page.has_older)), str(int(page.has_newer))
     response["X-As-Of"] = str(as_of.timestamp())

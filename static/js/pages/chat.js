@@ -136,6 +136,10 @@ if (composer) {
   const draftKey = `draft:${me.id}:${channelId}:${chat.dataset.topicId}`;
   new Completion({ field, list: document.getElementById("completion"), url: chat.dataset.mentionsUrl });
   topic.value ||= lastTopic;
+  topic.addEventListener("focus", () => {
+    const names = [...topics.querySelectorAll("[data-topic-id]")].map((one) => new Option("", one.textContent));
+    document.getElementById("topic-names").replaceChildren(...names);
+  });
   field.value = sessionStorage.getItem(draftKey) ?? "";
 
   const say = (text, isBad = false) => {
