@@ -4,7 +4,7 @@ import { Terminal } from "@xterm/xterm";
 import xtermCss from "@xterm/xterm/css/xterm.css" with { type: "text" };
 import { LitElement, html, nothing } from "lit";
 
-import { cspDocument, whileStylesAllowed } from "./terminal/csp.js";
+import { cspDocument, openUnderPolicy } from "./terminal/csp.js";
 import { TerminalLink } from "./terminal/link.js";
 import { muteReplies } from "./terminal/mute.js";
 
@@ -77,7 +77,7 @@ class PaTerminal extends LitElement {
     });
     muteReplies(this.#terminal);
     this.#terminal.loadAddon(this.#fit);
-    whileStylesAllowed(() => this.#terminal.open(place));
+    openUnderPolicy(this.#terminal, place);
     this.#terminal.attachCustomKeyEventHandler((event) => this.#mayHandle(event));
     this.#terminal.onData((text) => this.#link?.type(new TextEncoder().encode(text)));
     this.#terminal.onBinary((text) => this.#link?.type(Uint8Array.from(text, (c) => c.charCodeAt(0))));

@@ -110,4 +110,4 @@ def configure_logging(process: str, *, level: str | None = None) -> None:
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     """Return a logger whose calls read `log.info("what happened", fact=value)`."""
-    return structlog.stdlib.get_logger(name)  # type: ignore[no-any-return]
+    return structlog.stdlib.get_logger(name)
