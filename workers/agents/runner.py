@@ -66,6 +66,7 @@ class Runner:
         self._config = config
         self._should_stop = should_stop
         self._reason: _Reason | None = None
+        self._workplace: Workplace | None = None
         self._publisher = EventPublisher(client, run_id=job.run_id, fence=job.fence, next_seq=job.next_seq)
         self._recorder = StepRecorder(self._publisher, finished_ids=[step["step_id"] for step in job.history])
         self._tokens = TokenStream(client, job.run_id)
@@ -79,6 +80,8 @@ class Runner:
                 return await self._conclude(ending)
             finally:
                 await end_tasks(beats)
+                if self._workplace is not None and not self._recorder.leaves_open:
+                    await asyncio.to_thread(self._workplace.remove)
 
     async def _run_watched(self) -> Ending:
         work = asyncio.create_task(self._work())
@@ -108,19 +111,18 @@ class Runner:
         choice = ModelChoice.from_dict(job.model) if entry.needs_model else None
         self._publisher.publish(RunStarted, worker=worker_name(), model=label_of(choice))
         provider: Provider | None = None
-        workplace: Workplace | None = None
         try:
             if choice is not None:
                 provider = open_provider(choice, secret=await fetch_secret(job, self._config))
             await self._publisher.settle()  # making the worktree is the first effect
             root = self._config.workspace_root(job.workspace_id)
-            workplace = await asyncio.to_thread(Workplace.open, root, job)
+            self._workplace = await asyncio.to_thread(Workplace.open, root, job)
             state = RunState(
                 job=job,
                 publisher=self._publisher,
                 recorder=self._recorder,
                 tokens=self._tokens,
-                workplace=workplace,
+                workplace=self._workplace,
                 provider=provider,
                 spending=Spending.resume(job.budget, job.history),
             )
@@ -128,8 +130,6 @@ class Runner:
         finally:
             if provider is not None:
                 await provider.aclose()
-            if workplace is not None and not self._recorder.leaves_open:
-                await asyncio.to_thread(workplace.remove)
 
     def _tell_failure(self, error: Exception) -> None:
         if isinstance(error, PyAgentError):

@@ -21,7 +21,7 @@ from workers.tools.schema import validate
 from workers.tools.text import bound, clean
 
 EVIDENCE_CHARS = 8_000
-_SHOWN_ARGUMENTS = 24
+SHOWN_PATHS = 3
 NO_ENV: Mapping[str, str] = {}
 
 
@@ -112,18 +112,18 @@ class OrchestrationMixin:
         run: RunState,
         command: Sequence[str],
         *,
+        paths: Sequence[str] = (),
         env: Mapping[str, str] = NO_ENV,
-        limits: Limits | None = None,
     ) -> Result:
-        """Run a command on the files as they are and note its result as evidence for them."""
-        shown = shlex.join(command[:_SHOWN_ARGUMENTS])
-        if len(command) > _SHOWN_ARGUMENTS:
-            shown += f" … ({len(command) - _SHOWN_ARGUMENTS} more)"
+        """Run a command on `paths` of the files as they are and note its result as evidence for them."""
+        shown = shlex.join([*command, *(paths if len(paths) <= SHOWN_PATHS else ())])
+        if len(paths) > SHOWN_PATHS:
+            shown += f" … ({len(paths)} files)"
         async with run.recorder.step("command", f"$ {shown}", is_effect=True) as step:
             tree = await asyncio.to_thread(lambda: run.workplace.tree)
             started = time.monotonic()
             result = await run_in_sandbox(
-                command, files=run.workplace.files_dir, limits=limits or Limits(wall_s=120.0), env=env
+                [*command, *paths], files=run.workplace.files_dir, limits=Limits(wall_s=120.0), env=env
             )
             output = bound(clean(result.output).strip("\n"), EVIDENCE_CHARS)
             step.detail |= facts_of(result) | {"command": shown, "output": output}

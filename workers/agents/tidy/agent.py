@@ -48,7 +48,7 @@ class TidyAgent(IdentityMixin, OrchestrationMixin, BaseAgent):
         """Tidy the files that the goal names, or answer a review."""
         left_out, answers = self.core.answer_comments((run.job.revision_of or {}).get("comments", ()))
         scope, plan = await self._look(run, left_out)
-        before = await self._lint(run, plan, scope)
+        plan, before = await self._lint(run, plan, scope)
         fixed, plan = await self._fix(run, plan, before, left_out)
         changed = [
             path for path in await asyncio.to_thread(run.workplace.changed_paths) if path in scope.paths
@@ -101,16 +101,17 @@ class TidyAgent(IdentityMixin, OrchestrationMixin, BaseAgent):
             )
         return Scope([path for path in paths if path not in left_out], foreign, generated, missing)
 
-    async def _lint(self, run: RunState, plan: LintPlan, scope: Scope) -> list[Finding]:
+    async def _lint(self, run: RunState, plan: LintPlan, scope: Scope) -> tuple[LintPlan, list[Finding]]:
         async with run.recorder.step("audit", "Look for lint", is_effect=True) as step:
             findings = await self._findings(run, plan, scope.paths)
+            plan, findings = self.core.respect_import_order(plan, findings, files=len(scope.paths))
             by_rule = Counter(finding.code for finding in findings)
             step.detail |= {
                 "findings": len(findings),
                 "fixable": sum(finding.is_fixable for finding in findings),
                 "by_rule": dict(by_rule.most_common(50)),
             }
-            return findings
+            return plan, findings
 
     async def _findings(self, run: RunState, plan: LintPlan, paths: Sequence[str]) -> list[Finding]:
         command = plan.command("--exit-zero", "--output-format=json")
@@ -184,8 +185,8 @@ class TidyAgent(IdentityMixin, OrchestrationMixin, BaseAgent):
 
     async def _prove(self, run: RunState, plan: LintPlan, changed: Sequence[str]) -> None:
         # `--diff` ends with 0 when no safe fix is left, whatever else ruff would complain about.
-        await self.prove(run, [*plan.command("--diff", "--quiet", "--no-unsafe-fixes"), "--", *changed])
-        await self.prove(run, ["python", "-m", "compileall", "-q", "-f", *changed], env=PYCACHE)
+        await self.prove(run, [*plan.command("--diff", "--quiet", "--no-unsafe-fixes"), "--"], paths=changed)
+        await self.prove(run, ["python", "-m", "compileall", "-q", "-f"], paths=changed, env=PYCACHE)
 
 
 def _read_configs(files: WorkspaceFiles) -> dict[str, str]:

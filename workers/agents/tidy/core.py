@@ -7,13 +7,15 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from workers.errors import RunError
 
 # Fixes that ruff calls safe and that change no behaviour a test could see; never its unsafe ones.
 RULES = ("F401", "F541", "F632", "E703", "E713", "E714", "W291", "W292", "W293", "W605", "PIE790")
+FEW_FILES, UNORDERED_SHARE = 5, 0.2
+"""Where more of the files than this are out of order, they follow another order, which is not ours to change."""
 WORST_FUNCTIONS = 10
 COMPLEX_FROM = 10
 """C901's usual threshold; below it a function is not worth a line in the report."""
@@ -32,7 +34,7 @@ _GENERATED_HEAD = re.compile(
     re.IGNORECASE,
 )
 _FROM_IMPORT = re.compile(r"^[ \t]*from\s+([\w.]+)\s+import\s+(\([^)]*\)|[^\n]*)", re.MULTILINE)
-_DOTTED = re.compile(r"\b(\w+)\.(\w+)\b")
+_DOTTED = re.compile(r"\b(\w+)\.(?=(\w+))")
 _PARAMETERS = re.compile(r"\bdef\s+\w+\s*\(([^)]*)\)", re.DOTALL)
 
 
@@ -151,6 +153,16 @@ class TidyCore:
         if length := re.search(r"(?:line-length|line_length|max-line-length)\s*=\s*(\d{2,3})\b", everything):
             options.append(f"--line-length={length[1]}")
         return LintPlan(has_own_config=False, options=(f"--select={','.join(rules)}", *options))
+
+    def respect_import_order(
+        self, plan: LintPlan, findings: list[Finding], *, files: int
+    ) -> tuple[LintPlan, list[Finding]]:
+        """Return plan and findings without import order where the project plainly keeps an order of its own."""
+        unordered = {finding.path for finding in findings if finding.code == "I001"}
+        if plan.has_own_config or len(unordered) <= max(FEW_FILES, files * UNORDERED_SHARE):
+            return plan, findings
+        options = tuple(option.replace(",I001", "") for option in plan.options)
+        return replace(plan, options=options), [finding for finding in findings if finding.code != "I001"]
 
     def read_findings(self, output: str) -> list[Finding]:
         """Return what `ruff check --output-format=json` said.
