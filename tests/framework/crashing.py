@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from workers.changes import objects, recovery, steps, vault
+from workers.changes import objects, steps, vault
 
 CALLS = ("write", "pwrite", "rename", "unlink", "mkdir", "rmdir", "symlink", "fsync", "fdatasync", "fchmod", "chmod", "posix_fallocate")
 OTHER_CALLS: tuple[tuple[Any, str], ...] = (
     (steps, "rename_new"),
+    (steps, "exchange"),
     (vault, "sync_filesystem"),
-    (recovery, "sync_filesystem"),
     (objects, "sync_filesystem"),
 )
 IS_FULL = os.environ.get("PYAGENT_STORM") == "full"

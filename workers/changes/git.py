@@ -23,6 +23,8 @@ from workers.changes.paths import from_bytes, to_portable
 
 DEFAULT_TIMEOUT_S = 120.0
 DEFAULT_OUTPUT_BYTES = 256 << 20
+TEMPORARY_INDEX = "tmp-index-"
+"""Index files with this prefix are gone after one use and need not reach the disk."""
 _DETAIL_BYTES = 2000
 _CONFIG = (
     ("core.hooksPath", "/dev/null"),
@@ -41,7 +43,6 @@ _CONFIG = (
     ("core.pager", "cat"),
     ("core.sshCommand", "false"),
     ("core.gitProxy", ""),
-    ("core.fsync", "objects,reference,index"),
     ("core.fsyncMethod", "batch"),
     # larger content is "binary" to a diff and never held in memory as a whole
     ("core.bigFileThreshold", "8m"),
@@ -108,6 +109,8 @@ class Git:
         flags: list[str | bytes] = ["git"]
         for name, value in (*_CONFIG, *config):
             flags += ["-c", f"{name}={value}"]
+        is_kept = self.index is not None and not self.index.name.startswith(TEMPORARY_INDEX)
+        flags += ["-c", f"core.fsync=objects,reference{',index' if is_kept else ''}"]
         flags += ["-c", f"core.bare={'false' if self.work_tree else 'true'}"]
         return [*flags, *args]
 

@@ -6,7 +6,7 @@ for byte. Nothing is searched for and nothing is fuzzy, so all hunks together gi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,10 @@ from workers.changes.staging import IndexEntry, set_entries, temporary_index, tr
 
 if TYPE_CHECKING:
     from workers.changes.repository import Repository
+
+TreeEntry = tuple[str, str]
+"""Mode and object id."""
+_PATHS_AT_ONCE = 200  # 200 paths of 4,000 bytes stay below what one command line may hold
 
 __all__ = ["Choice", "build_tree", "hunk_key", "split_hunk"]
 
@@ -109,12 +113,12 @@ def build_tree(
     if not touched:
         return tree
     writer = ObjectWriter(repository.git_dir)
+    there = tree_entries(repository, tree, touched)
     with BlobReader(repository.bare) as blobs:
-        entries = [
-            entry
-            for file in touched
-            for entry in _file_entries(repository, tree, file, choices, blobs, writer)
-        ]
+        entries = []
+        for file in touched:
+            check_base(there, file)
+            entries += _file_entries(file, choices, blobs, writer)
     writer.flush()
     with temporary_index(repository.root) as index:
         git = Git(repository.git_dir, index=index)
@@ -131,15 +135,12 @@ def build_tree(
 
 
 def _file_entries(
-    repository: Repository,
-    tree: str,
     file: FileDiff,
     choices: dict[str, Choice],
     blobs: BlobReader,
     writer: ObjectWriter,
 ) -> list[IndexEntry]:
     """Return the index entries of one file with its accepted hunks."""
-    check_base(repository, tree, file)
     chosen = {hunk.kind: hunk for hunk in file.hunks if hunk.key in choices}
     base_path, new_path = to_bytes(file.base_path), to_bytes(file.path)
     if "whole" in chosen and file.new_oid is None:
@@ -168,29 +169,35 @@ def _is_type_change(file: FileDiff) -> bool:
     return (file.old_mode or "")[:3] != (file.new_mode or "")[:3]
 
 
-def check_base(repository: Repository, tree: str, file: FileDiff) -> None:
+def check_base(entries: Mapping[bytes, TreeEntry], file: FileDiff) -> None:
     """Refuse when the file in the tree is not the one that the hunks were made from.
 
     Raises:
         HunkMismatch: it is another; `reanchor` first.
     """
-    paths = {to_bytes(file.base_path): (file.old_mode, file.old_oid)}
+    paths: dict[bytes, TreeEntry | None] = {to_bytes(file.base_path): None}
+    if file.old_mode is not None and file.old_oid is not None:
+        paths[to_bytes(file.base_path)] = (file.old_mode, file.old_oid)
     if file.old_path is not None:
-        paths[to_bytes(file.path)] = (None, None)
+        paths[to_bytes(file.path)] = None
     for path, expected in paths.items():
-        if tree_entry(repository, tree, path) != expected:
+        if entries.get(path) != expected:
             raise HunkMismatch("The base has another version of this file.", path=to_portable(file.path))
 
 
-def tree_entry(repository: Repository, tree: str, path: bytes) -> tuple[str | None, str | None]:
-    """Return mode and object of a path in a tree; (None, None) when it is absent or a folder."""
-    out = repository.bare.run("ls-tree", "-z", "--full-tree", tree, "--", path)
-    for line in out.split(b"\0"):
-        head, _, found = line.partition(b"\t")
-        fields = head.decode().split()
-        if found == path and fields[1] != "tree":
-            return fields[0], fields[2]
-    return None, None
+def tree_entries(repository: Repository, tree: str, files: Sequence[FileDiff]) -> dict[bytes, TreeEntry]:
+    """Return mode and object of every path that the files name; absent ones and folders are left out."""
+    paths = list(dict.fromkeys(to_bytes(path) for file in files for path in (file.base_path, file.path)))
+    found: dict[bytes, TreeEntry] = {}
+    for start in range(0, len(paths), _PATHS_AT_ONCE):
+        asked = paths[start : start + _PATHS_AT_ONCE]
+        out = repository.bare.run("ls-tree", "-z", "--full-tree", tree, "--", *asked)
+        for line in out.split(b"\0"):
+            head, _, path = line.partition(b"\t")
+            fields = head.decode().split()
+            if fields and fields[1] != "tree":
+                found[path] = (fields[0], fields[2])
+    return found
 
 
 def split_lines(data: bytes) -> list[bytes]:

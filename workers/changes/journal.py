@@ -13,6 +13,7 @@ import secrets
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -37,6 +38,7 @@ _STEP = 1 << 20
 _RESERVE = 4096  # room for the marks after a record
 
 
+@cache
 def boot_id() -> bytes:
     """Return what names this boot of the machine; after a power cut it is another."""
     return Path("/proc/sys/kernel/random/boot_id").read_bytes().strip()[:36]

@@ -11,7 +11,7 @@ import hashlib
 import os
 import secrets
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -20,6 +20,7 @@ from workers.changes.git import Git
 from workers.changes.opening import sync_filesystem
 
 _CHUNK = 1 << 20
+_FLUSH_AT_ONCE = 64
 
 
 class _Sink(Protocol):
@@ -38,7 +39,7 @@ class ObjectWriter:
     def __init__(self, git_dir: Path) -> None:
         self.git_dir = git_dir
         self.hash_name = object_format(git_dir)
-        self.written = 0
+        self.written: list[Path] = []
 
     def write(self, data: bytes) -> str:
         """Store `data` as a blob and return its id."""
@@ -70,17 +71,19 @@ class ObjectWriter:
             raise
 
     def flush(self) -> None:
-        """Wait until everything written is on disk."""
-        if not self.written:
-            return
-        fd = os.open(self.git_dir / "objects", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        """Wait until everything written is on disk.
+
+        A few objects are waited for one by one: flushing the file system would wait for everybody's data.
+        """
         try:
-            sync_filesystem(fd)
+            if len(self.written) > _FLUSH_AT_ONCE:
+                _with_descriptor(self.git_dir / "objects", sync_filesystem)
+            else:
+                for path in (*self.written, *{path.parent for path in self.written}):
+                    _with_descriptor(path, os.fsync)
         except OSError as error:
             raise storage_error(error, "store a version") from error
-        finally:
-            os.close(fd)
-        self.written = 0
+        self.written.clear()
 
     def _path(self, oid: str) -> Path:
         return self.git_dir / "objects" / oid[:2] / oid[2:]
@@ -115,8 +118,16 @@ class ObjectWriter:
             temporary.rename(target)
         except OSError as error:
             raise storage_error(error, "store a version") from error
-        self.written += 1
+        self.written.append(target)
         return oid
+
+
+def _with_descriptor(path: Path, use: Callable[[int], None]) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        use(fd)
+    finally:
+        os.close(fd)
 
 
 def _deflate(fd: int, size: int, head: bytes, digest: _Sink) -> Iterator[bytes]:

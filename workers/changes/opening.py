@@ -28,7 +28,7 @@ from workers.changes.paths import check_path, to_bytes, to_portable
 _SYS_OPENAT2 = 437  # the same number on every architecture: it is younger than the unified table
 _NO_MAGICLINKS, _NO_SYMLINKS, _BENEATH = 0x02, 0x04, 0x08
 _RESOLVE = _BENEATH | _NO_SYMLINKS | _NO_MAGICLINKS
-_RENAME_NOREPLACE = 1
+_RENAME_NOREPLACE, _RENAME_EXCHANGE = 1, 2
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -53,7 +53,16 @@ def open_beneath(dir_fd: int, path: bytes, flags: int, mode: int = 0) -> int:
 
 def rename_new(src_fd: int, src: bytes, dst_fd: int, dst: bytes) -> None:
     """Rename without ever replacing; EEXIST when something is at the destination."""
-    if _libc.renameat2(src_fd, src, dst_fd, dst, _RENAME_NOREPLACE) != 0:
+    _rename(src_fd, src, dst_fd, dst, _RENAME_NOREPLACE)
+
+
+def exchange(src_fd: int, src: bytes, dst_fd: int, dst: bytes) -> None:
+    """Let two names change places in one step; EINVAL where the file system cannot."""
+    _rename(src_fd, src, dst_fd, dst, _RENAME_EXCHANGE)
+
+
+def _rename(src_fd: int, src: bytes, dst_fd: int, dst: bytes, flags: int) -> None:
+    if _libc.renameat2(src_fd, src, dst_fd, dst, flags) != 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), os.fsdecode(dst))
 

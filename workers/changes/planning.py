@@ -12,8 +12,8 @@ from typing import BinaryIO, Final
 from workers.changes.errors import FileMissing, NotAFile, PathTaken, TransactionRefused, VersionConflict
 from workers.changes.paths import from_bytes, parents_of, to_bytes
 from workers.changes.states import ABSENT, Plan, State, Step, dir_state, file_state, link_state
-from workers.changes.steps import Signature, signature_at, version_of_state
-from workers.changes.vault import Vault
+from workers.changes.steps import version_of_state
+from workers.changes.vault import Signature, Vault
 
 INLINE_FILE_BYTES = 256 << 10
 INLINE_TOTAL_BYTES = 4 << 20
@@ -118,8 +118,7 @@ class Planner:
     def _look(self, path: str, expected: Expected, *, is_kept: bool = True) -> tuple[State, Signature]:
         """Return what is at `path`, with `is_kept` after a backup, and the signature from before it was
         read."""
-        seen = signature_at(self.vault, path)
-        old = self.vault.state_at(path, is_kept=is_kept)
+        old, seen = self.vault.look(path)
         if not isinstance(expected, Any_) and (old.kind == "dir" or version_of_state(old) != expected):
             raise VersionConflict(path, expected, version_of_state(old))
         return old, seen
@@ -133,7 +132,7 @@ class Planner:
     def _plan_move(self, src: str, dst: str, expected: Expected) -> None:
         inode = self._inode(src)
         if not isinstance(expected, Any_):
-            self._look(src, expected, is_kept=False)
+            self._look(src, expected)
         if self.vault.tree.lstat(dst) is not None:
             raise PathTaken(path=dst)
         self._plan_parents(dst)
@@ -143,7 +142,7 @@ class Planner:
     def _plan_removal(self, path: str, wish: Wish) -> None:
         """Move it to the trash whole: that needs no space, so it works on a full disk, and can be taken
         back."""
-        old, seen = self._look(path, wish.expected, is_kept=False)
+        old, seen = self._look(path, wish.expected)
         if old == ABSENT:
             if wish.expected is None:
                 return
@@ -188,7 +187,7 @@ class Planner:
 
     def _plan_put(self, path: str, wish: Wish) -> None:
         is_gone = any(path == each or path.startswith(each + "/") for each in self._removed)
-        old, seen = (ABSENT, ()) if is_gone else self._look(path, wish.expected, is_kept=wish.kind != "keep")
+        old, seen = (ABSENT, ()) if is_gone else self._look(path, wish.expected)
         if old.kind == "dir" and wish.is_replacing:
             self._plan_removal(path, Wish(kind="absent"))
             old, is_gone = ABSENT, True

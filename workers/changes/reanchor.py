@@ -4,12 +4,12 @@ match where their lines moved, and otherwise as a conflict that people see. A hu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from workers.changes.diffs import FileDiff, Hunk, Line
-from workers.changes.hunks import split_lines, tree_entry
+from workers.changes.hunks import TreeEntry, split_lines, tree_entries
 from workers.changes.objects import BlobReader
 from workers.changes.patches import read_ranges
 from workers.changes.paths import from_bytes, to_bytes
@@ -50,9 +50,10 @@ def reanchor(repository: Repository, files: Sequence[FileDiff], old_base: str, n
         return Reanchored(list(files), [])
     kept: list[FileDiff] = []
     conflicts: list[Conflict] = []
+    there = tree_entries(repository, new_tree, files)
     with BlobReader(repository.bare) as blobs:
         for file in files:
-            moved, lost = _carry(repository, new_tree, file, blobs)
+            moved, lost = _carry(repository, there, file, blobs)
             conflicts += lost
             if moved.hunks:
                 kept.append(moved)
@@ -60,12 +61,12 @@ def reanchor(repository: Repository, files: Sequence[FileDiff], old_base: str, n
 
 
 def _carry(
-    repository: Repository, new_tree: str, file: FileDiff, blobs: BlobReader
+    repository: Repository, there: Mapping[bytes, TreeEntry], file: FileDiff, blobs: BlobReader
 ) -> tuple[FileDiff, list[Conflict]]:
-    mode, oid = tree_entry(repository, new_tree, to_bytes(file.base_path))
+    mode, oid = there.get(to_bytes(file.base_path), (None, None))
     if file.old_oid is None:
         return _carry_added(file, oid)
-    target = tree_entry(repository, new_tree, to_bytes(file.path))[1] if file.old_path is not None else None
+    target = there.get(to_bytes(file.path), (None, None))[1] if file.old_path is not None else None
     if oid is None or mode is None:
         return _all_lost(file, "deleted")
     if (mode, oid, target) == (file.old_mode, file.old_oid, None):

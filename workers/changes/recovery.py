@@ -10,14 +10,14 @@ somebody's newer edit: an acknowledged transaction leaves it alone, an unfinishe
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from workers.changes.checkpoint import fold
 from workers.changes.errors import ChangeError, StorageFailed, StorageFull, storage_error
 from workers.changes.lock import hold_lock
-from workers.changes.opening import sync_filesystem
-from workers.changes.states import ABSENT, Plan, State, Step, decode_plan
+from workers.changes.states import ABSENT, Plan, Step, decode_plan
 from workers.changes.steps import redo_step, undo_step
 from workers.changes.vault import Vault
 
@@ -40,13 +40,6 @@ class _Entry:
     number: int
     plan: Plan
     marks: set[str] = field(default_factory=set)
-
-
-@dataclass(slots=True)
-class _Wanted:
-    step: Step
-    data: bytes | None
-    label: str
 
 
 def recover(files_dir: Path, vault_dir: Path, *, timeout_s: float = 30.0) -> list[Recovery]:
@@ -94,7 +87,8 @@ def _recover_all(vault: Vault, *, after_power_cut: bool) -> list[Recovery]:
             report.append(undo_plan(vault, entry.plan))
         elif "applied" not in entry.marks:
             report.append(_finish(vault, entry.plan))
-    vault.checkpoint()
+    vault.flush_all()
+    vault.forget()
     return report
 
 
@@ -127,46 +121,20 @@ def undo_plan(vault: Vault, plan: Plan) -> Recovery:
 def give_up(vault: Vault, plan: Plan, number: int) -> Recovery:
     """Undo a transaction whose record is already on disk, such that a crash meanwhile leads to the same
     end."""
-    sync_filesystem(vault.stage_fd)  # the backups must be on disk before the record says that they count
+    vault.flush_all()  # the backups must be on disk before the record says that they count
     vault.journal.mark("aborted", number, is_durable=True)
     return undo_plan(vault, plan)
 
 
 def _repair(vault: Vault, plans: list[Plan]) -> list[Recovery]:
     """Set the paths whose acknowledged content did not reach the disk before the power went."""
-    known: dict[str, list[State]] = {}
-    last: dict[str, _Wanted] = {}
-    for plan in plans:
-        for index, step in enumerate(plan.steps):
-            if step.op == "move":
-                _redo_quietly(vault, step, None)
-                _follow_move(known, last, step)
-                continue
-            known.setdefault(step.path, []).append(step.old)
-            before = last.get(step.path)
-            if step.op == "chmod" and before and before.step.op == "put":
-                before.step = replace(before.step, new=step.new)
-            else:
-                last[step.path] = _Wanted(step, plan.data.get(index), plan.label)
     report = []
-    for path, wanted in last.items():
+    for path, wanted in fold(plans, on_move=lambda step: _redo_quietly(vault, step, None)).items():
         found = vault.state_at(path)
-        is_lost = found == ABSENT or (found.kind == "file" and found.size == 0) or found in known[path]
+        is_lost = found == ABSENT or (found.kind == "file" and found.size == 0) or found in wanted.known
         if found != wanted.step.new and is_lost and _redo_quietly(vault, wanted.step, wanted.data):
             report.append(Recovery(wanted.label, "repaired", (path,)))
     return report
-
-
-def _follow_move(known: dict[str, list[State]], last: dict[str, _Wanted], move: Step) -> None:
-    """Let what was written under the old name be looked for under the new one; in the trash it does not
-    matter.
-    """
-    for path in [each for each in last if each == move.path or each.startswith(move.path + "/")]:
-        wanted, states = last.pop(path), known.pop(path)
-        if not move.is_trash:
-            moved = move.to + path[len(move.path) :]
-            wanted.step = replace(wanted.step, path=moved)
-            last[moved], known[moved] = wanted, states
 
 
 def _redo_quietly(vault: Vault, step: Step, data: bytes | None) -> bool:

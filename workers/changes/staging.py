@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from workers.changes.errors import FileMissing, NotAFile, PathRefused
-from workers.changes.git import Git
+from workers.changes.git import TEMPORARY_INDEX, Git
 from workers.changes.objects import ObjectWriter, index_lines
 from workers.changes.opening import Tree
 from workers.changes.paths import from_bytes, is_git_name, to_bytes
@@ -24,7 +24,7 @@ IndexEntry = tuple[str, str, bytes]
 @contextmanager
 def temporary_index(folder: Path, source: Path | None = None) -> Iterator[Path]:
     """Give an index file that is gone afterwards; a copy of `source` when that exists."""
-    path = folder / f"tmp-index-{secrets.token_hex(8)}"
+    path = folder / f"{TEMPORARY_INDEX}{secrets.token_hex(8)}"
     try:
         if source is not None and source.exists():
             shutil.copyfile(source, path)

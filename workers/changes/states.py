@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import struct
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from workers.changes.paths import from_bytes, from_portable, to_portable
@@ -97,15 +97,21 @@ def decode_plan(payload: bytes) -> Plan:
 
 
 def _encode(step: Step) -> dict[str, Any]:
-    out = {key: value for key, value in asdict(step).items() if value not in ("", 0, False)}
-    for name in ("path", "to"):
-        if name in out:
-            out[name] = to_portable(out[name])
-    for name in ("old", "new"):
-        out[name] = {key: value for key, value in out[name].items() if value not in ("", 0)}
-        if "target" in out[name]:
-            out[name]["target"] = to_portable(out[name]["target"])
+    out: dict[str, Any] = {"op": step.op, "path": to_portable(step.path)}
+    out["old"], out["new"] = _encode_state(step.old), _encode_state(step.new)
+    if step.to:
+        out |= {"to": to_portable(step.to), "inode": step.inode, "is_trash": step.is_trash}
+    if step.stage:
+        out |= {"stage": step.stage, "is_inline": step.is_inline}
     return out
+
+
+def _encode_state(state: State) -> dict[str, Any]:
+    if state.kind == "file":
+        return {"kind": "file", "version": state.version, "mode": state.mode, "size": state.size}
+    if state.kind == "link":
+        return {"kind": "link", "target": to_portable(state.target)}
+    return {"kind": state.kind, "mode": state.mode}
 
 
 def _decode(raw: dict[str, Any]) -> Step:

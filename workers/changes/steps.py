@@ -11,12 +11,10 @@ from pathlib import Path
 
 from workers.changes.errors import FileMissing, NotAFile, PathTaken, VersionConflict
 from workers.changes.files import version_of_link
-from workers.changes.opening import rename_new
+from workers.changes.opening import exchange, rename_new
 from workers.changes.paths import parents_of, to_bytes
 from workers.changes.states import ABSENT, State, Step
-from workers.changes.vault import Vault, folder
-
-Signature = tuple[int, ...]
+from workers.changes.vault import Signature, Vault, folder, signature_of
 
 
 def version_of_state(state: State) -> str | None:
@@ -27,11 +25,9 @@ def version_of_state(state: State) -> str | None:
 
 
 def signature_at(vault: Vault, path: str) -> Signature:
-    """Return what tells cheaply whether somebody touched `path` since; empty when nothing is there."""
+    """Return the signature of what is at `path` now."""
     status = vault.tree.lstat(path)
-    if status is None:
-        return ()
-    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_mode)
+    return () if status is None else signature_of(status)
 
 
 @contextmanager
@@ -49,13 +45,12 @@ def do_step(vault: Vault, step: Step, seen: Signature | None) -> None:
     Raises:
         VersionConflict: `path` is not as it was when the transaction looked at it (`seen`).
     """
-    if seen is not None and signature_at(vault, step.path) != seen:
-        raise VersionConflict(
-            step.path, version_of_state(step.old), version_of_state(vault.state_at(step.path))
-        )
     if step.op == "put":
-        _put(vault, step)
-    elif step.op == "chmod":
+        _put(vault, step, seen)
+        return
+    if seen is not None and signature_at(vault, step.path) != seen:
+        raise _conflict(vault, step)
+    if step.op == "chmod":
         set_mode(vault, step.path, step.new.mode)
     elif step.op == "move":
         if not move(vault, step, is_exact=True):
@@ -64,17 +59,43 @@ def do_step(vault: Vault, step: Step, seen: Signature | None) -> None:
         make_or_remove_dir(vault, step.path, step.new)
 
 
-def _put(vault: Vault, step: Step) -> None:
+def _conflict(vault: Vault, step: Step) -> VersionConflict:
+    return VersionConflict(step.path, version_of_state(step.old), version_of_state(vault.state_at(step.path)))
+
+
+def _put(vault: Vault, step: Step, seen: Signature | None) -> None:
+    """Put new content in place of nothing, or in exchange for the old, which is looked at once more in the
+    stage."""
     with parent_of(vault, step.path) as (fd, name):
-        if step.new == ABSENT:
-            os.unlink(name, dir_fd=fd)
-        elif step.old == ABSENT:
+        if step.old == ABSENT:
             try:
                 rename_new(vault.stage_fd, to_bytes(step.stage), fd, name)
             except FileExistsError:
-                raise VersionConflict(step.path, None, version_of_state(vault.state_at(step.path))) from None
-        else:
-            os.rename(step.stage, name, src_dir_fd=vault.stage_fd, dst_dir_fd=fd)
+                raise _conflict(vault, step) from None
+            return
+        try:
+            exchange(vault.stage_fd, to_bytes(step.stage), fd, name)
+        except FileNotFoundError:
+            raise _conflict(vault, step) from None
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
+                raise
+            _put_over(vault, step, seen, (fd, name))
+            return
+    displaced = os.stat(step.stage, dir_fd=vault.stage_fd, follow_symlinks=False)
+    if signature_of(displaced) != seen:
+        state, _ = vault.look_in(vault.stage_fd, to_bytes(step.stage))
+        raise VersionConflict(step.path, version_of_state(step.old), version_of_state(state))
+    vault.retire(step.stage, step.old)
+
+
+def _put_over(vault: Vault, step: Step, seen: Signature | None, place: tuple[int, bytes]) -> None:
+    """The same where names cannot be exchanged: a copy is the backup, and the check comes just before the
+    rename."""
+    vault.keep_copy(step.path)
+    if signature_at(vault, step.path) != seen:
+        raise _conflict(vault, step)
+    os.rename(step.stage, place[1], src_dir_fd=vault.stage_fd, dst_dir_fd=place[0])
 
 
 def set_mode(vault: Vault, path: str, mode: int) -> None:
@@ -156,16 +177,20 @@ def undo_step(vault: Vault, step: Step) -> None:
 
 
 def _restore(vault: Vault, step: Step) -> None:
-    if step.old.kind == "file":
-        with vault.open_object(step.old.version) as source:
-            vault.stage("undo", source, mode=step.old.mode)
-    elif step.old.kind == "link":
-        vault.stage_link("undo", step.old.target)
+    """Exchange the old thing back while it is still in the stage, else take its backup."""
     with parent_of(vault, step.path) as (fd, name):
         if step.old == ABSENT:
             os.unlink(name, dir_fd=fd)
+            return
+        if vault.staged(step.stage) not in (ABSENT, step.new):
+            exchange(vault.stage_fd, to_bytes(step.stage), fd, name)
+            return
+        if step.old.kind == "file":
+            with vault.open_object(step.old.version) as source:
+                vault.stage("undo", source, mode=step.old.mode)
         else:
-            os.rename("undo", name, src_dir_fd=vault.stage_fd, dst_dir_fd=fd)
+            vault.stage_link("undo", step.old.target)
+        os.rename("undo", name, src_dir_fd=vault.stage_fd, dst_dir_fd=fd)
 
 
 def redo_step(vault: Vault, step: Step, data: bytes | None, *, is_exact: bool = False) -> str:
@@ -204,23 +229,12 @@ def _make_parents(vault: Vault, path: str) -> None:
 
 def _put_again(vault: Vault, step: Step, data: bytes | None) -> None:
     name = step.stage
-    if step.new == ABSENT:
-        _remove(vault, step.path)
-        return
     if step.new.kind == "file" and data is not None:
         vault.stage(name, data, mode=step.new.mode)
     elif step.new.kind == "link":
         vault.stage_link(name, step.new.target)
-    elif vault.staged_version(name) != step.new.version:
+    elif not vault.staged(name).has_content_of(step.new):
         raise FileMissing("The content of a large file is no longer staged.", path=step.path)
     _make_parents(vault, step.path)
     with parent_of(vault, step.path) as (fd, last):
         os.rename(name, last, src_dir_fd=vault.stage_fd, dst_dir_fd=fd)
-
-
-def _remove(vault: Vault, path: str) -> None:
-    with parent_of(vault, path) as (fd, name):
-        try:
-            os.unlink(name, dir_fd=fd)
-        except FileNotFoundError:
-            pass

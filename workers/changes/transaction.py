@@ -1,14 +1,15 @@
 """Changing several files as one: all or nothing, durable when it returns, refused over somebody's newer
 version.
 
-How: under the workspace's lock, versions are checked, what will be replaced is backed up, new content is
-staged complete; then one journal record holds it all and one `fdatasync` makes it count; only then do files
-change, each by one rename. Ended before that wait, nothing happened; ended after it, `recover` finishes.
-Files are not flushed one by one (20 files: 7–21 ms against 2–3 ms): until the next checkpoint the journal can
-restore them after a power cut.
+How: under the workspace's lock, versions are checked and new content is staged complete; then one journal
+record holds it all and one `fdatasync` makes it count; only then do files change, each by exchanging it for
+its staged successor. What came out is the backup, named by its content. Ended before that wait, nothing
+happened; ended after it, `recover` finishes. Files are not flushed one by one (20 files: 7–21 ms against 2–3
+ms): until the next checkpoint the journal can restore them after a power cut.
 
-A person's terminal writes the same files without the lock. A file that changed between check and rename is
-noticed by its inode, size and times, and the whole transaction is taken back.
+A person's terminal writes the same files without the lock. Because the old file comes out whole, it can be
+compared with what was checked: if somebody changed it in between, everything is exchanged back and the
+conflict is reported.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
+from workers.changes.checkpoint import checkpoint
 from workers.changes.errors import (
     ChangeError,
     StorageFailed,
@@ -30,8 +32,8 @@ from workers.changes.paths import check_path
 from workers.changes.planning import ANY, Expected, Planner, Wishes
 from workers.changes.recovery import Recovery, give_up, recover, recover_open
 from workers.changes.states import Plan
-from workers.changes.steps import Signature, do_step
-from workers.changes.vault import Vault, remove_tree
+from workers.changes.steps import do_step
+from workers.changes.vault import Signature, Vault, remove_tree
 
 __all__ = ["ANY", "Recovery", "StateTransaction", "recover"]
 
@@ -177,7 +179,8 @@ class StateTransaction:
     def _give_up(self, vault: Vault, plan: Plan, number: int) -> None:
         try:
             give_up(vault, plan, number)
-            vault.checkpoint()
+            vault.flush_all()
+            vault.forget()
         except OSError as error:
             raise storage_error(error, "take back a change") from error
 
@@ -196,7 +199,7 @@ class StateTransaction:
         next commit.
         """
         try:
-            vault.checkpoint()
+            checkpoint(vault)
         except (OSError, StorageFull, StorageFailed):
             return
 

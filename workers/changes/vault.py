@@ -19,15 +19,24 @@ from typing import BinaryIO
 
 from blake3 import blake3
 
-from workers.changes.errors import StorageFailed, storage_error
+from workers.changes.errors import FileMissing, NotAFile, StorageFailed, storage_error
 from workers.changes.journal import Journal
-from workers.changes.opening import Tree, sync_filesystem
-from workers.changes.paths import to_bytes
+from workers.changes.opening import Tree, explain, sync_filesystem
+from workers.changes.paths import from_bytes, to_bytes, to_portable
 from workers.changes.states import ABSENT, State, dir_state, file_state, link_state
 
 _CHUNK = 1 << 20
 JOURNAL_LIMIT_BYTES = 8 << 20
 BACKUP_LIMIT_BYTES = 64 << 20
+
+
+Signature = tuple[int, ...]
+"""What tells cheaply whether somebody touched a path since; empty when nothing is there."""
+
+
+def signature_of(status: os.stat_result) -> Signature:
+    """Return the signature; without the time of the last rename, which an exchange itself sets."""
+    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_mode)
 
 
 class Vault:
@@ -37,8 +46,7 @@ class Vault:
         self.path = vault_dir
         self.tree = Tree(files_dir)
         try:
-            folder(vault_dir, "trash")
-            self.stage_fd = os.open(folder(vault_dir, "stage"), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            self.stage_fd = _open_folders(vault_dir)
             self.journal = Journal(vault_dir / "journal")
         except OSError as error:
             self.tree.close()
@@ -52,55 +60,70 @@ class Vault:
         os.close(self.stage_fd)
         self.tree.close()
 
-    def state_at(self, path: str, *, is_kept: bool = False) -> State:
-        """Return what is at `path`; with `is_kept`, a file's content is in `objects/` afterwards.
+    def state_at(self, path: str) -> State:
+        """Return what is at `path`.
 
         Raises:
             PathRefused: a part of the path is a link.
         """
-        status = self.tree.lstat(path)
-        if status is None:
-            return ABSENT
-        if stat.S_ISLNK(status.st_mode):
-            return link_state(self.tree.read_link(path))
-        if stat.S_ISDIR(status.st_mode):
-            return dir_state(stat.S_IMODE(status.st_mode))
-        fd, status = self.tree.open_regular(path)
+        return self.look(path)[0]
+
+    def look(self, path: str) -> tuple[State, Signature]:
+        """Return what is at `path`, and the signature that it had before it was read."""
         try:
-            version, size = self._keep(fd) if is_kept else _digest(fd)
+            parent, name = self.tree.open_parent(path)
+        except (FileMissing, NotAFile):
+            return ABSENT, ()
+        try:
+            return self.look_in(parent, name)
+        except OSError as error:
+            raise explain(error, path) from error
+        finally:
+            os.close(parent)
+
+    def look_in(self, folder_fd: int, name: bytes) -> tuple[State, Signature]:
+        """Do the same for a name in an open folder; never follows a link, never waits on a pipe.
+
+        Raises:
+            NotAFile: it is a pipe, a socket or a device.
+        """
+        try:
+            status = os.stat(name, dir_fd=folder_fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return ABSENT, ()
+        signature = signature_of(status)
+        if stat.S_ISLNK(status.st_mode):
+            return link_state(os.readlink(name, dir_fd=folder_fd)), signature
+        if stat.S_ISDIR(status.st_mode):
+            return dir_state(stat.S_IMODE(status.st_mode)), signature
+        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder_fd)
+        try:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                raise NotAFile("This is not a regular file.", path=to_portable(from_bytes(name)))
+            version, size = _digest(fd)
         finally:
             os.close(fd)
-        return file_state(version, stat.S_IMODE(status.st_mode), size)
+        return file_state(version, stat.S_IMODE(status.st_mode), size), signature
 
-    def _keep(self, fd: int) -> tuple[str, int]:
-        if os.fstat(fd).st_size <= _CHUNK:
-            data = os.read(fd, _CHUNK + 1)
-            if len(data) <= _CHUNK:
-                version = blake3(data).hexdigest()
-                if not self.has_object(version):
-                    self._add_object(version, self._write_stage("backup", data))
-                return version, len(data)
-            os.lseek(fd, 0, os.SEEK_SET)
-        with open(os.dup(fd), "rb") as source:  # noqa: PTH123 - a descriptor
-            version, size = self.stage("backup", source)
-        self._add_object(version, "backup")
-        return version, size
+    def retire(self, name: str, old: State) -> None:
+        """Keep what was exchanged into `stage/name` as the backup of `old`, under the name of its content."""
+        if old.kind != "file":
+            self.unstage(name)
+            return
+        os.rename(name, self.object_path(old.version), src_dir_fd=self.stage_fd)
+        self.journal.tail.vault_bytes += old.size
 
-    def _write_stage(self, name: str, data: bytes) -> str:
-        self.stage(name, data)
-        return name
-
-    def _add_object(self, version: str, staged: str) -> None:
-        target = self.object_path(version)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        os.rename(staged, target, src_dir_fd=self.stage_fd)
-        self.journal.tail.vault_bytes += target.stat().st_size
+    def keep_copy(self, path: str) -> None:
+        """Copy a file to `objects/`, for file systems where names cannot be exchanged."""
+        state = self.state_at(path)
+        if state.kind == "file":
+            fd, _ = self.tree.open_regular(path)
+            with open(fd, "rb") as source:  # noqa: PTH123 - a descriptor
+                self.stage("backup", source)
+            self.retire("backup", state)
 
     def object_path(self, version: str) -> Path:
-        return self.path / "objects" / version[:2] / version
-
-    def has_object(self, version: str) -> bool:
-        return self.object_path(version).exists()
+        return self.path / "objects" / version
 
     def open_object(self, version: str) -> BinaryIO:
         """Return the backup with this content, checked against its name.
@@ -146,16 +169,9 @@ class Vault:
         except FileNotFoundError:
             pass
 
-    def staged_version(self, name: str) -> str:
-        """Return the version of a staged file; "" when it is not there."""
-        try:
-            fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=self.stage_fd)
-        except FileNotFoundError:
-            return ""
-        try:
-            return _digest(fd)[0]
-        finally:
-            os.close(fd)
+    def staged(self, name: str) -> State:
+        """Return what is in `stage/name`."""
+        return self.look_in(self.stage_fd, to_bytes(name))[0]
 
     def clear_stage(self) -> None:
         """Drop what an interrupted writer left; nothing committed is kept only here once it was recovered."""
@@ -189,14 +205,29 @@ class Vault:
         tail = self.journal.tail
         return tail.end > JOURNAL_LIMIT_BYTES or tail.vault_bytes > BACKUP_LIMIT_BYTES
 
-    def checkpoint(self) -> None:
-        """Put everything applied so far on disk, then forget how it came there."""
+    def flush_all(self) -> None:
+        """Wait until everything on this file system is on disk; for the rare ends where nothing may be
+        missed."""
         sync_filesystem(self.stage_fd)
+
+    def forget(self) -> None:
+        """Start an empty journal and drop the backups; what was applied must be on disk."""
         self.journal.reset()
         self.clear_stage()
-        remove_tree(self.path / "objects")
-        for path in (self.path / "trash").iterdir():
-            remove_tree(path)
+        for name in ("objects", "trash"):
+            for path in (self.path / name).iterdir():
+                remove_tree(path)
+
+
+def _open_folders(vault_dir: Path) -> int:
+    """Return a descriptor of `stage/`, after making the vault's folders when this is its first use."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    try:
+        return os.open(vault_dir / "stage", flags)
+    except FileNotFoundError:
+        for name in ("objects", "trash", "stage"):
+            folder(vault_dir, name)
+        return os.open(vault_dir / "stage", flags)
 
 
 def folder(vault_dir: Path, name: str) -> Path:
@@ -231,7 +262,9 @@ def remove_tree(path: Path) -> None:
 
 def _digest(fd: int) -> tuple[str, int]:
     digest, size = blake3(), 0
-    while piece := os.pread(fd, _CHUNK, size):
+    while True:
+        piece = os.pread(fd, _CHUNK, size)
         digest.update(piece)
         size += len(piece)
-    return digest.hexdigest(), size
+        if len(piece) < _CHUNK:
+            return digest.hexdigest(), size

@@ -20,9 +20,9 @@ import pytest
 from tests.framework.crashing import IS_FULL, count_points, ends_itself, points, snapshot_of
 from workers.changes.errors import StorageFailed
 from workers.changes.states import Step
-from workers.changes.steps import Signature, do_step
+from workers.changes.steps import do_step
 from workers.changes.transaction import StateTransaction, recover
-from workers.changes.vault import Vault
+from workers.changes.vault import Signature, Vault
 
 LARGE = bytes(range(256)) * 1200  # above what travels inside the journal
 Tree = dict[str, tuple[str, int, str]]
