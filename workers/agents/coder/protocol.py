@@ -101,6 +101,8 @@ class ThoughtReader:
             thought: str = json.loads(f'"{inside}"', strict=False)
         except ValueError:
             return ""  # an escape is not complete yet
+        if thought and "\ud800" <= thought[-1] <= "\udbff":
+            thought = thought[:-1]  # half of a character; the other half is still to come
         fresh, self._given = thought[self._given :], max(self._given, len(thought))
         return fresh
 

@@ -18,7 +18,7 @@ from workers.tools.base import Tool, Toolbox, ToolContext, ToolResult
 from workers.tools.commands import facts_of
 from workers.tools.errors import InvalidArguments, ToolError
 from workers.tools.schema import validate
-from workers.tools.text import bound, clean
+from workers.tools.text import bound, clean, first_line
 
 EVIDENCE_CHARS = 8_000
 SHOWN_PATHS = 3
@@ -119,7 +119,7 @@ class OrchestrationMixin:
         shown = shlex.join([*command, *(paths if len(paths) <= SHOWN_PATHS else ())])
         if len(paths) > SHOWN_PATHS:
             shown += f" … ({len(paths)} files)"
-        async with run.recorder.step("command", f"$ {shown}", is_effect=True) as step:
+        async with run.recorder.step("command", f"$ {first_line(shown, 160)}", is_effect=True) as step:
             tree = await asyncio.to_thread(lambda: run.workplace.tree)
             started = time.monotonic()
             result = await run_in_sandbox(

@@ -149,7 +149,7 @@ class TidyAgent(IdentityMixin, OrchestrationMixin, BaseAgent):
             was = Counter(finding.code for finding in before if finding.path in set(paths))
             fixed = {code: was[code] - after[code] for code in was if was[code] > after[code]}
             if kept:  # those the second look ignores, and they were not fixed
-                ignored = sum(f.code == "F401" and f.path in kept for f in before)
+                ignored = sum(f.code == "F401" and f.path in kept and f.path in paths for f in before)
                 fixed["F401"] = fixed.get("F401", 0) - ignored
             fixed = {code: count for code, count in fixed.items() if count > 0}
             commit = await asyncio.to_thread(run.workplace.checkpoint, "Safe fixes by ruff")
@@ -186,7 +186,7 @@ class TidyAgent(IdentityMixin, OrchestrationMixin, BaseAgent):
     async def _prove(self, run: RunState, plan: LintPlan, changed: Sequence[str]) -> None:
         # `--diff` ends with 0 when no safe fix is left, whatever else ruff would complain about.
         await self.prove(run, [*plan.command("--diff", "--quiet", "--no-unsafe-fixes"), "--"], paths=changed)
-        await self.prove(run, ["python", "-m", "compileall", "-q", "-f"], paths=changed, env=PYCACHE)
+        await self.prove(run, ["python", "-S", "-m", "compileall", "-q", "-f"], paths=changed, env=PYCACHE)
 
 
 def _read_configs(files: WorkspaceFiles) -> dict[str, str]:

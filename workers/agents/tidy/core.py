@@ -186,7 +186,11 @@ class TidyCore:
         """
         unused: dict[str, set[str]] = {}
         for finding in findings:
-            if finding.code == "F401" and (name := re.match(r"`(?:.* as )?([\w.]+)`", finding.message)):
+            if (
+                finding.code == "F401"
+                and finding.is_fixable
+                and (name := re.match(r"`(?:.* as )?([\w.]+)`", finding.message))
+            ):
                 unused.setdefault(finding.path, set()).add(name[1].rpartition(".")[2])
         if not unused:
             return []

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+
+from workers.agents.budget import Spending
+from workers.errors import ConfigError
+from workers.queue import Budget
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def spend(
+    budget: Budget, *, calls: int = 1, cost: float | None = 0.1, clock: Clock | None = None
+) -> Spending:
+    spending = Spending(budget, clock=clock or Clock())
+    for _ in range(calls):
+        spending.add(input_tokens=100, output_tokens=10, cost_usd=cost)
+    return spending
+
+
+@pytest.mark.parametrize(
+    ("limits", "which"),
+    [({"steps": 3}, "steps"), ({"tokens": 330}, "tokens"), ({"cost_usd": 0.3}, "cost"), ({"steps": 4}, None)],
+)
+def test_names_the_limit_that_is_used_up(limits: dict[str, Any], which: str | None) -> None:
+    exceeded = spend(Budget(**({"steps": 40} | limits)), calls=3).exceeded()
+    assert (exceeded.facts["limit"] if exceeded else None) == which
+
+
+def test_seconds_count_over_all_attempts() -> None:
+    clock = Clock()
+    history = [{"kind": "command", "status": "ok", "duration_ms": 4000}]
+    spending = Spending.resume(asdict(Budget(seconds=10)), history)
+    spending._clock = clock
+    spending._started = clock.now
+    clock.now += 5
+    assert spending.exceeded() is None
+    assert spending.seconds_left == pytest.approx(1.0)
+    clock.now += 2
+    exceeded = spending.exceeded()
+    assert exceeded is not None and exceeded.facts["limit"] == "seconds"
+
+
+def test_one_unknown_price_makes_the_sum_unknown() -> None:
+    spending = spend(Budget(cost_usd=0.01), cost=None)
+    assert spending.cost_usd is None
+    assert spending.exceeded() is None
+    assert spending.describe() == "1 model calls, 110 tokens, price unknown"
+
+
+def test_takes_up_what_earlier_attempts_spent() -> None:
+    step = {"kind": "model_call", "status": "ok", "input_tokens": 5, "output_tokens": 2, "cost_usd": 0.5}
+    broken = {
+        "kind": "model_call",
+        "status": "failed",
+        "input_tokens": 0,
+        "output_tokens": 0,
+        "cost_usd": None,
+    }
+    spending = Spending.resume(asdict(Budget()), [step, broken, {"kind": "thought", "status": "ok"}])
+    assert (spending.steps, spending.tokens, spending.cost_usd) == (1, 7, 0.5)
+    with pytest.raises(ConfigError):
+        Spending.resume({"stepz": 1}, [])
