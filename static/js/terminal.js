@@ -91,6 +91,7 @@ class PaTerminal extends LitElement {
     this.#schemes.addEventListener("change", this.#retheme);
     this.#refit();
     this.#connect();
+    this.focus();
   }
 
   disconnectedCallback() {

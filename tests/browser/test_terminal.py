@@ -56,7 +56,7 @@ def ada(people: list[Person], stack: Stack) -> Iterator[Person]:
             time.sleep(0.05)
     person.go(f"/w/{workspace['id']}/files/")
     person.page.get_by_role("button", name="Terminal", exact=True).click()
-    expect(person.page.locator("pa-terminal [role=status]")).to_contain_text("Connected")
+    expect(person.page.locator("pa-terminal [role=status]")).to_contain_text("Connected", timeout=20_000)
     yield person
 
 
@@ -70,7 +70,7 @@ def rows(person: Person) -> str:
 
 
 def wait_for(person: Person, wanted: str) -> str:
-    expect(person.page.locator(".xterm-rows")).to_contain_text(wanted)
+    expect(person.page.locator(".xterm-rows")).to_contain_text(wanted, timeout=20_000)
     return rows(person)
 
 
@@ -126,7 +126,7 @@ def test_says_when_the_shell_has_ended_and_opens_another(ada: Person) -> None:
     run(ada, "exit")
     expect(ada.page.locator("pa-terminal [role=status]")).to_contain_text("The shell has ended")
     ada.page.get_by_role("button", name="Open a new terminal").click()
-    expect(ada.page.locator("pa-terminal [role=status]")).to_contain_text("Connected")
+    expect(ada.page.locator("pa-terminal [role=status]")).to_contain_text("Connected", timeout=20_000)
     run(ada, "echo ag''ain")
     wait_for(ada, "again")
 
