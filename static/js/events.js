@@ -7,6 +7,9 @@ const COMMAND_MS = 20_000;
 const ACK_EVERY_MS = 800;
 const ACK_EVERY_FRAMES = 50;
 const IDLE_AFTER_MS = 5 * 60_000;
+// A network that vanished closes nothing: a silent connection is asked, and given up when it does not answer.
+const ASK_AFTER_MS = 30_000;
+const ANSWER_MS = 8_000;
 const CLOSED_FOR_GOOD = { 4401: "signed-out", 4403: "not-allowed" };
 
 /** An error that the server answered, or `offline` when there was nobody to answer. */
@@ -38,6 +41,7 @@ class Events {
   #ackTimer = null;
   #wait = MIN_WAIT_MS;
   #retryTimer = null;
+  #askTimer = null;
   #signedOutTries = 0;
   #presence = { state: "active", place: "" };
   people = new Map();
@@ -47,6 +51,7 @@ class Events {
     if (!this.#workspaceId) return;
     this.#connect();
     window.addEventListener("online", () => this.#reconnectNow());
+    window.addEventListener("offline", () => this.#giveUp());
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.#reconnectNow());
     this.#watchActivity();
   }
@@ -121,6 +126,7 @@ class Events {
     };
     socket.onmessage = ({ data }) => {
       clearTimeout(watchdog);
+      this.#askLater();
       this.#frames += 1;
       this.#receive(JSON.parse(data));
       this.#acknowledge();
@@ -131,8 +137,28 @@ class Events {
     };
   }
 
+  #askLater() {
+    clearTimeout(this.#askTimer);
+    this.#askTimer = setTimeout(() => this.#ask(), ASK_AFTER_MS);
+  }
+
+  #ask() {
+    this.#send({ type: "ping" });
+    clearTimeout(this.#askTimer);
+    this.#askTimer = setTimeout(() => this.#giveUp(), ANSWER_MS);
+  }
+
+  #giveUp() {
+    const socket = this.#socket;
+    if (!socket) return;
+    socket.onmessage = socket.onclose = null;
+    socket.close();
+    this.#lost(1006);
+  }
+
   #lost(code) {
     this.#socket = null;
+    clearTimeout(this.#askTimer);
     clearTimeout(this.#ackTimer);
     this.#ackTimer = null;
     for (const { reject, timer } of this.#commands.values()) {
@@ -149,7 +175,9 @@ class Events {
   }
 
   #reconnectNow() {
-    if (!this.#socket && this.#retryTimer) {
+    if (this.#socket) {
+      if (this.state === "online") this.#ask();
+    } else if (this.#retryTimer) {
       this.#wait = MIN_WAIT_MS;
       this.#connect();
     }

@@ -19,6 +19,8 @@ from webapp.errors import Invalid
 from webapp.workspaces.models import Workspace
 
 PAGE_SIZE = 50
+# Smaller, as it is put in while somebody scrolls: a browser lays out thirty messages within a frame or two.
+HISTORY_SIZE = 30
 MAX_PAGE_SIZE = 200
 TOPICS_SHOWN = 40
 CONVERSATION_MESSAGES = 30

@@ -95,7 +95,7 @@ def messages(request: HttpRequest, workspace_id: int, name: str) -> HttpResponse
     if only:
         page = selectors.page_after(found, only - 1, limit=1)
     elif before:
-        page = selectors.page_before(found, before, topic)
+        page = selectors.page_before(found, before, topic, limit=selectors.HISTORY_SIZE)
     else:
         page = selectors.page_after(found, after or 0, topic, limit=selectors.MAX_PAGE_SIZE)
     changed = []

@@ -141,6 +141,8 @@ class WorkspaceSocket(AsyncConsumer):
                 self.outbox.acknowledge(frames=count)
             case messages.Ack(seq=seq):
                 self.outbox.acknowledge_event(seq)
+            case messages.Ping():
+                self.outbox.put(frame("pong"))
             case messages.Command():
                 self._start_command(message)
             case messages.Hello():

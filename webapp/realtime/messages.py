@@ -72,7 +72,13 @@ class PresenceIs(_Message):
     place: str = Field(default="", max_length=120)
 
 
-Message = Hello | Ack | Command | Watch | Unwatch | PresenceIs
+class Ping(_Message):
+    """Is somebody there? Answered by a `pong` frame."""
+
+    type: Literal["ping"]
+
+
+Message = Hello | Ack | Command | Watch | Unwatch | PresenceIs | Ping
 _adapter: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="type")])
 
 

@@ -63,7 +63,6 @@ export class Completion {
       }),
     );
     this.list.hidden = found.length === 0;
-    this.field.setAttribute("aria-expanded", String(this.isOpen));
     this.mark();
   }
 
@@ -76,7 +75,6 @@ export class Completion {
   close() {
     this.asked++;
     this.list.hidden = true;
-    this.field.setAttribute("aria-expanded", "false");
     this.mark();
   }
 

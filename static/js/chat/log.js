@@ -4,6 +4,7 @@ const TOGETHER_S = 300;
 // Away for longer than this, the newest page is what a reader wants, not everything in between.
 const MAX_CATCH_UP_PAGES = 5;
 const CLOCK = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit" });
+const WHOLE = new Intl.DateTimeFormat([], { dateStyle: "full", timeStyle: "short" });
 const DAY = new Intl.DateTimeFormat([], { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 
 export class MessageLog {
@@ -46,26 +47,47 @@ export class MessageLog {
   /** Keep what the reader looks at where it is while `change` alters the log; follow the bottom when they were there. */
   steady(change) {
     const wasNearBottom = this.isNearBottom;
-    const top = this.log.getBoundingClientRect().top;
-    const anchor = wasNearBottom ? null : this.articles().find((a) => a.getBoundingClientRect().bottom > top);
+    const anchor = wasNearBottom ? null : this.firstInView();
     const before = anchor?.getBoundingClientRect().top;
     change();
     if (wasNearBottom) this.scrollToBottom();
     else if (anchor?.isConnected) this.log.scrollTop += anchor.getBoundingClientRect().top - before;
   }
 
-  /** Put the messages of a piece of HTML in; those that are there already are replaced. Returns the new ones. */
+  firstInView() {
+    const { left, top, width, height } = this.log.getBoundingClientRect();
+    // Asked of the browser instead of measuring every message, which would lay out what is off screen.
+    for (let y = top + 8; y < top + height; y += 40) {
+      const found = document.elementFromPoint(left + width / 2, y)?.closest(".message");
+      if (found && this.log.contains(found)) return found;
+    }
+    return null;
+  }
+
+  /** Put the messages of a piece of HTML in; those that are there already are replaced. */
   insert(html) {
     const piece = new DOMParser().parseFromString(html, "text/html");
     const changed = piece.querySelector("template[data-changed]");
     if (changed) for (const article of changed.content.querySelectorAll(".message")) this.replace(article);
-    const added = [];
-    for (const article of piece.body.querySelectorAll(":scope > .message")) {
+    const articles = [...piece.body.querySelectorAll(":scope > .message")];
+    const isAllOlder = articles.length > 1 && this.firstNumber && Number(articles.at(-1).dataset.number) < this.firstNumber;
+    if (isAllOlder) return this.prepend(piece, articles);
+    for (const article of articles) {
       if (this.topicId && article.dataset.topicId !== this.topicId) continue;
       if (this.find(article.dataset.id)) this.replace(article);
-      else added.push(this.place(document.importNode(article, true)));
+      else this.place(document.importNode(article, true));
     }
-    return added;
+  }
+
+  /** Put a page of history in as it stands: the server has arranged it, only its border with the log is new. */
+  prepend(piece, articles) {
+    const first = this.log.querySelector(".message[data-number]");
+    const border = first.previousElementSibling?.matches("[data-topic-line]") ? first.previousElementSibling : first;
+    const fragment = document.createDocumentFragment();
+    fragment.append(...[...piece.body.children].filter((one) => !one.matches("template")));
+    for (const article of articles) this.dress(article);
+    border.before(document.adoptNode(fragment));
+    this.arrange(first);
   }
 
   place(article) {
@@ -135,7 +157,7 @@ export class MessageLog {
     if (time) {
       const at = new Date(time.dateTime);
       time.textContent = (Date.now() - at < 20 * 3600_000 ? CLOCK : DAY).format(at);
-      time.title = at.toLocaleString();
+      time.title = WHOLE.format(at);
     }
     const isMine = article.dataset.authorId === String(this.me.id);
     const edit = article.querySelector('[data-act="edit"]');
