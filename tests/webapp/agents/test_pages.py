@@ -170,6 +170,33 @@ def test_lists_runs_a_page_at_a_time_without_gaps_or_repeats(workspace, people, 
     assert len(seen) == len(set(seen)) == 120
 
 
+def test_lists_what_is_at_work_across_its_states_in_order(workspace, people, browser):
+    states = ["queued", "running", "cancelling", "finished"]
+    Run.objects.bulk_create(
+        Run(workspace=workspace, agent="tidy", goal=str(n), status=states[n % 4]) for n in range(240)
+    )
+    client, cursor, seen = browser(people.viewer), "", []
+    while cursor is not None:
+        query = {"status": "active"} | ({"after": cursor} if cursor else {})
+        page = client.get(reverse("workspace_runs", args=[workspace.pk]), query).context["page"]
+        seen += page.runs
+        cursor = page.next_cursor
+    assert len({run.pk for run in seen}) == len(seen) == 180
+    assert [run.created_at for run in seen] == sorted((run.created_at for run in seen), reverse=True)
+
+
+def test_asks_the_database_no_more_for_many_runs_than_for_few(
+    workspace, people, browser, django_assert_max_num_queries
+):
+    client, address = browser(people.viewer), reverse("workspace_runs", args=[workspace.pk])
+    Run.objects.bulk_create(
+        Run(workspace=workspace, agent="tidy", goal="x", requested_by=people.member) for _ in range(60)
+    )
+    client.get(address)
+    with django_assert_max_num_queries(12):
+        assert len(client.get(address).context["page"].runs) == 40
+
+
 def test_shows_what_was_given_up(run, people, browser):
     Run.objects.update(status="dead", error_message="Its worker was lost 3 times.")
     client, address = browser(people.viewer), reverse("workspace_runs", args=[run.workspace_id])

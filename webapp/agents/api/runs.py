@@ -118,7 +118,12 @@ class RunIn(Schema):
     """Call an agent."""
 
     agent: str = Field(max_length=40, examples=["tidy"])
-    goal: str = Field("", max_length=20_000, description="May be empty for an agent that needs no model.", examples=["tidy up src/parser.py"])
+    goal: str = Field(
+        "",
+        max_length=20_000,
+        description="May be empty for an agent that needs no model.",
+        examples=["tidy up src/parser.py"],
+    )
     model_id: int | None = Field(
         None, description="A model of yours, of the workspace or of the installation; its default when null."
     )
