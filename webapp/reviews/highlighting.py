@@ -27,8 +27,54 @@ MARK_CHARS = 400
 
 # What static/css/code.css gives a colour; a span for anything else is weight without effect.
 COLOURED = frozenset(
-    "k kc kd kn kp kr ow kt nc nn ne bp nb s sa sb sc dl sd s1 s2 se sh si sx sr ss m mb mf mh mi mo il "
-    "c ch cm cp cpf c1 cs nf fm nd nt na".split()
+    [
+        "k",
+        "kc",
+        "kd",
+        "kn",
+        "kp",
+        "kr",
+        "ow",
+        "kt",
+        "nc",
+        "nn",
+        "ne",
+        "bp",
+        "nb",
+        "s",
+        "sa",
+        "sb",
+        "sc",
+        "dl",
+        "sd",
+        "s1",
+        "s2",
+        "se",
+        "sh",
+        "si",
+        "sx",
+        "sr",
+        "ss",
+        "m",
+        "mb",
+        "mf",
+        "mh",
+        "mi",
+        "mo",
+        "il",
+        "c",
+        "ch",
+        "cm",
+        "cp",
+        "cpf",
+        "c1",
+        "cs",
+        "nf",
+        "fm",
+        "nd",
+        "nt",
+        "na",
+    ]
 )
 
 Span = tuple[str, str]

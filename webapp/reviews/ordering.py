@@ -8,10 +8,24 @@ from pathlib import PurePosixPath
 
 LOCK_NAMES = frozenset(
     {
-        "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lockb", "cargo.lock", "poetry.lock",
-        "uv.lock", "pdm.lock", "pipfile.lock", "go.sum", "composer.lock", "gemfile.lock", "mix.lock", "flake.lock", "pubspec.lock",
+        "package-lock.json",
+        "npm-shrinkwrap.json",
+        "yarn.lock",
+        "pnpm-lock.yaml",
+        "bun.lockb",
+        "cargo.lock",
+        "poetry.lock",
+        "uv.lock",
+        "pdm.lock",
+        "pipfile.lock",
+        "go.sum",
+        "composer.lock",
+        "gemfile.lock",
+        "mix.lock",
+        "flake.lock",
+        "pubspec.lock",
     }
-)  # fmt: skip
+)
 _GENERATED = re.compile(
     r"(\.min\.(js|css)|_pb2(_grpc)?\.pyi?|\.pb\.(go|cc|h)|\.snap|\.map|\.g\.dart|\.lock)$", re.IGNORECASE
 )

@@ -18,4 +18,4 @@ def pack(value: Any) -> bytes:
 
 def unpack(data: bytes | memoryview) -> Any:
     """Return what `pack` was given."""
-    return json.loads(zlib.decompress(data))
+    return json.loads(zlib.decompress(data).decode("ascii"))

@@ -21,8 +21,10 @@ from webapp.reviews.showing import shown_lines, summary_of
 from webapp.workspaces.access import includes
 from webapp.workspaces.models import Role
 
-EAGER_LINES = 600
+EAGER_LINES = 240
 """Lines of hunks that come with the page; files beyond are fetched when they are scrolled to."""
+EAGER_FILE_LINES = 1_000
+"""A larger file is fetched even when it is the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,7 @@ def file_views(review: Review) -> list[FileView]:
         label = LABELS[file.category] if file.category != last else ""
         last = file.category
         size = sum(min(len(state.hunk.lines), SHOWN_LINES) + 4 for state in file.hunks)
-        is_eager = budget > 0 and not file.is_folded and size <= max(budget, SHOWN_LINES)
+        is_eager = budget > 0 and not file.is_folded and size <= EAGER_FILE_LINES
         if is_eager:
             budget -= size
         views.append(

@@ -61,7 +61,7 @@ def _context(
         html = line_html(new.pop())
         left.append(_row(line, "ctx", "old", html, "", is_copy=True))
         right.append(_row(line, "ctx", "new", html, _note(line, "new", notes) + _note(line, "old", notes)))
-    return f'<div class="seg ctx"><div class="side old" aria-hidden="true">{"".join(left)}</div><div class="side new">{"".join(right)}</div></div>'
+    return _segment("ctx", "".join(left), "".join(right))
 
 
 def _change(block: list[Line], old: list[tuple[Span, ...]], new: list[tuple[Span, ...]], notes: Notes) -> str:
@@ -76,7 +76,13 @@ def _change(block: list[Line], old: list[tuple[Span, ...]], new: list[tuple[Span
         _row(line, "add", "new", line_html(new.pop(), marks[1].get(i, ())), _note(line, "new", notes))
         for i, line in enumerate(added)
     ]
-    return f'<div class="seg chg"><div class="side old">{"".join(left)}</div><div class="side new">{"".join(right)}</div></div>'
+    return _segment("chg", "".join(left), "".join(right))
+
+
+def _segment(kind: str, left: str, right: str) -> str:
+    # The left side of context is there for the eye in the split layout; readers and keys have the right one.
+    hidden = ' aria-hidden="true"' if kind == "ctx" else ""
+    return f'<div class="seg {kind}"><div class="side old"{hidden}>{left}</div><div class="side new">{right}</div></div>'
 
 
 def _marks(
@@ -113,7 +119,8 @@ def _row(line: Line, kind: str, side: str, html: str, note: str, *, is_copy: boo
         f'aria-label="Comment on {side} line {number}">{counts}</button>'
     )
     spoken = f'<span class="visually-hidden">{_WORDS[kind]}</span>' if kind != "ctx" else ""
-    return f'<div class="ln {kind}">{numbers}<span class="sign" aria-hidden="true">{_SIGNS[kind]}</span><code dir="ltr">{spoken}{html or " "}{ending}</code></div>{note}'
+    code = f'<code dir="ltr">{spoken}{html or " "}{ending}</code>'
+    return f'<div class="ln {kind}">{numbers}<span class="sign" aria-hidden="true">{_SIGNS[kind]}</span>{code}</div>{note}'
 
 
 def _note(line: Line, side: str, notes: Notes) -> str:

@@ -260,9 +260,23 @@ class Decided(Schema):
 def row(change_set: ChangeSet) -> dict[str, Any]:
     """Return a change set as `ReviewRow`."""
     names = (
-        "id", "run_id", "agent", "title", "status", "turn", "target_branch", "file_count", "hunk_count", "added", "deleted", "risk",
-        "landed_commit", "landed_at", "reverted_commit", "created_at",
-    )  # fmt: skip
+        "id",
+        "run_id",
+        "agent",
+        "title",
+        "status",
+        "turn",
+        "target_branch",
+        "file_count",
+        "hunk_count",
+        "added",
+        "deleted",
+        "risk",
+        "landed_commit",
+        "landed_at",
+        "reverted_commit",
+        "created_at",
+    )
     return {name: getattr(change_set, name) for name in names} | {"landed_by": _name(change_set.landed_by)}
 
 
@@ -349,8 +363,12 @@ def hunk_detail(review: Review, key: str) -> dict[str, Any]:
 
 def _line(line: Line) -> dict[str, Any]:
     return {
-        "kind": line.kind, "old_no": line.old_no, "new_no": line.new_no, "text": to_portable(line.text), "no_newline": line.no_newline,
-    }  # fmt: skip
+        "kind": line.kind,
+        "old_no": line.old_no,
+        "new_no": line.new_no,
+        "text": to_portable(line.text),
+        "no_newline": line.no_newline,
+    }
 
 
 def comment(one: ReviewComment) -> dict[str, Any]:

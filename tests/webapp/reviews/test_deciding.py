@@ -175,7 +175,7 @@ def test_gives_two_who_decide_at_once_one_winner_and_one_who_is_told(desk: Desk)
         key = desk.hunks(change_set)[number].key
         results = in_threads(
             *(
-                lambda verdict=verdict, by=by: services.decide_hunk(
+                lambda key=key, verdict=verdict, by=by: services.decide_hunk(
                     change_set=change_set, hunk_key=key, verdict=verdict, decided_by=by, seen=0
                 )
                 for verdict, by in (("accepted", desk.company.member), ("rejected", desk.company.maintainer))

@@ -186,6 +186,6 @@ def test_opens_300_hunks_fast_and_brings_each_file_when_it_is_reached(desk: Desk
     assert shown < 3_000, shown
     assert page.locator(".hunk").count() < 150
     page.locator(".rv-files a", has_text="m090.py").click()
-    expect(page.get_by_label("Hunk 1 of 3 in pkg/m090.py, pending")).to_be_focused()
+    expect(page.get_by_label("Hunk 1 of 3 in pkg/m090.py, pending")).to_be_focused(timeout=20_000)
     page.keyboard.press("a")
-    expect(page.get_by_label("Hunk 1 of 3 in pkg/m090.py, accepted")).to_be_visible()
+    expect(page.get_by_label("Hunk 1 of 3 in pkg/m090.py, accepted")).to_be_visible(timeout=20_000)

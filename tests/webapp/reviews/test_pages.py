@@ -135,7 +135,7 @@ def test_fetches_large_files_when_they_are_seen_and_folds_lock_files(desk: Desk)
     change_set = desk.loaded(desk.propose({**many, "poetry.lock": b"x\n"}))
     client = desk.company.client(desk.company.viewer)
     page = client.get(url("review", change_set)).content.decode()
-    assert 3 <= page.count('<article class="hunk') < 12
+    assert 1 <= page.count('<article class="hunk') < 12
     lazy = re.findall(r'data-hx-get="([^"]+/files/[^"]+)"', page)
     assert page.count("rv-lazy") == len(lazy) == 13 - page.count('<article class="hunk')
     body = client.get(lazy[-1].replace("&amp;", "&"), **HX).content.decode()
@@ -148,7 +148,8 @@ def test_cuts_long_hunks_and_long_lines_and_shows_the_rest_when_asked(desk: Desk
     client = desk.company.client(desk.company.viewer)
     page = client.get(url("review", change_set)).content.decode()
     assert len(page) < 400_000
-    assert "2,998,000 more characters" in page
+    wide = url("review_file", change_set, desk.resolved(change_set).file("wide.txt").id)
+    assert "2,998,000 more characters" in client.get(wide, **HX).content.decode()
     assert "Show 600 more lines" in page
     key = desk.resolved(change_set).file("long.txt").hunks[0].key
     whole = client.get(url("review_hunk", change_set, key) + "?whole=1", **HX).content.decode()

@@ -5,31 +5,42 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('workspaces', '0001_initial'),
+        ("workspaces", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Audit',
+            name="Audit",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('commit', models.CharField(blank=True, max_length=64)),
-                ('cause', models.CharField(max_length=20)),
-                ('files', models.PositiveIntegerField(default=0)),
-                ('worst_complexity', models.PositiveIntegerField(null=True)),
-                ('mean_maintainability', models.FloatField(null=True)),
-                ('report', models.JSONField(default=dict)),
-                ('duration_ms', models.PositiveIntegerField(default=0)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='audits', to='workspaces.workspace')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("commit", models.CharField(blank=True, max_length=64)),
+                ("cause", models.CharField(max_length=20)),
+                ("files", models.PositiveIntegerField(default=0)),
+                ("worst_complexity", models.PositiveIntegerField(null=True)),
+                ("mean_maintainability", models.FloatField(null=True)),
+                ("report", models.JSONField(default=dict)),
+                ("duration_ms", models.PositiveIntegerField(default=0)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="audits",
+                        to="workspaces.workspace",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
-                'indexes': [models.Index(fields=['workspace', '-id'], name='codehealth__workspa_fbba33_idx')],
+                "ordering": ["-id"],
+                "indexes": [models.Index(fields=["workspace", "-id"], name="codehealth__workspa_fbba33_idx")],
             },
         ),
     ]

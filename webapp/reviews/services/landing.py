@@ -117,7 +117,8 @@ def _prepare(change_set: ChangeSet, repository: Repository, resolved: Resolved, 
     branch = repository.branch()
     if storable_text(branch) != change_set.target_branch:
         raise Conflict(
-            f"This was made for the branch {change_set.target_branch}; the workspace is on {storable_text(branch)}. Switch first.",
+            f"This was made for the branch {change_set.target_branch}; "
+            f"the workspace is on {storable_text(branch)}. Switch first.",
             target_branch=change_set.target_branch,
         )
     return landing.prepare(

@@ -14,6 +14,7 @@ from webapp.events.publish import publish_on_commit
 from webapp.reviews import events
 from webapp.reviews.models import ChangeSet, Evidence, ReviewComment, Revision, SeenRevision
 from webapp.reviews.remarks import remark_html
+from webapp.reviews.resolved import newest_revision
 from webapp.reviews.risks import risk_level, risk_strips
 from webapp.reviews.services.closing import announce
 from webapp.workspaces.repositories import repository_of
@@ -189,10 +190,9 @@ def return_turn(run: Run) -> None:
     change_set.save(update_fields=["turn", "updated_at"])
     is_answered = run.status == Run.Status.FINISHED
     if is_answered and run.answer.strip():
-        newest = change_set.revisions.order_by("-number").first()
         ReviewComment.objects.create(
             change_set=change_set,
-            revision=newest,
+            revision=newest_revision(change_set),
             agent=run.agent,
             text=run.answer,
             html=remark_html(run.answer),

@@ -48,9 +48,16 @@ def reviews(request: HttpRequest, workspace_id: int) -> HttpResponse:
     which = request.GET.get("which", "open")
     page = selectors.list_reviews(workspace, which=which, before=number_in(request, "before"))
     return render(
-        request, "reviews/reviews.html",
-        {"workspace": workspace, "page": page, "which": which, "filters": selectors.FILTERS, "counts": selectors.counts(workspace)},
-    )  # fmt: skip
+        request,
+        "reviews/reviews.html",
+        {
+            "workspace": workspace,
+            "page": page,
+            "which": which,
+            "filters": selectors.FILTERS,
+            "counts": selectors.counts(workspace),
+        },
+    )
 
 
 @require_safe
