@@ -36,7 +36,6 @@ class PyAgent:
             for k, v in os.environ.items()
             if not k.startswith(("PYAGENT_", "DJANGO_", "REDIS_", "DATABASE_"))
         }
-        self.began = time.monotonic()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "workers.supervisor"],
             cwd=ROOT,
@@ -76,6 +75,12 @@ def left(of: list[psutil.Process], *, within_s: float = 5.0) -> list[psutil.Proc
     """Return which of them still run after at most `within_s`."""
     gone, alive = psutil.wait_procs(of, timeout=within_s)
     return [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+
+
+def cpu_seconds(process: psutil.Process) -> float:
+    """Return the processor time of a process and of its children that have ended."""
+    times = process.cpu_times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +123,6 @@ def test_leaves_nothing_when_it_is_killed_in_full_swing(pyagent: PyAgent) -> Non
 
 def test_starts_again_on_the_same_home_after_a_kill(pyagent: PyAgent) -> None:
     pyagent.until("PyAgent is ready")
-    # The promise is 10 s on a quiet machine; other tests may run beside this one.
-    assert time.monotonic() - pyagent.began < 25
+    # The promise is 10 s on a quiet machine with two cores; the work behind it can be judged on a busy one too.
+    assert sum(cpu_seconds(process) for process in pyagent.everybody()) < 20
     assert pyagent.end()[0] == 0
