@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
+from tests.browser.furnished import Furnished, furnish
 from tests.framework.stack import PASSWORD, Stack
 
 pytest_plugins: list[str] = []
@@ -101,3 +102,20 @@ def people(stack: Stack, chromium: Browser) -> Iterator[list[Person]]:
     yield made
     for person in made:
         person.context.close()
+
+
+@pytest.fixture(scope="session")
+def furnished(stack: Stack) -> Furnished:
+    """The installation with something on every page."""
+    return furnish(stack)
+
+
+@pytest.fixture(scope="session")
+def signed_in(stack: Stack, chromium: Browser, furnished: Furnished, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The owner's cookies, for contexts that begin signed in."""
+    owner = Person(chromium.new_context(viewport=DESKTOP), stack, furnished.owner)  # type: ignore[arg-type]
+    owner.sign_in()
+    path = tmp_path_factory.mktemp("browser") / "signed-in.json"
+    owner.context.storage_state(path=path)
+    owner.context.close()
+    return path

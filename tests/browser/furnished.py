@@ -1,0 +1,161 @@
+"""An installation with something on every page: files, messages, a finished run, a review."""
+
+from __future__ import annotations
+
+import io
+import secrets
+import time
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import httpx
+
+from tests.framework.stack import Stack
+
+T = TypeVar("T")
+LINT = '''"""Parses lines."""
+import os, sys
+import json
+
+
+def parse(text, strict=False):
+    """Return the fields of a line."""
+    unused = 1
+    if text == None:
+        return []
+    if not text.strip() == "":
+        return [part for part in text.split(",")]
+    return []
+'''
+FILES = {
+    "README.md": "# Parser\n\nReads `a,b,c`.\n",
+    "pyproject.toml": '[project]\nname = "parser"\nversion = "1.0"\n',
+    "src/parser.py": LINT,
+    "src/writer.py": "import os\nimport re\n\n\ndef write(fields):\n    return ','.join(fields)\n",
+    "tests/test_parser.py": "import sys\nfrom src.parser import parse\n\n\ndef test_parse():\n    assert parse('a,b') == ['a', 'b']\n",
+}
+
+
+def archive_of(files: dict[str, str | bytes]) -> bytes:
+    """Return a .zip of these files."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def wait_for(ask: Callable[[], T | None], *, what: str, timeout_s: float = 60) -> T:
+    """Return the first answer that is something."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if (answer := ask()) is not None:
+            return answer
+        time.sleep(0.1)
+    raise AssertionError(f"{what}: nothing within {timeout_s} s")
+
+
+def make_workspace(api: httpx.Client, name: str, files: dict[str, str | bytes]) -> int:
+    """Upload the files as a workspace and return its id once it is ready."""
+    upload = {"archive": ("source.zip", archive_of(files), "application/zip")}
+    made = api.post("workspaces/upload", data={"name": name}, files=upload).raise_for_status().json()
+    workspace_id = int(made["id"])
+
+    def state() -> str | None:
+        found = str(api.get(f"workspaces/{workspace_id}").raise_for_status().json()["state"])
+        return None if found == "preparing" else found
+
+    assert wait_for(state, what="workspace ready") == "ready"
+    return workspace_id
+
+
+def general(api: httpx.Client, workspace_id: int) -> int:
+    """Return the id of the workspace's first channel."""
+    return int(api.get(f"workspaces/{workspace_id}/channels").raise_for_status().json()[0]["id"])
+
+
+def say(api: httpx.Client, workspace_id: int, channel_id: int, text: str, topic: str = "") -> dict[str, object]:
+    """Post a message, waiting where people are asked to be slower, and return what came back."""
+    body = {"text": text, "topic": topic, "client_id": secrets.token_hex(8)}
+    for _ in range(60):
+        reply = api.post(f"workspaces/{workspace_id}/channels/{channel_id}/messages", json=body)
+        if reply.status_code != 429:
+            break
+        time.sleep(float(reply.headers.get("Retry-After", "1")))
+    return dict(reply.raise_for_status().json())
+
+
+def finish_run(api: httpx.Client, workspace_id: int, run_id: str) -> int:
+    """Wait until a run has ended well and return the id of its review."""
+
+    def review() -> int | None:
+        run = api.get(f"workspaces/{workspace_id}/runs/{run_id}").raise_for_status().json()
+        assert run["status"] not in ("failed", "dead", "cancelled"), run
+        return run["review_id"] if run["status"] == "finished" else None
+
+    return wait_for(review, what="the run's review")
+
+
+@dataclass(frozen=True)
+class Furnished:
+    """Who owns the installation, and the ids of what is in it."""
+
+    owner: str
+    workspace_id: int
+    channel_id: int
+    run_id: str
+    review_id: int
+
+    def pages(self) -> dict[str, str]:
+        """Return the path of each page for somebody who is signed in, by its name."""
+        base = f"/w/{self.workspace_id}"
+        return {
+            "home": "/",
+            "new workspace": "/new/",
+            "channel": f"{base}/c/general/",
+            "files": f"{base}/files/?path=src/parser.py",
+            "git": f"{base}/git/",
+            "runs": f"{base}/runs/",
+            "run": f"{base}/runs/{self.run_id}/",
+            "reviews": f"{base}/reviews/",
+            "review": f"{base}/reviews/{self.review_id}/",
+            "members": f"{base}/members/",
+            "workspace settings": f"{base}/settings/",
+            "channel settings": f"{base}/c/general/settings/",
+            "workspace models": f"{base}/models/",
+            "search": f"{base}/search/?q=parser",
+            "profile": "/settings/",
+            "models": "/settings/models/",
+            "add a model": "/settings/models/add/",
+            "people": "/people/",
+            "password": "/accounts/password/change/",
+            "two-factor": "/accounts/2fa/",
+            "sessions": "/accounts/sessions/",
+            "error": "/w/999999/",
+        }
+
+
+SIGNED_OUT = {
+    "sign-in": "/accounts/login/",
+    "sign-up closed": "/accounts/signup/",
+    "password reset": "/accounts/password/reset/",
+}
+
+
+def furnish(stack: Stack) -> Furnished:
+    """Make an owner, a workspace, talk, a comment and an edit that is not committed."""
+    owner = stack.person(f"owner-{secrets.token_hex(3)}", is_owner=True)
+    with stack.api(owner) as api:
+        workspace_id = make_workspace(api, "Parser", dict(FILES))
+        channel_id = general(api, workspace_id)
+        text = "The **parser** is [here](https://example.org/):\n\n```python\nprint('now')\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n> quoted"
+        say(api, workspace_id, channel_id, text)
+        say(api, workspace_id, channel_id, "A second topic, `code` and a list:\n\n- one\n- two", "release 1.0")
+        called = say(api, workspace_id, channel_id, "@tidy please clean this up")
+        run_id = str(called["run_ids"][0])  # type: ignore[index]
+        review_id = finish_run(api, workspace_id, run_id)
+        body = {"path": "notes.md", "text": "# Notes\n", "expected": None}
+        api.put(f"workspaces/{workspace_id}/file", json=body).raise_for_status()
+    return Furnished(owner, workspace_id, channel_id, run_id, review_id)
