@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
 from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.security import APIKeyHeader, SessionAuth
@@ -47,7 +50,22 @@ class KeyAuth(APIKeyHeader):
         return user
 
 
-api = NinjaAPI(
+class DocumentedAPI(NinjaAPI):
+    """Adds to each operation that takes a body what any body may meet: 413 when it is too large, 422 when it is no JSON."""
+
+    def get_openapi_schema(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the schema with those answers."""
+        schema = super().get_openapi_schema(*args, **kwargs)
+        reply = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorReply"}}}}
+        for path in schema["paths"].values():
+            for operation in path.values():
+                if "requestBody" in operation:
+                    operation["responses"].setdefault(413, {"description": "Too large", **reply})
+                    operation["responses"].setdefault(422, {"description": "Not acceptable", **reply})
+        return schema
+
+
+api = DocumentedAPI(
     title="PyAgent",
     version="1",
     description="Everything a page does can be done here with an API key.",
@@ -88,7 +106,28 @@ def _unauthenticated(request: HttpRequest, error: AuthenticationError) -> HttpRe
 
 @api.exception_handler(HttpError)
 def _http(request: HttpRequest, error: HttpError) -> HttpResponse:
-    return _reply(request, error.status_code, "bad_request", error.message)
+    # A body that is not even JSON is as unacceptable as one with wrong fields: one status for both.
+    if error.status_code == 400:
+        return _reply(request, 422, "invalid", "The body is not valid JSON.")
+    return _reply(
+        request, error.status_code, "forbidden" if error.status_code == 403 else "refused", error.message
+    )
+
+
+@api.exception_handler(MultiPartParserError)
+def _multipart(request: HttpRequest, error: MultiPartParserError) -> HttpResponse:
+    return _reply(request, 422, "invalid", f"The form cannot be read: {error}")
+
+
+@api.exception_handler(RequestDataTooBig)
+def _too_large(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
+    return _reply(
+        request,
+        413,
+        "too_large",
+        "The body is larger than 12 MB.",
+        limit_bytes=settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
+    )
 
 
 api.add_router("", "webapp.accounts.api.router")

@@ -90,15 +90,15 @@ STATUS: dict[str, int] = {
     "sandbox_refused": 422,
     "secret_unreadable": 409,
     "unknown_agent": 422,
-    # model providers: what a person can mend is 422, what the provider did is 502 or 504
-    "provider_error": 502,
-    "provider_timeout": 504,
-    "provider_unavailable": 502,
+    # Model providers: what a person can mend is 422; what the provider did is 424 (Failed Dependency), not an error of ours.
+    "provider_error": 424,
+    "provider_timeout": 424,
+    "provider_unavailable": 424,
     "provider_rate_limited": 429,
     "provider_rejected": 422,
     "provider_auth_failed": 422,
-    "provider_bad_reply": 502,
-    "provider_cut_off": 502,
+    "provider_bad_reply": 424,
+    "provider_cut_off": 424,
     "context_too_long": 422,
 }
 

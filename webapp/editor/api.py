@@ -21,6 +21,8 @@ from workers.codehealth.metrics import audit_source
 router = Router(tags=["files"])
 ERRORS: dict[Any, Any] = {code: ErrorReply for code in (401, 403, 404, 409, 413, 422, 503, 507)}
 SEARCH_LIMIT = 500
+# Percent-encoded, a character may take 12 bytes of the request line, which the web server bounds at 16 KiB.
+MAX_PATH_CHARS = 1000
 
 
 def readable(request: HttpRequest, workspace_id: int) -> Workspace:
@@ -41,7 +43,9 @@ def files_of(workspace: Workspace) -> WorkspaceFiles:
 @router.get(
     "/{int:workspace_id}/files", response={200: list[schemas.EntryOut], **ERRORS}, summary="List a folder"
 )
-def list_folder(request: HttpRequest, workspace_id: int, path: str = Query("", max_length=4096)) -> Any:
+def list_folder(
+    request: HttpRequest, workspace_id: int, path: str = Query("", max_length=MAX_PATH_CHARS)
+) -> Any:
     """Return the entries of a folder, folders first; the root for an empty path."""
     entries = files_of(readable(request, workspace_id)).list_dir(from_portable(path))
     return [
@@ -57,7 +61,7 @@ def list_folder(request: HttpRequest, workspace_id: int, path: str = Query("", m
 
 @router.get("/{int:workspace_id}/file", response={200: schemas.DocumentOut, **ERRORS}, summary="Read a file")
 def read_file(
-    request: HttpRequest, workspace_id: int, path: str = Query(..., min_length=1, max_length=4096)
+    request: HttpRequest, workspace_id: int, path: str = Query(..., min_length=1, max_length=MAX_PATH_CHARS)
 ) -> Any:
     """Return a file's text with its version and audit."""
     content = files_of(readable(request, workspace_id)).read(from_portable(path), max_bytes=MAX_TEXT_BYTES)
@@ -91,7 +95,7 @@ def save_file(request: HttpRequest, workspace_id: int, body: schemas.SaveIn) -> 
 
 @router.delete("/{int:workspace_id}/file", response={204: None, **ERRORS}, summary="Delete a file or folder")
 def delete_path(
-    request: HttpRequest, workspace_id: int, path: str = Query(..., min_length=1, max_length=4096)
+    request: HttpRequest, workspace_id: int, path: str = Query(..., min_length=1, max_length=MAX_PATH_CHARS)
 ) -> Any:
     """Delete a file, or a folder with everything in it."""
     services.delete_path(
@@ -125,7 +129,9 @@ def make_folder(request: HttpRequest, workspace_id: int, body: schemas.PathIn) -
 
 
 @router.get(
-    "/{int:workspace_id}/files/search", response={200: schemas.SearchOut, **ERRORS}, summary="Search in files"
+    "/{int:workspace_id}/files/search",
+    response={200: schemas.FileSearchOut, **ERRORS},
+    summary="Search in files",
 )
 def search(
     request: HttpRequest,

@@ -11,7 +11,7 @@ from ninja import Query, Router
 from webapp.accounts.access import person, require_scope
 from webapp.api import ErrorReply
 from webapp.editor import schemas, services
-from webapp.editor.api import readable, writable
+from webapp.editor.api import MAX_PATH_CHARS, readable, writable
 from webapp.editor.documents import MAX_TEXT_BYTES, decode
 from webapp.editor.streaming import send_later
 from webapp.workspaces import access
@@ -142,7 +142,7 @@ def push(request: HttpRequest, workspace_id: int, body: schemas.RemoteRefIn) -> 
 def history(
     request: HttpRequest,
     workspace_id: int,
-    path: str = Query("", max_length=4096),
+    path: str = Query("", max_length=MAX_PATH_CHARS),
     skip: int = Query(0, ge=0, le=1_000_000),
     limit: int = Query(50, ge=1, le=200),
 ) -> Any:
@@ -165,7 +165,7 @@ def read_at(
     request: HttpRequest,
     workspace_id: int,
     commit: str = Query(..., pattern=r"^[0-9a-fA-F]{4,64}$|^HEAD$"),
-    path: str = Query(..., min_length=1, max_length=4096),
+    path: str = Query(..., min_length=1, max_length=MAX_PATH_CHARS),
 ) -> Any:
     """Return a file as it was in a commit."""
     data = repository_of(readable(request, workspace_id)).read_at(commit, from_portable(path))
@@ -179,7 +179,9 @@ def read_at(
     return {"path": path, "audit": None, **fields}
 
 
-@router.get("/{int:workspace_id}/git/archive", response=ERRORS, summary="Download an archive")
+@router.get(
+    "/{int:workspace_id}/git/archive", response=ERRORS, summary="Download an archive", openapi_extra=ARCHIVE
+)
 def archive(request: HttpRequest, workspace_id: int, kind: Literal["zip", "tar.gz"] = "zip") -> Any:
     """Return the current commit as .zip or .tar.gz."""
     workspace = readable(request, workspace_id)

@@ -130,7 +130,7 @@ class MatchOut(Schema):
     text: str
 
 
-class SearchOut(Schema):
+class FileSearchOut(Schema):
     """Matches; `is_complete` is false when the limit or the time ended the search."""
 
     matches: list[MatchOut]

@@ -202,14 +202,14 @@ def remove_member(request: HttpRequest, workspace_id: int, user_id: int) -> Any:
     return 204, None
 
 
-class InvitationIn(Schema):
+class WorkspaceInvitationIn(Schema):
     """As what the person will join."""
 
     role: Role = Role.MEMBER
     email: str = Field("", max_length=254)
 
 
-class InvitationOut(Schema):
+class WorkspaceInvitationOut(Schema):
     """An open invitation; `url` is given once, when it is made."""
 
     id: int
@@ -221,7 +221,7 @@ class InvitationOut(Schema):
 
 @router.get(
     "/{int:workspace_id}/invitations",
-    response={200: list[InvitationOut], **ERRORS},
+    response={200: list[WorkspaceInvitationOut], **ERRORS},
     summary="List invitations",
 )
 def list_invitations(request: HttpRequest, workspace_id: int) -> Any:
@@ -231,9 +231,11 @@ def list_invitations(request: HttpRequest, workspace_id: int) -> Any:
 
 
 @router.post(
-    "/{int:workspace_id}/invitations", response={201: InvitationOut, **ERRORS}, summary="Invite by link"
+    "/{int:workspace_id}/invitations",
+    response={201: WorkspaceInvitationOut, **ERRORS},
+    summary="Invite by link",
 )
-def invite(request: HttpRequest, workspace_id: int, body: InvitationIn) -> Any:
+def invite(request: HttpRequest, workspace_id: int, body: WorkspaceInvitationIn) -> Any:
     """Make a link that lets one person sign up and join; for owners."""
     user = require_scope(request, "admin")
     workspace = access.workspace_for(user, workspace_id, role=Role.OWNER)

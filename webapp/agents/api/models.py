@@ -163,7 +163,7 @@ def delete_model(request: HttpRequest, model_id: int) -> Any:
 
 @router.post(
     "/models/{int:model_id}/test",
-    response={200: CheckOut, 429: ErrorReply, 502: ErrorReply, 504: ErrorReply, **ERRORS},
+    response={200: CheckOut, 424: ErrorReply, 429: ErrorReply, **ERRORS},
     summary="Test a model",
 )
 def test_model(request: HttpRequest, model_id: int) -> Any:
