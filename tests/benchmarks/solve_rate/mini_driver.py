@@ -6,8 +6,10 @@ ours is the endpoint, the limits, and that commands go out over the pipe instead
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import signal
 import sys
 from typing import Any
 
@@ -44,7 +46,14 @@ class PipeEnvironment(LocalEnvironment):
         return output
 
 
+def end_with_the_parent() -> None:
+    """Let the kernel kill this process when the benchmark dies, so that no model is asked for nobody."""
+    set_parent_death_signal = 1  # PR_SET_PDEATHSIG
+    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+
+
 def main() -> None:
+    end_with_the_parent()
     settings = json.loads(sys.stdin.readline())
     name, model_class = (
         ("mini", LitellmModel) if settings["has_tools"] else ("mini_textbased", LitellmTextbasedModel)
