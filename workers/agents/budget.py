@@ -7,7 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from workers.errors import BudgetExceeded, ConfigError
+from workers.providers.types import Price
 from workers.queue import Budget
+
+MIN_ANSWER_TOKENS = 64
 
 
 class Spending:
@@ -64,9 +67,31 @@ class Spending:
     def seconds_left(self) -> float:
         return max(0.0, self.budget.seconds - self.seconds)
 
-    @property
-    def tokens_left(self) -> int | None:
-        return None if self.budget.tokens is None else max(0, self.budget.tokens - self.tokens)
+    def answer_room(self, sent_tokens: int, *, price: Price | None) -> int | None:
+        """Return how many tokens the answer to a question of `sent_tokens` may have; None means any number.
+
+        Raises:
+            BudgetExceeded: too few for an answer that says something.
+        """
+        rooms: list[tuple[float, str]] = []
+        if self.budget.tokens is not None:
+            rooms.append((self.budget.tokens - self.tokens - sent_tokens, "tokens"))
+        if (
+            self.budget.cost_usd is not None
+            and self.cost_usd is not None
+            and price
+            and price.output_usd_per_mtok
+        ):
+            left_usd = self.budget.cost_usd - self.cost_usd - sent_tokens * price.input_usd_per_mtok / 1e6
+            rooms.append((left_usd / price.output_usd_per_mtok * 1e6, "cost"))
+        if not rooms:
+            return None
+        room, limit = min(rooms)
+        if room < MIN_ANSWER_TOKENS:
+            raise BudgetExceeded(
+                f"What is left of its {limit} is too little for one more answer.", limit=limit
+            )
+        return int(room)
 
     def exceeded(self) -> BudgetExceeded | None:
         """Return which limit is used up, or None. A limit in dollars binds only while every price is

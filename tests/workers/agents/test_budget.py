@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from workers.agents.budget import Spending
-from workers.errors import ConfigError
+from workers.errors import BudgetExceeded, ConfigError
+from workers.providers.types import Price
 from workers.queue import Budget
 
 
@@ -54,6 +55,16 @@ def test_one_unknown_price_makes_the_sum_unknown() -> None:
     assert spending.cost_usd is None
     assert spending.exceeded() is None
     assert spending.describe() == "1 model calls, 110 tokens, price unknown"
+
+
+def test_an_answer_never_costs_more_than_is_left() -> None:
+    price = Price(1.0, 10.0)
+    assert spend(Budget()).answer_room(1000, price=None) == 400_000 - 110 - 1000
+    assert spend(Budget(tokens=None)).answer_room(1000, price=price) is None
+    assert spend(Budget(tokens=None, cost_usd=0.2)).answer_room(50_000, price=price) == 5000
+    with pytest.raises(BudgetExceeded) as caught:
+        spend(Budget(tokens=1000)).answer_room(900, price=None)
+    assert caught.value.facts["limit"] == "tokens"
 
 
 def test_takes_up_what_earlier_attempts_spent() -> None:

@@ -30,6 +30,7 @@ from workers.tools.text import bound
 TRIES = 3
 """For an answer that broke off: nothing was done on its half, so the question may be asked again."""
 MAX_OUTPUT_TOKENS = 8192
+SHORT_CONTEXT_TOKENS = 8192
 _AGAIN = (ProviderCutOff, ProviderBadReply, ProviderTimeout, ContextTooLong)
 
 
@@ -46,7 +47,9 @@ class Dialogue:
         self.conversation = conversation
         self.specs = specs
         self.abilities = abilities
-        self.max_output_tokens = min(MAX_OUTPUT_TOKENS, abilities.context_tokens // 4)
+        # A model with so short a context is a very small one, and a long answer of it is a loop.
+        share = 4 if abilities.context_tokens >= SHORT_CONTEXT_TOKENS else 8
+        self.max_output_tokens = min(MAX_OUTPUT_TOKENS, abilities.context_tokens // share)
         self.chars_per_token = CHARS_PER_TOKEN
         self._share = 0.95
 
@@ -62,16 +65,19 @@ class Dialogue:
         return max(2000, int(tokens * self.chars_per_token) - (specs if self.is_native else 0))
 
     def request(self, run: RunState) -> ModelRequest:
-        """Return the next request."""
+        """Return the next request, whose answer cannot overspend the run's tokens or dollars.
+
+        Raises:
+            BudgetExceeded: what is left is too little for an answer.
+        """
         messages: list[Message] = self.conversation.fit(self.max_chars)
-        left = run.spending.tokens_left
+        sent_tokens = round(size_of(messages) / self.chars_per_token)
+        room = run.spending.answer_room(sent_tokens, price=self.abilities.price)
         return ModelRequest(
             messages=tuple(messages),
             tools=tuple(self.specs) if self.is_native else (),
             response_schema=self._schema(),
-            max_output_tokens=max(
-                64, min(self.max_output_tokens, left if left is not None else MAX_OUTPUT_TOKENS)
-            ),
+            max_output_tokens=self.max_output_tokens if room is None else min(self.max_output_tokens, room),
             temperature=0.0 if not self.is_native else None,
         )
 

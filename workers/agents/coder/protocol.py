@@ -13,7 +13,9 @@ from workers.tools.errors import InvalidArguments
 
 _FENCE = re.compile(r"```(?:json)?\s*(\{.*\})\s*```", re.DOTALL)
 _THOUGHT = re.compile(r'^\s*(?:```(?:json)?\s*)?\{\s*"thought"\s*:\s*"')
-_MAX_DEPTH_ERROR = (ValueError, RecursionError)
+_UNREADABLE = (ValueError, RecursionError)
+MAX_THOUGHT_CHARS = 400
+"""A very small model would think on until it may say no more, and never come to its call."""
 
 
 def response_schema(specs: Iterable[ToolSpec]) -> dict[str, Any]:
@@ -24,7 +26,7 @@ def response_schema(specs: Iterable[ToolSpec]) -> dict[str, Any]:
             {
                 "type": "object",
                 "properties": {
-                    "thought": {"type": "string"},
+                    "thought": {"type": "string", "maxLength": MAX_THOUGHT_CHARS},
                     "tool": {"const": spec.name},
                     "arguments": spec.parameters,
                 },
@@ -77,7 +79,7 @@ def _find_object(text: str) -> dict[str, Any] | None:
             continue
         try:
             value, _ = decoder.raw_decode(candidate)
-        except _MAX_DEPTH_ERROR:
+        except _UNREADABLE:
             continue
         if isinstance(value, dict):
             return value

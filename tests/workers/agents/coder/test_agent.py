@@ -121,7 +121,7 @@ async def test_stops_a_model_that_goes_in_circles(
     assert "same call 3 times" in provider_double.asked[3].last["content"]
 
 
-@pytest.mark.parametrize("limit", [{"steps": 2}, {"tokens": 600}])
+@pytest.mark.parametrize("limit", [{"steps": 2}, {"tokens": 3000}])
 async def test_offers_what_it_has_when_the_budget_ends(
     make_bench: MakeBench, provider_double: ProviderDouble, limit: dict[str, int]
 ) -> None:
