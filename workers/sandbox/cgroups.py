@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import time
 import uuid
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from workers.sandbox.limits import Limits
 
 ROOT = Path("/sys/fs/cgroup")
 FOLDER = "pyagent-sandbox"
+REMOVE_TRIES = 50
 # Bubblewrap itself, outside and as the sandbox's first process.
 OVERHEAD_PROCESSES = 2
 
@@ -92,6 +94,43 @@ def _find_v1(own: dict[str, str]) -> Place | None:
     return Place(1, found["memory"], found["pids"])
 
 
+def _kill_all(folder: Path) -> None:
+    """Kill every process of a group; with nobody there to kill, nothing happens."""
+    with contextlib.suppress(OSError):
+        for pid in (folder / "cgroup.procs").read_text().split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+
+
+def _remove(folder: Path) -> None:
+    for _ in range(REMOVE_TRIES):
+        try:
+            folder.rmdir()
+        except FileNotFoundError:
+            return
+        except OSError:  # busy: somebody is in it, or the kernel is still reaping
+            _kill_all(folder)
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _prefix() -> str:
+    # Numbers of processes mean something only within their namespace: another container's are not ours to judge.
+    namespace = Path("/proc/self/ns/pid").stat().st_ino
+    return f"{FOLDER}-{namespace}-"
+
+
+def _sweep(place: Place) -> None:
+    """End what a process of ours that was killed has left behind."""
+    prefix = _prefix()
+    for parent in dict.fromkeys((place.memory, place.pids)):
+        for folder in parent.glob(f"{prefix}*"):
+            owner = folder.name.removeprefix(prefix).partition("-")[0]
+            if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+                _remove(folder)
+
+
 @cache
 def find_place() -> Place | None:
     """Return where this process may make groups, or None; looked up once."""
@@ -99,9 +138,11 @@ def find_place() -> Place | None:
         own = _own_paths()
     except (OSError, ValueError):
         return None
-    if "memory" in own and "pids" in own:
-        return _find_v1(own)
-    return _find_v2(own[""]) if "" in own else None
+    is_v1 = "memory" in own and "pids" in own
+    place = _find_v1(own) if is_v1 else _find_v2(own.get("", ""))
+    if place is not None:
+        _sweep(place)
+    return place
 
 
 class Cgroup:
@@ -118,7 +159,7 @@ class Cgroup:
         place = place or find_place()
         if place is None:
             return None
-        group = cls(place, f"{FOLDER}-{os.getpid()}-{uuid.uuid4().hex[:12]}")
+        group = cls(place, f"{_prefix()}{os.getpid()}-{uuid.uuid4().hex[:12]}")
         try:
             group._make(limits)
         except OSError:
@@ -161,14 +202,6 @@ class Cgroup:
         return next((int(line.split()[1]) for line in lines if line.startswith("max ")), 0)
 
     def close(self) -> None:
-        """Remove the group; its processes are gone or on their way."""
+        """Remove the group, and whatever should still be in it."""
         for folder in dict.fromkeys((self._memory, self._pids)):
-            for _ in range(50):
-                try:
-                    folder.rmdir()
-                except FileNotFoundError:
-                    break
-                except OSError:  # busy: the kernel is still reaping
-                    time.sleep(0.01)
-                else:
-                    break
+            _remove(folder)

@@ -8,16 +8,16 @@ import inspect
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 from workers.sandbox import jail
 from workers.sandbox.cgroups import Cgroup
-from workers.sandbox.ending import kill_sandbox
 from workers.sandbox.errors import SandboxError
 from workers.sandbox.limits import HARD_OUTPUT, EndedBy, Limits, Result
 from workers.sandbox.mechanism import require_mechanism
 from workers.sandbox.output import BoundedOutput, LineSplitter
+from workers.sandbox.process import finish_even_if_cancelled, kill_sandbox, start_sandbox
 from workers.sandbox.watch import Watch
 
 CHUNK = 64 * 1024
@@ -74,7 +74,14 @@ async def run(
             cgroup=cgroup,
         )
         watch = Watch(files=files, limits=limits, cgroup=cgroup, status_fd=launch.status_read)
-        process = await _start(launch, with_stdin=stdin is not None)
+        pipe, null = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+        process = await start_sandbox(
+            launch,
+            watch,
+            stdin=null if stdin is None else pipe,
+            stdout=pipe,
+            stderr=asyncio.subprocess.STDOUT,
+        )
         return await _Running(process, watch, cgroup, limits, on_line).finish(stdin, stop)
     finally:
         if launch is not None:
@@ -83,33 +90,6 @@ async def run(
                 os.close(launch.status_read)
         if cgroup is not None:
             cgroup.close()
-
-
-async def _start(launch: jail.Launch, *, with_stdin: bool) -> asyncio.subprocess.Process:
-    pipe, null = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
-    try:
-        # A session of its own: no terminal of ours, and one process group to end. The empty environment: see
-        # `jail`.
-        return await asyncio.create_subprocess_exec(
-            *launch.argv, stdin=pipe if with_stdin else null, stdout=pipe, stderr=asyncio.subprocess.STDOUT,
-            env={}, cwd="/", pass_fds=launch.fds, start_new_session=True,
-        )  # fmt: skip
-    finally:
-        launch.close()
-
-
-async def _finish_even_if_cancelled(work: Coroutine[object, object, None]) -> None:
-    """Wait for `work` to the end; a cancellation meanwhile is passed on only then."""
-    task = asyncio.ensure_future(work)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError as error:
-            cancelled = error
-    task.result()
-    if cancelled is not None:
-        raise cancelled
 
 
 class _Running:
@@ -152,7 +132,9 @@ class _Running:
                 # What it wrote before its end is still in the pipe.
                 await asyncio.wait([pump], timeout=1.0)
         finally:
-            await _finish_even_if_cancelled(self._end(tasks))
+            _, cancelled = await finish_even_if_cancelled(self._end(tasks))
+        if cancelled is not None:
+            raise cancelled
         return self._result(ended_by)
 
     async def _end(self, tasks: list[asyncio.Task[object]]) -> None:

@@ -19,10 +19,10 @@ from typing import Self
 
 from workers.sandbox import jail
 from workers.sandbox.cgroups import Cgroup
-from workers.sandbox.ending import kill_sandbox
 from workers.sandbox.errors import SandboxError
 from workers.sandbox.limits import TERMINAL_LIMITS, EndedBy, Limits
 from workers.sandbox.mechanism import require_mechanism
+from workers.sandbox.process import kill_sandbox, start_sandbox
 from workers.sandbox.watch import Watch
 
 SHELL = ["/usr/bin/setsid", "--ctty", "/bin/bash", "--noprofile", "--rcfile", "/etc/pyagent.bashrc", "-i"]
@@ -89,10 +89,7 @@ class Terminal:
                 cgroup=cgroup, has_terminal=True,
             )  # fmt: skip
             watch = Watch(files=files, limits=limits, cgroup=cgroup, status_fd=launch.status_read)
-            process = await asyncio.create_subprocess_exec(
-                *launch.argv, stdin=slave, stdout=slave, stderr=slave, env={}, cwd="/",
-                pass_fds=launch.fds, start_new_session=True,
-            )  # fmt: skip
+            process = await start_sandbox(launch, watch, stdin=slave, stdout=slave, stderr=slave)
         except BaseException:
             os.close(master)
             if launch is not None:
@@ -103,7 +100,6 @@ class Terminal:
             raise
         finally:
             os.close(slave)
-        launch.close()
         return cls(master, process, launch=launch, watch=watch, cgroup=cgroup, limits=limits)
 
     @property

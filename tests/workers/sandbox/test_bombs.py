@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -141,3 +143,21 @@ def test_weighs_only_what_changed_since(files: Path) -> None:
     (files / "sub" / "new").write_bytes(b"y" * 8192)
     (files / "link").symlink_to("/usr")
     assert growth_since(files, since, stop_at=Growth(1 << 40, 1 << 40)).inodes == 3
+
+
+def test_ends_what_a_killed_process_of_ours_has_left_in_its_cgroup(tmp_path: Path) -> None:
+    place = cgroups.find_place()
+    if place is None:
+        # Nothing to sweep where no group can be made; what is there instead is tested above, "without cgroup".
+        assert cgroups.Cgroup.open(SMALL) is None
+        return
+    owner = subprocess.Popen(["true"])
+    owner.wait()
+    left = cgroups.Cgroup(place, f"{cgroups._prefix()}{owner.pid}-left")
+    left._make(SMALL)
+    stray = subprocess.Popen(["sleep", "300"])
+    for procs in left.procs:
+        procs.write_text(str(stray.pid))
+    cgroups._sweep(place)
+    assert stray.wait(5) == -signal.SIGKILL
+    assert not any(procs.parent.exists() for procs in left.procs)

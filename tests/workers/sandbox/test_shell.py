@@ -12,6 +12,15 @@ from tests.workers.sandbox.conftest import count_descriptors, descendants, names
 from workers.sandbox import Limits, SandboxError, SandboxRefused, SandboxUnavailable, mechanism, run
 from workers.sandbox.limits import HARD_OUTPUT
 
+LONG_S = "86397"
+
+
+def read_or_empty(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
 
 async def test_tells_lines_while_the_command_runs(files: Path) -> None:
     lines: asyncio.Queue[str] = asyncio.Queue()
@@ -113,13 +122,20 @@ async def test_leaves_no_process_when_cancelled(files: Path) -> None:
 
 async def test_leaves_no_process_when_cancelled_at_any_moment_of_its_start(files: Path) -> None:
     before = descendants()
-    for moment in range(12):
-        task = asyncio.create_task(run("sleep 60", files=files))
-        await asyncio.sleep(moment * 0.002)
+    for moment in range(40):
+        task = asyncio.create_task(run(f"sleep {LONG_S}", files=files))
+        # So many turns of the loop first: each is another point inside the start.
+        for _ in range(moment if moment < 20 else 0):
+            await asyncio.sleep(0)
+        await asyncio.sleep((moment - 20) * 0.002 if moment >= 20 else 0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
         assert descendants() <= before
+    # An orphan would have been handed on, so it is looked for everywhere.
+    assert not [
+        path for path in Path("/proc").glob("[0-9]*/cmdline") if LONG_S.encode() in read_or_empty(path)
+    ]
 
 
 async def test_stops_when_told(files: Path) -> None:
