@@ -26,6 +26,14 @@ router = Router(tags=["git"])
 ERRORS: dict[Any, Any] = {code: ErrorReply for code in (401, 403, 404, 409, 413, 422, 503, 504, 507)}
 
 
+_BYTES = {"schema": {"type": "string", "format": "binary"}}
+ARCHIVE = {
+    "responses": {
+        200: {"description": "OK", "content": {"application/zip": _BYTES, "application/gzip": _BYTES}}
+    }
+}
+
+
 @router.get(
     "/{int:workspace_id}/git", response={200: schemas.GitOut, **ERRORS}, summary="Where the repository stands"
 )
