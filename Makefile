@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 PY := .venv/bin/python
 STAMPS := .stamps
-RUST_SOURCES := $(shell find rust_core/src rust_core/Cargo.toml rust_core/Cargo.lock rust_core/pyproject.toml -type f 2>/dev/null)
+RUST_SOURCES := $(shell find rust_core/src rust_core/Cargo.toml rust_core/Cargo.lock rust_core/pyproject.toml rust_core/rust_core.pyi -type f 2>/dev/null)
 WEB_SOURCES := $(shell find static/js static/css templates -type f 2>/dev/null) build.mjs package-lock.json
 PYTEST_FLAGS ?=
 
@@ -12,8 +12,9 @@ run: $(STAMPS)/run-tools $(STAMPS)/python-base $(STAMPS)/rust $(STAMPS)/web
 	@exec $(PY) -m workers.supervisor
 
 test: $(STAMPS)/test-tools $(STAMPS)/python-dev $(STAMPS)/rust $(STAMPS)/web
-	cd rust_core && cargo test --release --quiet
+	cd rust_core && cargo test --locked --quiet
 	$(PY) -m pytest $(PYTEST_FLAGS)
+	PYAGENT_TEST_DATABASE=postgres $(PY) -m pytest tests/webapp -m "not browser and not flow and not storm" $(PYTEST_FLAGS)
 
 check: $(STAMPS)/python-dev $(STAMPS)/rust $(STAMPS)/web
 	.venv/bin/ruff format --check .
@@ -62,7 +63,7 @@ $(STAMPS)/python-dev: requirements/dev.lock | $(STAMPS)/run-tools .venv/bin/pyth
 
 $(STAMPS)/rust: $(RUST_SOURCES) | $(STAMPS)/python-base
 	@echo "Building the Rust core ..."
-	@cd rust_core && ../.venv/bin/maturin build --release --quiet --strip --interpreter ../.venv/bin/python --out target/wheels
+	@cd rust_core && ../.venv/bin/maturin build --release --locked --quiet --strip --interpreter ../.venv/bin/python --out target/wheels
 	@.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-index --force-reinstall --find-links rust_core/target/wheels rust_core
 	@touch $@
 
