@@ -13,6 +13,8 @@ import signal
 import sys
 from typing import Any
 
+# The kernel ends this process when the benchmark dies (PR_SET_PDEATHSIG), so that no model is asked for nobody.
+ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 # The pipe is ours alone: whatever a library prints goes to the log.
 PIPE = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
@@ -46,14 +48,7 @@ class PipeEnvironment(LocalEnvironment):
         return output
 
 
-def end_with_the_parent() -> None:
-    """Let the kernel kill this process when the benchmark dies, so that no model is asked for nobody."""
-    set_parent_death_signal = 1  # PR_SET_PDEATHSIG
-    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
-
-
 def main() -> None:
-    end_with_the_parent()
     settings = json.loads(sys.stdin.readline())
     name, model_class = (
         ("mini", LitellmModel) if settings["has_tools"] else ("mini_textbased", LitellmTextbasedModel)
