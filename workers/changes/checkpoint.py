@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from workers.changes.errors import ChangeError
 from workers.changes.opening import Tree
 from workers.changes.paths import parent_of
-from workers.changes.states import Plan, State, Step, decode_plan
+from workers.changes.states import ABSENT, Plan, State, Step, decode_plan
 from workers.changes.vault import Vault
 
 
@@ -37,7 +37,7 @@ def fold(plans: Sequence[Plan], on_move: Callable[[Step], object] | None = None)
             if step.op == "move":
                 if on_move is not None:
                     on_move(step)
-                _follow(last, step)
+                _follow(last, step, plan.label)
                 continue
             before = last.get(step.path)
             known = [*(before.known if before else []), step.old]
@@ -48,12 +48,17 @@ def fold(plans: Sequence[Plan], on_move: Callable[[Step], object] | None = None)
     return last
 
 
-def _follow(last: dict[str, Wanted], move: Step) -> None:
+def _follow(last: dict[str, Wanted], move: Step, label: str) -> None:
+    """Look for what was written under the old name under the new one; under the old one nothing is to be."""
+    before = last.get(move.path)
     for path in [each for each in last if each == move.path or each.startswith(move.path + "/")]:
         wanted = last.pop(path)
         if not move.is_trash:
             moved = move.to + path[len(move.path) :]
             last[moved] = replace(wanted, step=replace(wanted.step, path=moved))
+    if move.old.kind in ("file", "link"):
+        gone = Step("put", move.path, old=move.old, new=ABSENT)
+        last[move.path] = Wanted(gone, None, label, [*(before.known if before else []), move.old])
 
 
 def checkpoint(vault: Vault) -> None:

@@ -20,6 +20,7 @@ from typing import Literal
 from blake3 import blake3
 
 from workers.changes.errors import JournalDamaged
+from workers.changes.opening import mount_of
 
 MarkKind = Literal["applied", "aborted"]
 _KINDS: dict[str, int] = {"transaction": 1, "applied": 2, "aborted": 3}
@@ -27,7 +28,7 @@ _NAMES = {number: name for name, number in _KINDS.items()}
 _MAGIC = b"PyAJ"
 _RECORD = struct.Struct("<4sB3xQQ")  # magic, kind, number of the transaction, bytes of payload
 _HEAD = struct.Struct("<8sI4xQ32s")  # magic, format, generation, key
-_TAIL = struct.Struct("<32sQQQB7x36s4x")  # key, end, next number, vault bytes, is_clean, boot id
+_TAIL = struct.Struct("<32sQQQB7x36s4xQ")  # key, end, next number, vault bytes, is_clean, boot id, mount
 _DIGEST = 32
 _HEADS_AT = (0, 1024)
 """Two places in sectors of their own, used in turn: a head cut off in the middle leaves the older one
@@ -63,6 +64,7 @@ class Tail:
     vault_bytes: int
     is_clean: bool
     is_this_boot: bool
+    is_this_mount: bool
 
 
 class Journal:
@@ -107,18 +109,21 @@ class Journal:
         data = os.pread(self.fd, _TAIL.size + _DIGEST, _TAIL_AT)
         body, digest = data[: _TAIL.size], data[_TAIL.size :]
         if len(digest) == _DIGEST and blake3(body, key=self.key).digest() == digest:
-            key, end, number, vault_bytes, is_clean, boot = _TAIL.unpack(body)
+            key, end, number, vault_bytes, is_clean, boot, mount = _TAIL.unpack(body)
             if key == self.key and _START <= end <= self.size:
-                return Tail(end, number, vault_bytes, bool(is_clean), boot == boot_id())
-        return Tail(_START, 1, 0, is_clean=False, is_this_boot=False)
+                is_here = mount == mount_of(self.fd)
+                return Tail(end, number, vault_bytes, bool(is_clean), boot == boot_id(), is_here)
+        return Tail(_START, 1, 0, is_clean=False, is_this_boot=False, is_this_mount=False)
 
     def write_tail(self, *, is_clean: bool) -> None:
         """Note where the next record goes; not flushed, since a power cut makes the next opener scan
         anyway."""
         tail = self.tail
-        body = _TAIL.pack(self.key, tail.end, tail.next_number, tail.vault_bytes, is_clean, boot_id())
+        body = _TAIL.pack(
+            self.key, tail.end, tail.next_number, tail.vault_bytes, is_clean, boot_id(), mount_of(self.fd)
+        )
         os.pwrite(self.fd, body + blake3(body, key=self.key).digest(), _TAIL_AT)
-        tail.is_clean, tail.is_this_boot = is_clean, True
+        tail.is_clean, tail.is_this_boot, tail.is_this_mount = is_clean, True, True
 
     def reset(self) -> None:
         """Start an empty generation, durably. Everything in the old one must be on disk or given up."""
@@ -126,7 +131,7 @@ class Journal:
         self.generation += 1
         self.key = secrets.token_bytes(32)
         head = _HEAD.pack(b"PyAgentJ", _FORMAT, self.generation, self.key)
-        self.tail = Tail(_START, 1, 0, is_clean=True, is_this_boot=True)
+        self.tail = Tail(_START, 1, 0, is_clean=True, is_this_boot=True, is_this_mount=True)
         os.pwrite(self.fd, head + blake3(head).digest(), _HEADS_AT[self.generation % 2])
         self.write_tail(is_clean=True)
         os.fsync(self.fd)

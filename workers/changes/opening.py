@@ -11,6 +11,7 @@ import ctypes
 import errno
 import os
 import stat
+import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -28,6 +29,8 @@ from workers.changes.paths import check_path, to_bytes, to_portable
 _SYS_OPENAT2 = 437  # the same number on every architecture: it is younger than the unified table
 _NO_MAGICLINKS, _NO_SYMLINKS, _BENEATH = 0x02, 0x04, 0x08
 _RESOLVE = _BENEATH | _NO_SYMLINKS | _NO_MAGICLINKS
+_STATX_INO, _STATX_BTIME, _STATX_MNT_ID, _STATX_MNT_ID_UNIQUE = 0x100, 0x800, 0x1000, 0x4000
+_AT_SYMLINK_NOFOLLOW, _AT_EMPTY_PATH = 0x100, 0x1000
 _RENAME_NOREPLACE, _RENAME_EXCHANGE = 1, 2
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -65,6 +68,36 @@ def _rename(src_fd: int, src: bytes, dst_fd: int, dst: bytes, flags: int) -> Non
     if _libc.renameat2(src_fd, src, dst_fd, dst, flags) != 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), os.fsdecode(dst))
+
+
+def mount_of(fd: int) -> int:
+    """Return the number of the mount that `fd` lies on; a file system that went away and came back has
+    another.
+
+    Kernels before 6.8 use a number again once its mount is gone, so there it only tells mounts apart that
+    coexist.
+    """
+    found = _statx(fd, b"", _AT_EMPTY_PATH, _STATX_MNT_ID | _STATX_MNT_ID_UNIQUE)
+    return int.from_bytes(found[144:152], sys.byteorder)
+
+
+def identity_at(dir_fd: int, name: bytes) -> tuple[int, int]:
+    """Return inode number and time of birth in ns of a name in a folder: a number alone is soon used
+    again."""
+    found = _statx(dir_fd, name, _AT_SYMLINK_NOFOLLOW, _STATX_INO | _STATX_BTIME)
+    seconds, nanoseconds = (
+        int.from_bytes(found[80:88], sys.byteorder),
+        int.from_bytes(found[88:92], sys.byteorder),
+    )
+    return int.from_bytes(found[32:40], sys.byteorder), seconds * 10**9 + nanoseconds
+
+
+def _statx(dir_fd: int, name: bytes, flags: int, mask: int) -> bytes:
+    found = ctypes.create_string_buffer(256)
+    if _libc.statx(dir_fd, name, flags, mask, found) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), os.fsdecode(name))
+    return found.raw
 
 
 def sync_filesystem(fd: int) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
 from workers.changes.errors import FileMissing, NotAFile, PathTaken, TransactionRefused, VersionConflict
+from workers.changes.opening import identity_at
 from workers.changes.paths import from_bytes, parents_of, to_bytes
 from workers.changes.states import ABSENT, Plan, State, Step, dir_state, file_state, link_state
 from workers.changes.steps import version_of_state
@@ -123,20 +124,22 @@ class Planner:
             raise VersionConflict(path, expected, version_of_state(old))
         return old, seen
 
-    def _inode(self, path: str) -> int:
-        status = self.vault.tree.lstat(path)
-        if status is None:
-            raise FileMissing(path=path)
-        return status.st_ino
+    def _identity(self, path: str) -> tuple[int, int]:
+        parent, name = self.vault.tree.open_parent(path)
+        try:
+            return identity_at(parent, name)
+        except FileNotFoundError:
+            raise FileMissing(path=path) from None
+        finally:
+            os.close(parent)
 
     def _plan_move(self, src: str, dst: str, expected: Expected) -> None:
-        inode = self._inode(src)
-        if not isinstance(expected, Any_):
-            self._look(src, expected)
+        inode, born_ns = self._identity(src)
+        old, _ = self._look(src, expected)
         if self.vault.tree.lstat(dst) is not None:
             raise PathTaken(path=dst)
         self._plan_parents(dst)
-        self._add(Step("move", src, to=dst, inode=inode))
+        self._add(Step("move", src, old=old, to=dst, inode=inode, born_ns=born_ns))
         self._removed.add(src)
 
     def _plan_removal(self, path: str, wish: Wish) -> None:
@@ -148,7 +151,8 @@ class Planner:
                 return
             raise FileMissing(path=path)
         name = secrets.token_hex(8)
-        step = Step("move", path, to=name, is_trash=True, inode=self._inode(path))
+        inode, born_ns = self._identity(path)
+        step = Step("move", path, old=old, to=name, is_trash=True, inode=inode, born_ns=born_ns)
         self._add(step, None if old.kind == "dir" else seen)
         self._removed.add(path)
 

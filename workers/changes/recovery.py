@@ -65,7 +65,8 @@ def recover_open(vault: Vault) -> list[Recovery]:
     if tail.is_clean and tail.is_this_boot:
         return []
     try:
-        return _recover_all(vault, after_power_cut=not tail.is_this_boot)
+        is_cut = not tail.is_this_boot or not tail.is_this_mount
+        return _recover_all(vault, after_power_cut=is_cut)
     except OSError as error:
         raise storage_error(error, "recover the workspace") from error
 
@@ -80,8 +81,8 @@ def _recover_all(vault: Vault, *, after_power_cut: bool) -> list[Recovery]:
             entries[record.number].marks.add(record.kind)
     report: list[Recovery] = []
     if after_power_cut:
-        done = [entry.plan for entry in entries.values() if entry.marks == {"applied"}]
-        report += _repair(vault, done)
+        # The last one counts as well: its mark may be all that the disk lost of it, while its files have moved.
+        report += _repair(vault, [entry.plan for entry in entries.values() if "aborted" not in entry.marks])
     for entry in entries.values():
         if "aborted" in entry.marks:
             report.append(undo_plan(vault, entry.plan))
@@ -129,7 +130,10 @@ def give_up(vault: Vault, plan: Plan, number: int) -> Recovery:
 def _repair(vault: Vault, plans: list[Plan]) -> list[Recovery]:
     """Set the paths whose acknowledged content did not reach the disk before the power went."""
     report = []
-    for path, wanted in fold(plans, on_move=lambda step: _redo_quietly(vault, step, None)).items():
+    wishes = fold(plans, on_move=lambda step: _redo_quietly(vault, step, None))
+    removals_first = sorted(wishes, key=lambda path: (wishes[path].step.new != ABSENT, -path.count("/")))
+    for path in removals_first:
+        wanted = wishes[path]
         found = vault.state_at(path)
         is_lost = found == ABSENT or (found.kind == "file" and found.size == 0) or found in wanted.known
         if found != wanted.step.new and is_lost and _redo_quietly(vault, wanted.step, wanted.data):

@@ -45,10 +45,10 @@ def dir_state(mode: int) -> State:
 class Step:
     """One change that the kernel makes whole.
 
-    - put: `path` goes from `old` to `new` by a rename over it; content travels in the journal or is staged as
-    `stage`. - chmod: the mode of `path` goes from `old` to `new`. - mkdir, rmdir: an empty folder appears, or
-    goes when it is empty. - move: `path` is renamed to `to`, or into the trash when `is_trash`; `inode` tells
-    which thing it was.
+    - put: `path` goes from `old` to `new` by one rename; content is in the journal or staged as `stage`.
+    - chmod: the mode of `path` goes from `old` to `new`.
+    - mkdir, rmdir: an empty folder appears, or goes when it is empty.
+    - move: `path` is renamed to `to`, into the trash when `is_trash`; the identity says which thing it was.
     """
 
     op: Literal["put", "chmod", "mkdir", "rmdir", "move"]
@@ -58,6 +58,7 @@ class Step:
     to: str = ""
     is_trash: bool = False
     inode: int = 0
+    born_ns: int = 0
     stage: str = ""
     is_inline: bool = False
 
@@ -100,7 +101,12 @@ def _encode(step: Step) -> dict[str, Any]:
     out: dict[str, Any] = {"op": step.op, "path": to_portable(step.path)}
     out["old"], out["new"] = _encode_state(step.old), _encode_state(step.new)
     if step.to:
-        out |= {"to": to_portable(step.to), "inode": step.inode, "is_trash": step.is_trash}
+        out |= {
+            "to": to_portable(step.to),
+            "inode": step.inode,
+            "born_ns": step.born_ns,
+            "is_trash": step.is_trash,
+        }
     if step.stage:
         out |= {"stage": step.stage, "is_inline": step.is_inline}
     return out

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from workers.changes.errors import FileMissing, NotAFile, PathTaken, VersionConflict
 from workers.changes.files import version_of_link
-from workers.changes.opening import exchange, rename_new
+from workers.changes.opening import exchange, identity_at, rename_new
 from workers.changes.paths import parents_of, to_bytes
 from workers.changes.states import ABSENT, State, Step
 from workers.changes.vault import Signature, Vault, folder, signature_of
@@ -119,10 +119,10 @@ def move(vault: Vault, step: Step, *, is_back: bool = False, is_exact: bool = Fa
     source, target = (step.to, step.path) if is_back else (step.path, step.to)
     with _place(vault, step, source) as (source_fd, source_name):
         try:
-            found = os.stat(source_name, dir_fd=source_fd, follow_symlinks=False)
+            found = identity_at(source_fd, source_name)
         except FileNotFoundError:
             return False
-        if is_exact and found.st_ino != step.inode:
+        if is_exact and found != (step.inode, step.born_ns):
             return False
         with _place(vault, step, target) as (target_fd, target_name):
             try:
@@ -229,6 +229,10 @@ def _make_parents(vault: Vault, path: str) -> None:
 
 def _put_again(vault: Vault, step: Step, data: bytes | None) -> None:
     name = step.stage
+    if step.new == ABSENT:
+        with parent_of(vault, step.path) as (fd, last):
+            os.unlink(last, dir_fd=fd)
+        return
     if step.new.kind == "file" and data is not None:
         vault.stage(name, data, mode=step.new.mode)
     elif step.new.kind == "link":
