@@ -58,7 +58,7 @@ def list_reviews(
     """Return change sets, newest first."""
     workspace = workspace_for(require_scope(request, "read"), workspace_id)
     page = selectors.list_reviews(workspace, which=which, before=before, limit=limit)
-    return {"reviews": [schemas.row(one) for one in page.reviews], "next_before": page.next_before}
+    return {"reviews": [schemas.list_row(one) for one in page.reviews], "next_before": page.next_before}
 
 
 @router.get(ONE, response={200: schemas.ReviewOut, **ERRORS}, summary="Read a review")

@@ -9,6 +9,7 @@ from uuid import UUID
 from ninja import Field, Schema
 
 from webapp.accounts.models import User
+from webapp.reviews import selectors
 from webapp.reviews.models import ChangeSet, Evidence, ReviewComment
 from webapp.reviews.resolved import FileState, HunkState
 from webapp.reviews.selectors import EvidenceView, Review, Thread
@@ -257,27 +258,35 @@ class Decided(Schema):
     count: int
 
 
+_NAMES = (
+    "run_id",
+    "agent",
+    "title",
+    "status",
+    "turn",
+    "target_branch",
+    "file_count",
+    "hunk_count",
+    "added",
+    "deleted",
+    "risk",
+    "landed_commit",
+    "landed_at",
+    "reverted_commit",
+    "created_at",
+)
+
+
+def list_row(one: selectors.ReviewRow) -> dict[str, Any]:
+    """Return a row of the list as `ReviewRow`."""
+    return {"id": one.pk, **{name: getattr(one, name) for name in _NAMES}, "landed_by": one.landed_by}
+
+
 def row(change_set: ChangeSet) -> dict[str, Any]:
     """Return a change set as `ReviewRow`."""
-    names = (
-        "id",
-        "run_id",
-        "agent",
-        "title",
-        "status",
-        "turn",
-        "target_branch",
-        "file_count",
-        "hunk_count",
-        "added",
-        "deleted",
-        "risk",
-        "landed_commit",
-        "landed_at",
-        "reverted_commit",
-        "created_at",
-    )
-    return {name: getattr(change_set, name) for name in names} | {"landed_by": _name(change_set.landed_by)}
+    return {"id": change_set.pk, **{name: getattr(change_set, name) for name in _NAMES}} | {
+        "landed_by": _name(change_set.landed_by)
+    }
 
 
 def _name(user: User | None) -> str | None:

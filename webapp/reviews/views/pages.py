@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -15,6 +15,7 @@ from webapp.errors import Invalid
 from webapp.reviews import selectors, services
 from webapp.reviews.access import change_set_for
 from webapp.reviews.presenting import context_of, file_view, file_views
+from webapp.reviews.rows import rows_html
 from webapp.reviews.services.evidence import suggested_command
 from webapp.workspaces.access import workspace_for
 
@@ -40,23 +41,25 @@ def number_in(request: HttpRequest, name: str) -> int | None:
     return int(raw)
 
 
+def _listed(request: HttpRequest, workspace_id: int) -> dict[str, Any]:
+    workspace = workspace_for(request.user, workspace_id)
+    which = request.GET.get("which", "open")
+    page = selectors.list_reviews(workspace, which=which, before=number_in(request, "before"))
+    return {
+        "workspace": workspace,
+        "which": which,
+        "rows": rows_html(page, workspace_id=workspace.pk, which=which),
+    }
+
+
 @require_safe
 @login_required
 def reviews(request: HttpRequest, workspace_id: int) -> HttpResponse:
     """The list of reviews, newest first."""
-    workspace = workspace_for(request.user, workspace_id)
-    which = request.GET.get("which", "open")
-    page = selectors.list_reviews(workspace, which=which, before=number_in(request, "before"))
+    context = _listed(request, workspace_id)
+    counted = selectors.counts(context["workspace"])
     return render(
-        request,
-        "reviews/reviews.html",
-        {
-            "workspace": workspace,
-            "page": page,
-            "which": which,
-            "filters": selectors.FILTERS,
-            "counts": selectors.counts(workspace),
-        },
+        request, "reviews/reviews.html", {**context, "filters": selectors.FILTERS, "counts": counted}
     )
 
 
@@ -64,10 +67,7 @@ def reviews(request: HttpRequest, workspace_id: int) -> HttpResponse:
 @login_required
 def rows(request: HttpRequest, workspace_id: int) -> HttpResponse:
     """More rows of the list."""
-    workspace = workspace_for(request.user, workspace_id)
-    which = request.GET.get("which", "open")
-    page = selectors.list_reviews(workspace, which=which, before=number_in(request, "before"))
-    return render(request, "reviews/_rows.html", {"workspace": workspace, "page": page, "which": which})
+    return HttpResponse(_listed(request, workspace_id)["rows"])
 
 
 @require_safe
