@@ -15,6 +15,7 @@ from webapp.agents.plain import one_line
 from webapp.agents.services.profiles import offered_urls
 from workers.errors import ProviderTimeout
 from workers.providers.registry import open_provider
+from workers.providers.retry import RetryPolicy
 from workers.providers.types import ModelChoice
 
 TIMEOUT_S: Final = 30.0
@@ -23,7 +24,8 @@ _threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="model-check")
 
 
 async def _ask(choice: ModelChoice, secret: str | None, allow_private: bool | None, timeout_s: float) -> str:
-    provider = open_provider(choice, secret=secret, allow_private=allow_private)
+    # One try: a person is looking, and the button can be pressed again.
+    provider = open_provider(choice, secret=secret, allow_private=allow_private, retries=RetryPolicy(tries=1))
     try:
         async with asyncio.timeout(timeout_s):
             return await provider.check()

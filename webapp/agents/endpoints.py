@@ -13,6 +13,7 @@ import socket
 from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
+from webapp.agents.plain import sentence
 from webapp.errors import Invalid
 from workers.config import get_config
 from workers.errors import ProviderRejected
@@ -81,7 +82,7 @@ def check_base_url(
 
 def _explain(message: str) -> str:
     if "private addresses" not in message:
-        return message[:1].upper() + message[1:] + "."
+        return sentence(message)
     return (
         "This address lies on the server's own machine or private network. "
         "Ask the owner of this installation to add it for everybody."

@@ -81,3 +81,12 @@ def one_line(text: str, *, limit: int = 200) -> str:
     flat = " ".join(text[: limit * 4].split())
     flat = visible(flat, line_limit=limit * 4)
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+
+def sentence(text: str) -> str:
+    """Return an error's text as a sentence: with a capital at its beginning and a full stop at its end."""
+    text = text.strip()
+    if not text:
+        return ""
+    text = text[0].upper() + text[1:]
+    return text if text[-1] in ".!?…:" else f"{text}."

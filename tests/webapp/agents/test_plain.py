@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from webapp.agents.plain import KEEP_CHARS, one_line, storable, storable_text, visible
+from webapp.agents.plain import KEEP_CHARS, one_line, sentence, storable, storable_text, visible
 
 
 def test_shows_terminal_escapes_as_signs():
@@ -60,3 +60,9 @@ def test_stores_only_what_json_can_hold_and_nothing_nested_without_end():
 def test_puts_a_goal_on_one_line():
     assert one_line("fix\n\n  the\ttest", limit=100) == "fix the test"
     assert len(one_line("word " * 1000, limit=50)) == 50
+
+
+def test_makes_an_errors_text_a_sentence():
+    assert sentence("the provider cannot be reached") == "The provider cannot be reached."
+    assert sentence("Stopped by Ada.") == "Stopped by Ada."
+    assert sentence("") == ""

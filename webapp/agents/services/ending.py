@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from webapp.agents import events, selectors
 from webapp.agents.models import Run
-from webapp.agents.plain import storable_text
+from webapp.agents.plain import sentence, storable_text
 from webapp.events.publish import publish_on_commit
 from webapp.events.registry import run_ended
 
@@ -37,7 +37,7 @@ def end_run(
     run.status = status
     run.answer = storable_text(answer, limit=ANSWER_CHARS)
     run.error_code = code[:60]
-    run.error_message = storable_text(message, limit=MESSAGE_CHARS)
+    run.error_message = storable_text(sentence(message), limit=MESSAGE_CHARS)
     run.is_retryable = is_retryable
     run.finished_at = now or timezone.now()
     run.lease_expires_at = None

@@ -16,6 +16,7 @@ from webapp.agents import access, checks, choosing, embedded, services
 from webapp.agents.access import ProfileOwner
 from webapp.agents.forms import ProfileForm
 from webapp.agents.models import ModelProfile
+from webapp.agents.plain import sentence
 from webapp.agents.services.profiles import ProfileFields
 from webapp.errors import Conflict, Invalid
 from workers.errors import PyAgentError
@@ -158,7 +159,12 @@ def test(
             "text": checks.check_profile(profile=profile, is_installation_owner=_is_owner(request)),
         }
     except PyAgentError as error:
-        result = {"is_good": False, "text": str(error), "code": error.code, "is_retryable": error.retryable}
+        result = {
+            "is_good": False,
+            "text": sentence(str(error)),
+            "code": error.code,
+            "is_retryable": error.retryable,
+        }
     if request.headers.get("HX-Request"):
         return render(request, "agents/_test_result.html", {"result": result})
     return _page(request, owner, result=result, tested=profile)
