@@ -95,7 +95,8 @@ class EngineRelay:
                 continue
             try:
                 for _, entries in client.xread({STREAM_KEY: last_id}, count=100, block=50) or ():
-                    for last_id, fields in entries:
+                    for entry_id, fields in entries:
+                        last_id = entry_id
                         self._take(client, from_wire(orjson.loads(fields[b"event"])))
             except redis.RedisError:
                 time.sleep(0.02)
