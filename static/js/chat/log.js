@@ -200,7 +200,10 @@ export class MessageLog {
       const { html, hasOlder } = await this.fetch({ before: this.firstNumber, topic: this.topicId });
       this.steady(() => {
         this.insert(html);
-        if (!hasOlder) link.remove();
+        if (!hasOlder) {
+          link.remove();
+          this.log.querySelector("#beginning").hidden = false;
+        }
       });
       // Still in sight after a short page: the observer tells only of changes.
       if (hasOlder && link.getBoundingClientRect().bottom > this.log.getBoundingClientRect().top - 600) setTimeout(() => this.loadOlder(), 50);
