@@ -111,7 +111,9 @@ def furnished(stack: Stack) -> Furnished:
 
 
 @pytest.fixture(scope="session")
-def signed_in(stack: Stack, chromium: Browser, furnished: Furnished, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def signed_in(
+    stack: Stack, chromium: Browser, furnished: Furnished, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """The owner's cookies, for contexts that begin signed in."""
     owner = Person(chromium.new_context(viewport=DESKTOP), stack, furnished.owner)  # type: ignore[arg-type]
     owner.sign_in()

@@ -76,7 +76,9 @@ def general(api: httpx.Client, workspace_id: int) -> int:
     return int(api.get(f"workspaces/{workspace_id}/channels").raise_for_status().json()[0]["id"])
 
 
-def say(api: httpx.Client, workspace_id: int, channel_id: int, text: str, topic: str = "") -> dict[str, object]:
+def say(
+    api: httpx.Client, workspace_id: int, channel_id: int, text: str, topic: str = ""
+) -> dict[str, object]:
     """Post a message, waiting where people are asked to be slower, and return what came back."""
     body = {"text": text, "topic": topic, "client_id": secrets.token_hex(8)}
     for _ in range(60):
@@ -123,7 +125,6 @@ class Furnished:
             "review": f"{base}/reviews/{self.review_id}/",
             "members": f"{base}/members/",
             "workspace settings": f"{base}/settings/",
-            "channel settings": f"{base}/c/general/settings/",
             "workspace models": f"{base}/models/",
             "search": f"{base}/search/?q=parser",
             "profile": "/settings/",
@@ -152,7 +153,9 @@ def furnish(stack: Stack) -> Furnished:
         channel_id = general(api, workspace_id)
         text = "The **parser** is [here](https://example.org/):\n\n```python\nprint('now')\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n> quoted"
         say(api, workspace_id, channel_id, text)
-        say(api, workspace_id, channel_id, "A second topic, `code` and a list:\n\n- one\n- two", "release 1.0")
+        say(
+            api, workspace_id, channel_id, "A second topic, `code` and a list:\n\n- one\n- two", "release 1.0"
+        )
         called = say(api, workspace_id, channel_id, "@tidy please clean this up")
         run_id = str(called["run_ids"][0])  # type: ignore[index]
         review_id = finish_run(api, workspace_id, run_id)

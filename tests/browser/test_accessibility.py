@@ -81,7 +81,9 @@ def test_axe_finds_nothing(unbound: Person, furnished: Furnished, name: str) -> 
 
 
 @pytest.mark.parametrize("name", [*PAGES, *SIGNED_OUT])
-def test_fits_a_phone_and_the_browser_has_no_complaint(bound: Person, furnished: Furnished, name: str) -> None:
+def test_fits_a_phone_and_the_browser_has_no_complaint(
+    bound: Person, furnished: Furnished, name: str
+) -> None:
     if name in SIGNED_OUT:
         bound.context.clear_cookies()
     page = visit(bound, furnished, name)
@@ -98,6 +100,8 @@ def test_fits_a_phone_and_the_browser_has_no_complaint(bound: Person, furnished:
 
 def test_the_checker_sees_what_is_wrong(unbound: Person, furnished: Furnished) -> None:
     page = visit(unbound, furnished, "home")
-    page.evaluate("document.querySelector('main').insertAdjacentHTML('beforeend', '<button></button><img src=x>')")
+    page.evaluate(
+        "document.querySelector('main').insertAdjacentHTML('beforeend', '<button></button><img src=x>')"
+    )
     found = "\n".join(violations(page))
     assert "button-name" in found and "image-alt" in found

@@ -19,7 +19,7 @@ export function codeExtensions({ label, isReadOnly = false }) {
     EditorState.allowMultipleSelections.of(true), indentOnInput(), syntaxHighlighting(classHighlighter), bracketMatching(), closeBrackets(),
     autocompletion(), rectangularSelection(), highlightActiveLine(), highlightSelectionMatches(),
     EditorState.readOnly.of(isReadOnly),
-    EditorView.contentAttributes.of({ "aria-label": label }),
+    EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0" }),
     keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, ...foldKeymap, ...completionKeymap, indentWithTab]),
   ];
 }

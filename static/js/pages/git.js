@@ -113,7 +113,12 @@ async function loadRemotes() {
       return item;
     }),
   );
-  if (!remotes.length) list.textContent = "No remote yet.";
+  if (!remotes.length) {
+    const none = document.createElement("li");
+    none.className = "muted";
+    none.textContent = "No remote yet.";
+    list.append(none);
+  }
 }
 
 document.getElementById("commit-form")?.addEventListener("submit", async (event) => {
