@@ -1,0 +1,48 @@
+"""`make soak`: the storms and sweeps at full counts; the result goes, with its date, into docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+REPORT = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
+HEADING = "## Soak runs"
+SUITES = {
+    "storms: kills, power cuts, full disks": ["-m", "storm"],
+    "runs survive kills": ["tests/flows/test_runs_survive.py"],
+    "audits equal ruff, radon and mccabe": ["tests/rust_core"],
+    "the API under a fuzzer": ["tests/flows/test_api_fuzz.py"],
+}
+
+
+def main() -> int:
+    """Run every suite at full counts and append what came out; exit status 1 when one failed."""
+    environment = os.environ | {"PYAGENT_STORM": "full", "PYAGENT_FUZZ_EXAMPLES": "100"}
+    rows, failed = [], 0
+    for name, arguments in SUITES.items():
+        started = time.monotonic()
+        command = [sys.executable, "-m", "pytest", "-q", "--timeout", "7200", *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        closing = done.stdout.strip().splitlines()[-1].strip("= ") if done.stdout.strip() else "nothing ran"
+        rows.append(f"| {name} | {closing} | {time.monotonic() - started:.0f} s |")
+        print(rows[-1], flush=True)
+        failed += done.returncode != 0
+    machine = f"{os.cpu_count()} cores, {platform.system()}, CPython {platform.python_version()}"
+    today = datetime.date.today().isoformat()  # noqa: DTZ011 (the machine's own day is meant)
+    table = "\n".join(
+        [f"\n### {today}, {machine}\n", "| suite | result | took |", "|---|---|---|", *rows, ""]
+    )
+    text = REPORT.read_text() if REPORT.exists() else "# Benchmarks\n"
+    if HEADING not in text:
+        text = text.rstrip() + f"\n\n{HEADING}\n"
+    REPORT.write_text(text.rstrip() + "\n" + table)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
