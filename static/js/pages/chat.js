@@ -46,11 +46,9 @@ events.on("MessagePosted", async (news) => {
     jump.hidden = false;
     return;
   }
-  const isMine = news.author_id === me.id;
   const html = await whole(news.number, news.html);
   log.steady(() => log.insert(html));
-  if (isMine) log.scrollToBottom();
-  else if (!log.isNearBottom) jump.hidden = false;
+  if (!log.isNearBottom) jump.hidden = false;
   readSoon();
 });
 
