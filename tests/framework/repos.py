@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from workers.changes.git import Git
-from workers.changes.objects import ObjectWriter
+from workers.changes.objects import writing_objects
 from workers.changes.paths import to_bytes
 from workers.changes.repository import Author, Repository
 from workers.changes.revisions import ZERO
@@ -56,19 +56,17 @@ def commit_beside(
     modes: Mapping[str, str] | None = None,
 ) -> str:
     """Return a commit on top of `base` that no branch and no checkout knows, as an agent makes one."""
-    writer = ObjectWriter(repository.git_dir)
     parent = repository.resolve(base)
+    with writing_objects(repository.git_dir) as writer:
+        entries = [
+            ("0", ZERO, to_bytes(path))
+            if data is None
+            else ((modes or {}).get(path, "100644"), writer.write(data), to_bytes(path))
+            for path, data in files.items()
+        ]
     with temporary_index(repository.root) as index:
         git = Git(repository.git_dir, index=index)
         git.run("read-tree", parent)
-        set_entries(
-            git,
-            [
-                ("0", ZERO, to_bytes(path))
-                if data is None
-                else ((modes or {}).get(path, "100644"), writer.write(data), to_bytes(path))
-                for path, data in files.items()
-            ],
-        )
+        set_entries(git, entries)
         tree = git.text("write-tree")
     return repository.commit_tree(tree, [parent], "A change", author=AUTHOR)

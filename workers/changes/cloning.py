@@ -21,7 +21,7 @@ from workers.changes.errors import (
 from workers.changes.git import Git
 from workers.changes.importing import building, init_bare
 from workers.changes.paths import from_bytes
-from workers.changes.remotes import CheckedRemote, Progress, Source, check_remote, parse_progress
+from workers.changes.remotes import CheckedRemote, Progress, ProgressReader, Source, check_remote
 from workers.changes.revisions import Author
 
 MAX_CLONE_BYTES = 4 << 30
@@ -84,6 +84,7 @@ def _fetch(
 ) -> None:
     start = size_of(git.git_dir)
     next_check = time.monotonic() + _CHECK_EVERY_S
+    progress_of = ProgressReader()
 
     def check_size() -> None:
         nonlocal next_check
@@ -94,8 +95,9 @@ def _fetch(
             raise RemoteTooLarge(limit_bytes=source.max_bytes)
 
     def report(text: bytes) -> None:
-        if on_progress is not None and (progress := parse_progress(text)) is not None:
-            on_progress(progress)
+        for progress in progress_of.feed(text):
+            if on_progress is not None:
+                on_progress(progress)
 
     args = ["fetch", "--progress", "--no-tags", "--prune", "--no-write-fetch-head", "--no-auto-maintenance"]
     _talk(git, source, remote, *args, remote.url, *_FETCHED, on_error_text=report, on_tick=check_size)

@@ -31,6 +31,12 @@ class NotAFile(ChangeError):
     code = "not_a_file"
 
 
+class AccessDenied(ChangeError):
+    """The file's own permissions keep us from it."""
+
+    code = "access_denied"
+
+
 class FileTooLarge(ChangeError):
     """The file is larger than the caller wants to read."""
 

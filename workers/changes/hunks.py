@@ -14,7 +14,7 @@ from workers.changes.diffs import FileDiff, Hunk, Line
 from workers.changes.errors import GitFailed, HunkMismatch
 from workers.changes.git import Git
 from workers.changes.hunk_keys import hunk_key
-from workers.changes.objects import BlobReader, ObjectWriter
+from workers.changes.objects import BlobReader, ObjectWriter, writing_objects
 from workers.changes.paths import to_bytes, to_portable
 from workers.changes.revisions import ZERO
 from workers.changes.staging import IndexEntry, set_entries, temporary_index, tree_changes
@@ -112,14 +112,12 @@ def build_tree(
     touched = [file for file in files if any(hunk.key in choices for hunk in file.hunks)]
     if not touched:
         return tree
-    writer = ObjectWriter(repository.git_dir)
     there = tree_entries(repository, tree, touched)
-    with BlobReader(repository.bare) as blobs:
+    with BlobReader(repository.bare) as blobs, writing_objects(repository.git_dir) as writer:
         entries = []
         for file in touched:
             check_base(there, file)
             entries += _file_entries(file, choices, blobs, writer)
-    writer.flush()
     with temporary_index(repository.root) as index:
         git = Git(repository.git_dir, index=index)
         git.run("read-tree", tree)

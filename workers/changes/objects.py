@@ -12,6 +12,7 @@ import os
 import secrets
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -34,25 +35,29 @@ def object_format(git_dir: Path) -> str:
 
 
 class ObjectWriter:
-    """Writes loose blobs; `flush` before anything refers to them durably."""
+    """Writes loose blobs. They are in the repository, on disk, after `flush` and not before.
+
+    An object gets its name only once its content is on disk: git trusts what is there by name, so one that a
+    power cut left empty would spoil every later commit with the same content.
+    """
 
     def __init__(self, git_dir: Path) -> None:
         self.git_dir = git_dir
         self.hash_name = object_format(git_dir)
-        self.written: list[Path] = []
+        self._waiting: dict[str, Path] = {}
 
     def write(self, data: bytes) -> str:
-        """Store `data` as a blob and return its id."""
-        digest = hashlib.new(self.hash_name, b"blob %d\0" % len(data), usedforsecurity=False)
+        """Take `data` as a blob and return its id."""
+        head = b"blob %d\0" % len(data)
+        digest = hashlib.new(self.hash_name, head, usedforsecurity=False)
         digest.update(data)
         oid = digest.hexdigest()
-        if not self._path(oid).exists():
-            head = b"blob %d\0" % len(data)
-            self._store(oid, iter([zlib.compress(head + data, 1)]))
+        if not self._has(oid):
+            self._waiting[oid] = self._write_file(iter([zlib.compress(head + data, 1)]))
         return oid
 
     def write_descriptor(self, fd: int) -> str:
-        """Store all of a regular file as a blob, in pieces, and return its id.
+        """Take all of a regular file as a blob, in pieces, and return its id.
 
         Raises:
             ChangeError: the file changed its size meanwhile.
@@ -62,46 +67,55 @@ class ObjectWriter:
             return self.write(os.read(fd, _CHUNK))
         head = b"blob %d\0" % size
         digest = hashlib.new(self.hash_name, head, usedforsecurity=False)
-        temporary = self._temporary()
-        try:
-            self._write_file(temporary, _deflate(fd, size, head, digest))
-            return self._move(temporary, digest.hexdigest())
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        temporary = self._write_file(_deflate(fd, size, head, digest))
+        oid = digest.hexdigest()
+        if self._has(oid):
+            temporary.unlink()
+        else:
+            self._waiting[oid] = temporary
+        return oid
 
     def flush(self) -> None:
-        """Wait until everything written is on disk.
+        """Put everything written on disk and then into the repository.
 
         A few objects are waited for one by one: flushing the file system would wait for everybody's data.
         """
+        if not self._waiting:
+            return
         try:
-            if len(self.written) > _FLUSH_AT_ONCE:
+            if len(self._waiting) > _FLUSH_AT_ONCE:
                 _with_descriptor(self.git_dir / "objects", sync_filesystem)
             else:
-                for path in (*self.written, *{path.parent for path in self.written}):
+                for path in self._waiting.values():
                     _with_descriptor(path, os.fsync)
+            folders = {self.git_dir / "objects"}
+            for oid, temporary in self._waiting.items():
+                target = self._path(oid)
+                target.parent.mkdir(exist_ok=True)
+                temporary.rename(target)
+                folders.add(target.parent)
+            for folder in folders:
+                _with_descriptor(folder, os.fsync)
         except OSError as error:
+            self.discard()
             raise storage_error(error, "store a version") from error
-        self.written.clear()
+        self._waiting.clear()
+
+    def discard(self) -> None:
+        """Drop what was not flushed."""
+        for path in self._waiting.values():
+            path.unlink(missing_ok=True)
+        self._waiting.clear()
+
+    def _has(self, oid: str) -> bool:
+        return oid in self._waiting or self._path(oid).exists()
 
     def _path(self, oid: str) -> Path:
         return self.git_dir / "objects" / oid[:2] / oid[2:]
 
-    def _temporary(self) -> Path:
-        # git's own name: its gc removes leftovers
-        return self.git_dir / "objects" / f"tmp_obj_{secrets.token_hex(8)}"
-
-    def _store(self, oid: str, pieces: Iterator[bytes]) -> None:
-        temporary = self._temporary()
-        try:
-            self._write_file(temporary, pieces)
-            self._move(temporary, oid)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-
-    def _write_file(self, path: Path, pieces: Iterator[bytes]) -> None:
+    def _write_file(self, pieces: Iterator[bytes]) -> Path:
+        # git's own name for an unfinished object: its clean-up removes what a crash leaves
+        path = self.git_dir / "objects" / f"tmp_obj_{secrets.token_hex(8)}"
         try:
             with path.open("xb") as file:
                 for piece in pieces:
@@ -109,17 +123,24 @@ class ObjectWriter:
                 file.flush()
                 os.fchmod(file.fileno(), 0o444)
         except OSError as error:
+            path.unlink(missing_ok=True)
             raise storage_error(error, "store a version") from error
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return path
 
-    def _move(self, temporary: Path, oid: str) -> str:
-        target = self._path(oid)
-        try:
-            target.parent.mkdir(exist_ok=True)
-            temporary.rename(target)
-        except OSError as error:
-            raise storage_error(error, "store a version") from error
-        self.written.append(target)
-        return oid
+
+@contextmanager
+def writing_objects(git_dir: Path) -> Iterator[ObjectWriter]:
+    """Give a writer that is flushed at the end, and drops everything when the block fails."""
+    writer = ObjectWriter(git_dir)
+    try:
+        yield writer
+    except BaseException:
+        writer.discard()
+        raise
+    writer.flush()
 
 
 def _with_descriptor(path: Path, use: Callable[[int], None]) -> None:

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from workers.changes.errors import (
+    AccessDenied,
     FileMissing,
     NotAFile,
     PathRefused,
@@ -201,6 +202,8 @@ def explain(error: OSError, path: str) -> Exception:
         return FileMissing("Nothing is at this path.", path=shown)
     if error.errno in (errno.ENOTDIR, errno.EISDIR, errno.ENXIO):
         return NotAFile("This is not a regular file.", path=shown)
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return AccessDenied("The permissions of the file do not allow it.", path=shown)
     if error.errno == errno.ENAMETOOLONG:
         return PathRefused("The path is too long.", path=shown, reason="too_long")
     if error.errno == errno.ENOSYS:

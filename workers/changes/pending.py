@@ -122,6 +122,7 @@ def _has_moved(places: Places, intent: Intent) -> bool:
 def _move_ref(places: Places, intent: Intent) -> None:
     if intent.switch_to:
         places.git.run("symbolic-ref", "HEAD", intent.switch_to)
+        sync_folder(places.git.git_dir)
     else:
         update_ref(places.git, intent.ref, intent.new, intent.old)
 
@@ -193,6 +194,8 @@ def update_ref(git: Git, ref: str, new: str, expected_old: str | None) -> None:
         if current_ref(git, ref) != expected_old:
             raise moved(git, ref, expected_old) from error
         raise
+    # git flushes the ref's content but not its name; without this a power cut takes an acknowledged commit back
+    sync_folder((git.git_dir / ref).parent)
 
 
 def moved(git: Git, ref: str, expected: str | None) -> RefMoved:

@@ -21,6 +21,7 @@ _NUMERIC = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*\.?", re.IG
 _HOST = re.compile(r"[A-Za-z0-9_.:-]+")
 _PROGRESS = re.compile(rb"(?:remote: )?([A-Z][A-Za-z ]+):\s+(?:(\d+)% )?\(?(\d+)(?:/(\d+))?")
 _BYTES = re.compile(rb"([\d.]+) (bytes|KiB|MiB|GiB)")
+_LINE_LIMIT = 4096
 _UNITS = {b"bytes": 1, b"KiB": 1 << 10, b"MiB": 1 << 20, b"GiB": 1 << 30}
 
 
@@ -151,13 +152,24 @@ def is_public(text: str) -> bool:
     return address.is_global and not address.is_multicast
 
 
-def parse_progress(text: bytes) -> Progress | None:
-    """Return what the last line of git's progress says."""
-    lines = [line for line in re.split(rb"[\r\n]", text) if line.strip()]
-    found = _PROGRESS.match(lines[-1]) if lines else None
+class ProgressReader:
+    """Reads git's progress from its standard error, whatever pieces that comes in."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, text: bytes) -> list[Progress]:
+        """Return what each finished line says; lines about anything else are left out."""
+        *lines, self._rest = re.split(rb"[\r\n]", self._rest[-_LINE_LIMIT:] + text)
+        return [progress for line in lines if (progress := parse_progress(line)) is not None]
+
+
+def parse_progress(line: bytes) -> Progress | None:
+    """Return what one line of git's progress says; None for any other line."""
+    found = _PROGRESS.match(line)
     if found is None:
         return None
-    size = _BYTES.search(lines[-1])
+    size = _BYTES.search(line)
     received = int(float(size[1]) * _UNITS[size[2]]) if size else None
     return Progress(found[1].decode(), int(found[2]) if found[2] else None, received)
 

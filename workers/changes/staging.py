@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from workers.changes.errors import FileMissing, NotAFile, PathRefused
+from workers.changes.errors import AccessDenied, FileMissing, NotAFile, PathRefused
 from workers.changes.git import TEMPORARY_INDEX, Git
-from workers.changes.objects import ObjectWriter, index_lines
+from workers.changes.objects import ObjectWriter, index_lines, writing_objects
 from workers.changes.opening import Tree
 from workers.changes.paths import from_bytes, is_git_name, to_bytes
 from workers.changes.revisions import ZERO, RawChange, parse_raw
@@ -61,7 +61,7 @@ def entry_for(tree: Tree, writer: ObjectWriter, path: bytes) -> IndexEntry | Non
         fd, status = tree.open_regular(text)
     except (FileMissing, PathRefused):  # gone meanwhile, or a folder above became a link: not there any more
         return ("0", ZERO, path)
-    except NotAFile:
+    except (NotAFile, AccessDenied):  # git keeps no pipes; what we may not read stays as it was committed
         return None
     try:
         oid = writer.write_descriptor(fd)
@@ -72,10 +72,8 @@ def entry_for(tree: Tree, writer: ObjectWriter, path: bytes) -> IndexEntry | Non
 
 def stage_paths(git: Git, files_dir: Path, paths: Sequence[bytes]) -> None:
     """Bring the entries of `paths` in the index up to what the files are now."""
-    writer = ObjectWriter(git.git_dir)
-    with Tree(files_dir) as tree:
+    with Tree(files_dir) as tree, writing_objects(git.git_dir) as writer:
         entries = [entry for path in paths if (entry := entry_for(tree, writer, path)) is not None]
-    writer.flush()
     set_entries(git, entries)
 
 

@@ -25,7 +25,7 @@ from workers.changes.errors import (
     RemoteTooLarge,
     RemoteUnavailable,
 )
-from workers.changes.remotes import Credential, Progress, Source, check_remote, is_public, parse_progress
+from workers.changes.remotes import Credential, Progress, ProgressReader, Source, check_remote, is_public
 from workers.changes.repository import Repository
 
 
@@ -231,11 +231,17 @@ def test_knows_public_addresses() -> None:
     assert not is_public("2001:0:4136:e378:8000:63bf:3fff:fdd2")
 
 
-def test_reads_gits_progress() -> None:
-    assert parse_progress(b"Receiving objects:  41% (410/1000), 2.50 MiB | 1 MiB/s\r") == Progress(
-        "Receiving objects", 41, 2621440
+def test_reads_gits_progress_in_any_pieces() -> None:
+    text = (
+        b"remote: Counting objects: 12, done.\nReceiving objects:  41% (410/1000), 2.50 MiB | 1 MiB/s\r"
+        b"warning: something\nReceiving objects: 100% (1000/1000), done.\n"
     )
-    assert parse_progress(b"remote: Counting objects: 12, done.\n") == Progress(
-        "Counting objects", None, None
-    )
-    assert parse_progress(b"warning: something") is None
+    expected = [
+        Progress("Counting objects", None, None),
+        Progress("Receiving objects", 41, 2621440),
+        Progress("Receiving objects", 100, None),
+    ]
+    for size in (1, 7, len(text)):
+        reader = ProgressReader()
+        pieces = [text[at : at + size] for at in range(0, len(text), size)]
+        assert [progress for piece in pieces for progress in reader.feed(piece)] == expected

@@ -13,8 +13,12 @@ from pathlib import Path
 import pytest
 
 from tests.framework.crashing import IS_FULL
+from tests.framework.repos import AUTHOR, commit_beside, commit_files, make_repository
+from workers.changes.diffs import diff
 from workers.changes.errors import ChangeError
 from workers.changes.files import WorkspaceFiles
+from workers.changes.hunks import Choice
+from workers.changes.landing import execute, prepare, recover_landing
 from workers.changes.transaction import StateTransaction, recover
 
 CUTS = 20 if IS_FULL else 4
@@ -42,8 +46,8 @@ class Disk:
             assert time.monotonic() < deadline, "somebody else holds the disk"
             time.sleep(0.02)
 
-    def cut_power(self) -> None:
-        subprocess.run(["xfs_io", "-x", "-c", "shutdown", str(self.place)], check=True)
+    def cut_power(self, flags: str = "") -> None:
+        subprocess.run(["xfs_io", "-x", "-c", f"shutdown{flags}", str(self.place)], check=True)
         self.umount()
         self.mount()
 
@@ -142,3 +146,27 @@ def test_a_move_survives_with_its_content(disk: Disk) -> None:
     recover(disk.place / "files", disk.place / "vault")
     assert content_of(disk) == {"moved/here/x": b"x" * 5000, "c": b"b" * 400_000}
     assert (disk.place / "files/empty/folder").is_dir()
+
+
+@pytest.mark.storm
+@pytest.mark.timeout(900 if IS_FULL else 90)
+@pytest.mark.parametrize("flags", ["", " -f"], ids=["log lost", "log flushed, data lost"])
+def test_a_landing_and_a_commit_survive_with_index_and_checkout(disk: Disk, flags: str) -> None:
+    repository = make_repository(disk.place, {f"f{number}": b"line\n" * 30 for number in range(8)})
+    os.sync()
+    for cut in range(CUTS):
+        base = repository.head()
+        change: dict[str, bytes | None] = {f"f{number}": b"cut %d\n" % cut * 40 for number in range(5)}
+        change |= {f"new{cut}/x": bytes(range(256)) * (cut + 1)}
+        files = diff(repository, base, commit_beside(repository, change))
+        accepted = [Choice(hunk.key) for file in files for hunk in file.hunks]
+        ready = prepare(repository, base=base, files=files, accepted=accepted, message="Land", author=AUTHOR)
+        assert execute(repository, ready, "land") == ready.commit
+        by_hand = commit_files(repository, {"by hand": b"%d\n" % cut})
+        assert by_hand == repository.head()
+        disk.cut_power(flags)
+        assert recover_landing(repository, ready) == "landed"
+        assert repository.head() == by_hand
+        assert repository.status() == []
+        assert repository.files.read("f0").data == b"cut %d\n" % cut * 40
+        assert repository.bare.run("fsck", "--strict", "--no-dangling") == b""

@@ -3,12 +3,9 @@ run."""
 
 from __future__ import annotations
 
-import io
 import os
 import resource
 import subprocess
-import tarfile
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -16,6 +13,7 @@ import pytest
 from tests.framework.repos import AUTHOR, commit_files, make_repository, write_files
 from workers.changes.diffs import diff
 from workers.changes.errors import (
+    AccessDenied,
     GitTimeout,
     LandingConflict,
     NothingToCommit,
@@ -25,6 +23,7 @@ from workers.changes.errors import (
     WorkspaceExists,
 )
 from workers.changes.git import Git
+from workers.changes.opening import Tree, explain
 from workers.changes.repository import Author, FileStatus, Repository
 
 
@@ -171,17 +170,6 @@ def test_refuses_what_is_no_revision(tmp_path: Path, rev: str) -> None:
         repository.resolve(rev)
 
 
-def test_archives_what_is_committed(tmp_path: Path) -> None:
-    repository = make_repository(
-        tmp_path, {"d/a": b"$Format:%H$\n", ".gitattributes": b"* export-subst\nd export-ignore\n"}
-    )
-    write_files(repository, {"not": b"committed"})
-    with zipfile.ZipFile(io.BytesIO(b"".join(repository.archive("HEAD", "zip")))) as packed:
-        assert packed.read("d/a") == b"$Format:%H$\n"
-    with tarfile.open(fileobj=io.BytesIO(b"".join(repository.archive("main", "tar.gz")))) as unpacked:
-        assert sorted(unpacked.getnames()) == [".gitattributes", "d", "d/a"]
-
-
 def test_runs_nothing_that_a_repository_names(tmp_path: Path) -> None:
     """Hooks, filters, a file monitor, an editor and a pager would each leave a mark."""
     repository = make_repository(tmp_path, {"a": b"a\n"})
@@ -270,3 +258,31 @@ def test_large_files_go_in_without_being_held_in_memory(tmp_path: Path) -> None:
     repository.commit("Large", author=AUTHOR)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 60 << 10
     assert Git(repository.git_dir).run("fsck", "--strict") == b""
+
+
+def test_a_lock_that_a_killed_git_left_blocks_nobody(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path, {"a": b"a\n"})
+    write_files(repository, {"a": b"b\n"})
+    (repository.root / "index.lock").write_bytes(b"")
+    (repository.git_dir / "refs/heads/main.lock").write_bytes(b"")
+    repository.stage(["a"])
+    repository.commit("After", author=AUTHOR)
+    assert repository.status() == []
+
+
+def test_what_may_not_be_read_stays_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repository = make_repository(tmp_path, {"a": b"a\n", "b": b"b\n"})
+    write_files(repository, {"a": b"changed\n", "b": b"changed\n"})
+    real = Tree.open
+
+    def refuse(self: Tree, path: str, flags: int, mode: int = 0) -> int:
+        if path == "a":
+            raise explain(PermissionError(13, "Permission denied"), path)
+        return real(self, path, flags, mode)
+
+    monkeypatch.setattr(Tree, "open", refuse)
+    with pytest.raises(AccessDenied):
+        repository.files.read("a")
+    repository.stage([""])
+    commit = repository.commit("Only b", author=AUTHOR)
+    assert repository.read_at(commit, "a") == b"a\n" and repository.read_at(commit, "b") == b"changed\n"
