@@ -88,9 +88,10 @@ def list_reviews(
     return ReviewPage(reviews=found[:limit], next_before=found[limit - 1].pk if len(found) > limit else None)
 
 
-def counts(workspace: Workspace) -> dict[str, int]:
-    """Return how many reviews wait for a reviewer; one look into an index."""
-    return {"open": ChangeSet.objects.filter(workspace=workspace, status=ChangeSet.Status.OPEN).count()}
+def counts(workspace: Workspace) -> dict[str, str]:
+    """Return how many reviews are open, as a badge says it; nobody needs to know beyond 99, and counting on costs time."""
+    found = ChangeSet.objects.filter(workspace=workspace, status=ChangeSet.Status.OPEN)[:100].count()
+    return {"open": "99+" if found > 99 else str(found or "")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +173,9 @@ class Review:
 
     @property
     def conflicts(self) -> list[ConflictView]:
-        """Hunks of the revision before that found no place in this one's base."""
+        """Hunks of the revision before that found no place in this one's base; of interest until it is closed."""
+        if self.change_set.status != ChangeSet.Status.OPEN:
+            return []
         return [
             ConflictView(Hunk.from_dict(item["hunk"]), CONFLICTS.get(item["reason"], "no longer fits"))
             for item in self.revision.conflicts
@@ -185,6 +188,16 @@ class Review:
             return ""
         found = [(self.interdiff.count(change), change) for change in ("new", "changed", "gone", "same")]
         return ", ".join(f"{number} {change}" for number, change in found if number) or "nothing"
+
+    @property
+    def gone(self) -> list[Hunk]:
+        """Hunks of the revision that is compared with which have no successor, but for those shown as conflicts."""
+        lost = {view.hunk.key for view in self.conflicts}
+        return (
+            [hunk for hunk in self.interdiff.gone if hunk.key not in lost]
+            if self.interdiff is not None
+            else []
+        )
 
     def threads_of(self, hunk_key: str) -> list[Thread]:
         """Return the remarks on lines of this hunk."""

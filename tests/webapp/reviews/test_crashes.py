@@ -19,7 +19,13 @@ from webapp.reviews.models import ChangeSet, LandingIntent
 
 pytestmark = [pytest.mark.storm, pytest.mark.django_db(transaction=True), pytest.mark.timeout(1800)]
 REDUCED = 18
-OLD = {**BASE, "gone.txt": b"gone\n" * 9, "moves.txt": b"a\nb\nc\nd\n" * 20, "tool.sh": b"#!/bin/sh\n", "image.bin": bytes(range(256))}
+OLD = {
+    **BASE,
+    "gone.txt": b"gone\n" * 9,
+    "moves.txt": b"a\nb\nc\nd\n" * 20,
+    "tool.sh": b"#!/bin/sh\n",
+    "image.bin": bytes(range(256)),
+}
 NEW: dict[str, bytes | None] = {
     "calc.py": THREE_HUNKS,
     "new/deep.py": b"x = 1\n",
@@ -40,7 +46,9 @@ class Table:
         self.desk = desk
         commit_files(desk.repository, OLD)
         self.change_set = desk.loaded(desk.propose(NEW, modes=MODES))
-        services.decide_file(change_set=self.change_set, path=None, verdict="accepted", decided_by=desk.company.member)
+        services.decide_file(
+            change_set=self.change_set, path=None, verdict="accepted", decided_by=desk.company.member
+        )
         self.hash = desk.resolved(self.change_set).revision.diff_hash
         self.old = snapshot_of(desk.repository.files_dir)
         self.slowest_s = 0.0
@@ -52,7 +60,9 @@ class Table:
     def apply(self) -> None:
         # In a child: its connection to the database must be its own.
         connection.close()
-        services.apply(change_set=self.change_set, applied_by=self.desk.company.maintainer, diff_hash=self.hash)
+        services.apply(
+            change_set=self.change_set, applied_by=self.desk.company.maintainer, diff_hash=self.hash
+        )
 
     def recover(self) -> None:
         connection.close()

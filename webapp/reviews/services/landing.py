@@ -76,11 +76,13 @@ def apply(
 
 def _moved(carried: Revision) -> Conflict:
     lost = len(carried.conflicts)
-    found = (
-        f"{lost} of its hunks no longer fit{'s' if lost == 1 else ''} and {'is' if lost == 1 else 'are'} shown as conflicts"
-        if lost
-        else "every hunk still fits"
-    )
+    found = "every hunk still fits"
+    if lost:
+        found = (
+            "1 hunk no longer fits and is shown as a conflict"
+            if lost == 1
+            else f"{lost} hunks no longer fit and are shown as conflicts"
+        )
     return Conflict(
         f"The files have changed since this was written. It was carried over to them: {found}. Look again, then apply.",
         is_carried_over=True,

@@ -6,6 +6,8 @@ survive, and with them every decision.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.db import transaction
 
 from webapp.accounts.models import User
@@ -38,6 +40,7 @@ def carry_over(*, change_set: ChangeSet, repository: Repository, carried_by: Use
     if not _touches(repository, revision.base_commit, base, files):
         return None
     moved = reanchor(repository, files, revision.base_commit, base)
+    moved = Reanchored([_recounted(file) for file in moved.files], moved.conflicts)
     tree = build_tree(
         repository, base, moved.files, [Choice(hunk.key) for file in moved.files for hunk in file.hunks]
     )
@@ -66,6 +69,12 @@ def _touches(repository: Repository, old: str, new: str, files: list[FileDiff]) 
         return False
     ours = {to_bytes(path) for file in files for path in (file.path, file.base_path)}
     return any(change.path in ours for change in tree_changes(repository.bare, old, new))
+
+
+def _recounted(file: FileDiff) -> FileDiff:
+    """Return the file with the numbers of lines that its remaining hunks add and delete."""
+    kinds = [line.kind for hunk in file.hunks for line in hunk.lines]
+    return replace(file, added=kinds.count("+"), deleted=kinds.count("-"))
 
 
 def _conflicts(files: list[FileDiff], moved: Reanchored) -> list[dict[str, object]]:
