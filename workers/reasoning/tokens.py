@@ -1,4 +1,4 @@
-"""A run's model text as it is spoken: news for whoever watches, batched, capped, and lost without harm."""
+"""What a run's models say and its commands print, as it comes: news for whoever watches, batched, capped, and lost without harm."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ class TokenStream:
             await end_tasks(self._task)
         await self._flush()
 
-    def write(self, step_id: str, text: str) -> None:
-        """Add the next piece of what the model says in `step_id`; returns at once."""
-        self.count += 1
+    def write(self, step_id: str, text: str, *, is_model: bool = True) -> None:
+        """Add the next piece of what a model says, or a command prints, in `step_id`; returns at once."""
+        self.count += is_model
         if self._waiting_chars + len(text) > MAX_WAITING_CHARS:
             return
         if self._waiting and self._waiting[-1][0] == step_id:

@@ -253,3 +253,21 @@ async def test_fails_with_a_name_when_the_base_is_gone(make_bench: MakeBench) ->
     assert bench.relay.of(RunFailed)[0].code == "unknown_revision"
     assert await bench.run(bench.job("", agent="nobody")) == "failed"
     assert bench.relay.of(RunFailed)[1].code == "unknown_agent"
+
+
+async def test_shows_what_a_command_prints_while_it_runs(
+    make_bench: MakeBench, provider_double: ProviderDouble
+) -> None:
+    bench = make_bench(FILES)
+    provider_double.say(
+        Say(calls=(Call("run_command", {"command": "echo one; printf '\\033[31mtwo\\n'"}),)),
+        Say(calls=(Call("finish", {"answer": "done"}),)),
+    )
+    job = coder_job(bench, provider_double)
+    await bench.run(job)
+    (step,) = [event for event in bench.relay.of(StepStarted) if event.kind == "command"]
+    entries = await bench.client.xrange(f"pyagent:run:{job.run_id}:tokens")
+    printed = [
+        fields[b"text"].decode() for _, fields in entries if fields[b"step_id"].decode() == step.step_id
+    ]
+    assert "".join(printed) == "one\ntwo\n"

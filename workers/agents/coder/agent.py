@@ -112,7 +112,8 @@ class CoderAgent(IdentityMixin, OrchestrationMixin, PersistenceMixin, Governance
         """Let the model answer once and do what it asks for."""
         provider = _provider_of(run)
         if self._is_only_chatting(run, provider):
-            return await self._chat(run)
+            async with self.within_time(run):
+                return await self._chat(run)
         try:
             async with self.within_time(run):
                 return await self._turn(run)

@@ -6,7 +6,8 @@ import asyncio
 import shlex
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from workers.agents.base import RunState
@@ -21,6 +22,7 @@ from workers.tools.schema import validate
 from workers.tools.text import bound, clean, first_line
 
 EVIDENCE_CHARS = 8_000
+MAX_LINE_CHARS = 500
 SHOWN_PATHS = 3
 NO_ENV: Mapping[str, str] = {}
 
@@ -64,8 +66,9 @@ class OrchestrationMixin:
             kind, title, parent=parent, detail=detail, is_effect=tool.is_effect
         ) as step:
             before = await asyncio.to_thread(lambda: run.workplace.tree) if tool.is_effect else ""
+            heard = replace(context, on_line=partial(_tell_line, run, step))
             try:
-                result = await tool.call(arguments, context)
+                result = await tool.call(arguments, heard)
             except ToolError as error:
                 result = ToolResult(str(error), is_error=True, facts={"error": error.code})
             step.detail |= detail | {
@@ -137,3 +140,8 @@ class OrchestrationMixin:
                 }
             )
         return result
+
+
+def _tell_line(run: RunState, step: Step, line: str) -> None:
+    """Show a line of a command to whoever watches."""
+    run.tokens.write(step.step_id, bound(clean(line), MAX_LINE_CHARS) + "\n", is_model=False)
