@@ -1,4 +1,4 @@
-"""What a run's models say and its commands print, as it comes: news for whoever watches, batched, capped, and lost without harm."""
+"""What a run's models say and its commands print, as it comes: news, batched, capped, and lost without harm."""
 
 from __future__ import annotations
 
