@@ -63,7 +63,9 @@ async def _run(job: Job) -> str:
     try:
         claim = await take_claim(client, run_id=job.run_id, fence=job.fence)
         if claim == "lost":
-            event = RunInterrupted(run_id=job.run_id, fence=job.fence, run_seq=0, reason="its worker is gone")
+            event = RunInterrupted(
+                run_id=job.run_id, fence=job.fence, run_seq=0, reason="its worker is gone", is_loss=True
+            )
             fields: dict[Any, Any] = {"event": orjson.dumps(to_wire(event))}
             await client.xadd(STREAM_KEY, fields, maxlen=STREAM_LENGTH, approximate=True)
         if claim != "taken":
