@@ -19,8 +19,7 @@ from workers.changes.vault import Vault
 
 @dataclass(slots=True)
 class Wanted:
-    """The last recorded state of one path, its content if the journal holds it, and what else it was known to
-    be."""
+    """The last recorded state of one path, its content if the journal holds it, and its earlier states."""
 
     step: Step
     data: bytes | None
@@ -29,8 +28,7 @@ class Wanted:
 
 
 def fold(plans: Sequence[Plan], on_move: Callable[[Step], object] | None = None) -> dict[str, Wanted]:
-    """Return the last recorded state of every path; what was written under an old name is under the new
-    one."""
+    """Return the last recorded state of every path, under the name that it has now."""
     last: dict[str, Wanted] = {}
     for plan in plans:
         for index, step in enumerate(plan.steps):

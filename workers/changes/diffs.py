@@ -142,8 +142,7 @@ def diff(repository: Repository, base: str, head: str, *, context_lines: int = 3
 
 
 def diff_hash(base: str, files: Sequence[FileDiff]) -> str:
-    """Return what an approval is bound to: the base commit and every hunk with all that a person sees of
-    it."""
+    """Return what an approval is bound to: the base commit and all that a person sees of every hunk."""
     digest = blake3()
 
     def add(*values: object) -> None:

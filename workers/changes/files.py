@@ -107,8 +107,7 @@ class WorkspaceFiles:
         return FileContent(data, version_of(data), len(data), stat.S_IMODE(status.st_mode))
 
     def version(self, path: str) -> str | None:
-        """Return the version of what is at `path` without holding it in memory; None when nothing is
-        there."""
+        """Return the version of what is at `path`, read in pieces; None when nothing is there."""
         with Tree(self.root) as tree:
             return version_at(tree, path)
 

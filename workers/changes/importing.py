@@ -1,4 +1,4 @@
-"""Making a repository: empty, or from an archive. It is built beside its place and renamed into it when it is
+"""Making a repository: empty, or from an archive. It is built beside its place and renamed when it is
 whole."""
 
 from __future__ import annotations

@@ -31,8 +31,7 @@ _HEAD = struct.Struct("<8sI4xQ32s")  # magic, format, generation, key
 _TAIL = struct.Struct("<32sQQQB7x36s4xQ")  # key, end, next number, vault bytes, is_clean, boot id, mount
 _DIGEST = 32
 _HEADS_AT = (0, 1024)
-"""Two places in sectors of their own, used in turn: a head cut off in the middle leaves the older one
-whole."""
+"""Two places in sectors of their own, used in turn: a head cut off in the middle leaves the older one."""
 _TAIL_AT, _START = 512, 4096
 _FORMAT = 1
 _STEP = 1 << 20
@@ -116,8 +115,7 @@ class Journal:
         return Tail(_START, 1, 0, is_clean=False, is_this_boot=False, is_this_mount=False)
 
     def write_tail(self, *, is_clean: bool) -> None:
-        """Note where the next record goes; not flushed, since a power cut makes the next opener scan
-        anyway."""
+        """Note where the next record goes; not flushed, since after a power cut all is scanned."""
         tail = self.tail
         body = _TAIL.pack(
             self.key, tail.end, tail.next_number, tail.vault_bytes, is_clean, boot_id(), mount_of(self.fd)

@@ -1,5 +1,4 @@
-"""Landing what people accepted: one commit on the current branch and the shared checkout with it, or nothing
-at all.
+"""Landing what people accepted: one commit and the shared checkout with it, or nothing at all.
 
 `prepare` only writes objects, so it can be repeated and thrown away. `execute` moves files, index and branch
 together (see `pending`); after a crash at any point `recover_landing` says which of the two ends it came to.

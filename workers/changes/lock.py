@@ -1,6 +1,4 @@
-"""One writer at a time: an advisory lock on a file, held by a descriptor and released by the kernel on any
-end.
-"""
+"""One writer at a time: an advisory lock on a file, which the kernel releases however its holder ends."""
 
 from __future__ import annotations
 

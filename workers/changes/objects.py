@@ -1,5 +1,4 @@
-"""Git objects written and read by us: blobs from files that git itself must not open, many blobs by one
-process.
+"""Git objects written and read by us: blobs from files that git must not open, many by one process.
 
 Git would open a file of the work tree by its path, which a process in a terminal can swap for a link in the
 meantime. So content goes from a descriptor of `opening.Tree` straight into a loose object.

@@ -41,8 +41,7 @@ class _OpenHow(ctypes.Structure):
 
 
 def open_beneath(dir_fd: int, path: bytes, flags: int, mode: int = 0) -> int:
-    """Return a descriptor for `path` below `dir_fd`; a link anywhere in it is ELOOP, leaving the tree
-    EXDEV."""
+    """Return a descriptor for `path` below `dir_fd`; a link in it is ELOOP, leaving the tree EXDEV."""
     how = _OpenHow(flags | os.O_CLOEXEC, mode, _RESOLVE)
     while True:
         fd = _libc.syscall(
@@ -83,8 +82,7 @@ def mount_of(fd: int) -> int:
 
 
 def identity_at(dir_fd: int, name: bytes) -> tuple[int, int]:
-    """Return inode number and time of birth in ns of a name in a folder: a number alone is soon used
-    again."""
+    """Return inode number and time of birth in ns of a name in a folder: a number alone is soon reused."""
     found = _statx(dir_fd, name, _AT_SYMLINK_NOFOLLOW, _STATX_INO | _STATX_BTIME)
     seconds, nanoseconds = (
         int.from_bytes(found[80:88], sys.byteorder),
@@ -102,9 +100,7 @@ def _statx(dir_fd: int, name: bytes, flags: int, mask: int) -> bytes:
 
 
 def sync_filesystem(fd: int) -> None:
-    """Flush the whole file system that `fd` lies on; raises OSError when the disk failed since the last
-    flush.
-    """
+    """Flush the whole file system that `fd` lies on; OSError when the disk failed since the last time."""
     if _libc.syncfs(fd) != 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))

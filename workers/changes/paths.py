@@ -33,9 +33,7 @@ def from_bytes(data: bytes) -> str:
 
 
 def to_portable(text: str) -> str:
-    """Return `text` with NUL and non-UTF-8 bytes moved to private characters: valid in JSON and in any
-    database.
-    """
+    """Return `text` with NUL and non-UTF-8 bytes moved to private characters: valid in JSON and databases."""
     if not _UNSAFE.search(text):
         return text
     return _UNSAFE.sub(

@@ -154,8 +154,7 @@ def _drop_intent(places: Places) -> None:
 
 
 def drop_stale_locks(git: Git) -> None:
-    """Remove lock files that a killed git left; whoever writes this index and these branches holds our own
-    lock."""
+    """Remove lock files that a killed git left; whoever writes here holds our own lock."""
     if git.index is not None:
         Path(f"{git.index}.lock").unlink(missing_ok=True)
     (git.git_dir / "HEAD.lock").unlink(missing_ok=True)

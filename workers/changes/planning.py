@@ -1,6 +1,4 @@
-"""From what a caller wants to a plan: looks at the tree, checks versions, keeps backups, stages the new
-content.
-"""
+"""From what a caller wants to a plan: looks at the tree, checks versions, stages the new content."""
 
 from __future__ import annotations
 
@@ -92,8 +90,7 @@ class Planner:
         self._made: set[str] = set()
 
     def plan(self) -> Plan:
-        """Return the plan: moves, removals and emptied folders first, so that their places are free for what
-        follows.
+        """Return the plan: moves, removals and emptied folders first, so that their places are free.
 
         Raises:
             VersionConflict, FileMissing, PathTaken, NotAFile: the tree is not as the caller thinks.
@@ -117,8 +114,7 @@ class Planner:
         self.seen.append(seen)
 
     def _look(self, path: str, expected: Expected, *, is_kept: bool = True) -> tuple[State, Signature]:
-        """Return what is at `path`, with `is_kept` after a backup, and the signature from before it was
-        read."""
+        """Return what is at `path`, and its signature from before it was read."""
         old, seen = self.vault.look(path)
         if not isinstance(expected, Any_) and (old.kind == "dir" or version_of_state(old) != expected):
             raise VersionConflict(path, expected, version_of_state(old))
@@ -143,8 +139,7 @@ class Planner:
         self._removed.add(src)
 
     def _plan_removal(self, path: str, wish: Wish) -> None:
-        """Move it to the trash whole: that needs no space, so it works on a full disk, and can be taken
-        back."""
+        """Move it to the trash whole: that needs no space, and can be taken back."""
         old, seen = self._look(path, wish.expected)
         if old == ABSENT:
             if wish.expected is None:

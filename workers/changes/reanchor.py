@@ -159,8 +159,7 @@ class _Mover:
         return moved, lost
 
     def _is_beside_an_end(self, core: tuple[int, int]) -> bool:
-        """Return whether hunk and base both add at the start or both at the end of the file: the order is
-        unclear."""
+        """Return whether hunk and base both add at the same end of the file: the order is unclear."""
         first, last = core
         return any(
             count == 0 and (at == first == 0 or at == last == len(self.old))

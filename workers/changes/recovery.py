@@ -1,5 +1,5 @@
-"""Finishing what a crash interrupted: every transaction whose record is on disk becomes all new, every other
-stays all old.
+"""Finishing what a crash interrupted: a transaction whose record is on disk becomes all new, others stay all
+old.
 
 After the end of a process the page cache still holds all that was done, so only the unfinished transaction is
 repeated. After a power cut what was renamed may be missing or empty although its transaction was
@@ -120,8 +120,7 @@ def undo_plan(vault: Vault, plan: Plan) -> Recovery:
 
 
 def give_up(vault: Vault, plan: Plan, number: int) -> Recovery:
-    """Undo a transaction whose record is already on disk, such that a crash meanwhile leads to the same
-    end."""
+    """Undo a transaction whose record is already on disk, also if a crash comes meanwhile."""
     vault.flush_all()  # the backups must be on disk before the record says that they count
     vault.journal.mark("aborted", number, is_durable=True)
     return undo_plan(vault, plan)

@@ -35,8 +35,7 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a transfer is: its phase in git's words, per cent when known, bytes received so far when
-    told."""
+    """How far a transfer is: its phase in git's words, per cent and bytes so far when told."""
 
     phase: str
     percent: int | None
@@ -58,16 +57,15 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class CheckedRemote:
-    """A remote that may be talked to, with the settings that hold git to it; `secrets` goes by environment
-    only."""
+    """A remote that may be talked to, with the settings that hold git to it; `secrets` is not for
+    arguments."""
 
     url: str
     config: tuple[tuple[str, str], ...]
     secrets: tuple[tuple[str, str], ...] = field(repr=False, default=())
 
     def environment(self) -> dict[str, str]:
-        """Return the variables that hand git its secrets: not visible in arguments, not written to any
-        file."""
+        """Return the variables that hand git its secrets: not in arguments, not in any file."""
         protocols = "file" if self.url.startswith("file:") else "https"
         env = {"GIT_ALLOW_PROTOCOL": protocols, "GIT_CONFIG_COUNT": str(len(self.secrets))}
         for index, (name, value) in enumerate(self.secrets):

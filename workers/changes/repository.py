@@ -1,7 +1,6 @@
-"""One workspace's repository: a bare git directory, a shared checkout of its current branch, an index, a
-vault.
+"""One workspace's repository: bare git directory, shared checkout of its current branch, index, vault.
 
-    root/repo.git   root/files   root/index   root/vault   root/worktrees
+root/repo.git   root/files   root/index   root/vault   root/worktrees
 """
 
 from __future__ import annotations
@@ -141,8 +140,7 @@ class Repository(HistoryMixin):
 
     @contextmanager
     def lock(self, *, timeout_s: float = 60.0) -> Iterator[None]:
-        """Hold the repository against other writers of branches and index; finishes what a crash left
-        first."""
+        """Hold the repository against other writers, after finishing what a crash left."""
         with hold_lock(self.root / "git.lock", timeout_s=timeout_s):
             finish_intent(self.places)
             yield

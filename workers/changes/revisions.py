@@ -19,9 +19,7 @@ class Author:
     email: str
 
     def environment(self) -> dict[str, str]:
-        """Return git's variables for author and committer; characters that git cannot store in them are
-        dropped.
-        """
+        """Return git's variables for author and committer; characters that git cannot store are dropped."""
         name, email = _clean(self.name) or "unknown", _clean(self.email) or "unknown@localhost"
         return {
             "GIT_AUTHOR_NAME": name,

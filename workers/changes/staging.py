@@ -1,5 +1,4 @@
-"""Turning files into trees: git says which paths differ, we read them through `openat2`, git builds the
-tree."""
+"""Turning files into trees: git says which paths differ, we read them, git builds the tree."""
 
 from __future__ import annotations
 
@@ -47,8 +46,7 @@ def is_below(path: bytes, chosen: Sequence[bytes]) -> bool:
 
 
 def entry_for(tree: Tree, writer: ObjectWriter, path: bytes) -> IndexEntry | None:
-    """Return the index entry for what is at `path` now, its content stored; None for what git does not
-    keep."""
+    """Return the index entry for what is at `path` now, its content stored; None for what is not kept."""
     text = from_bytes(path)
     if any(is_git_name(part) for part in text.split("/")) or path.endswith(b"/"):
         return None  # a repository inside the files stays private to whoever made it

@@ -1,5 +1,4 @@
-"""What can be at a path, and the steps that lead a tree from one state to the next; all of it fits into
-JSON."""
+"""What can be at a path, and the steps from one state to the next; all of it fits into JSON."""
 
 from __future__ import annotations
 

@@ -64,8 +64,7 @@ def _conflict(vault: Vault, step: Step) -> VersionConflict:
 
 
 def _put(vault: Vault, step: Step, seen: Signature | None) -> None:
-    """Put new content in place of nothing, or in exchange for the old, which is looked at once more in the
-    stage."""
+    """Put new content in place of nothing, or in exchange for the old, which is then looked at once more."""
     with parent_of(vault, step.path) as (fd, name):
         if step.old == ABSENT:
             try:
@@ -90,7 +89,7 @@ def _put(vault: Vault, step: Step, seen: Signature | None) -> None:
 
 
 def _put_over(vault: Vault, step: Step, seen: Signature | None, place: tuple[int, bytes]) -> None:
-    """The same where names cannot be exchanged: a copy is the backup, and the check comes just before the
+    """The same where names cannot be exchanged: a copy is the backup, and the check comes before the
     rename."""
     vault.keep_copy(step.path)
     if signature_at(vault, step.path) != seen:
@@ -194,8 +193,7 @@ def _restore(vault: Vault, step: Step) -> None:
 
 
 def redo_step(vault: Vault, step: Step, data: bytes | None, *, is_exact: bool = False) -> str:
-    """Make the step true after a crash; return the name of what it displaced, "" when nothing was lost from
-    view.
+    """Make the step true after a crash; return the name of what it displaced, or "".
 
     Raises:
         ChangeError: something that is not a file is in the way now, or a link on the way there.

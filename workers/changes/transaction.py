@@ -1,5 +1,4 @@
-"""Changing several files as one: all or nothing, durable when it returns, refused over somebody's newer
-version.
+"""Changing several files as one: all or nothing, durable, refused over somebody's newer version.
 
 How: under the workspace's lock, versions are checked and new content is staged complete; then one journal
 record holds it all and one `fdatasync` makes it count; only then do files change, each by exchanging it for
@@ -75,9 +74,7 @@ class StateTransaction:
         mode: int | None = None,
         expected: Expected = ANY,
     ) -> None:
-        """Set the content of a file; missing folders are made. `mode` None keeps the mode, 0o644 for a new
-        file.
-        """
+        """Set the content of a file; missing folders are made. `mode` None keeps it, 0o644 at first."""
         wish = self._wishes.at(check_path(path))
         if wish.kind == "keep" and wish.mode is None:
             wish.expected = expected
@@ -87,9 +84,7 @@ class StateTransaction:
             wish.mode = stat.S_IMODE(mode)
 
     def delete(self, path: str, *, expected: Expected = ANY, is_pruned: bool = False) -> None:
-        """Remove a file, a link, or a folder with all that is in it; `is_pruned` removes folders left empty
-        above.
-        """
+        """Remove a file, a link, or a folder with all that is in it; `is_pruned` also folders left empty."""
         wish = self._wishes.at(check_path(path))
         wish.expected, wish.kind, wish.is_pruned = expected, "absent", is_pruned
 
@@ -185,8 +180,7 @@ class StateTransaction:
             raise storage_error(error, "take back a change") from error
 
     def _empty_trash(self, plan: Plan) -> None:
-        """Free what was deleted, outside the lock since a folder can be large; what stays goes at a
-        checkpoint."""
+        """Free what was deleted, outside the lock since a folder can be large."""
         for step in plan.steps:
             if step.is_trash:
                 try:

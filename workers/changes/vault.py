@@ -1,5 +1,4 @@
-"""The folder beside the files that makes changes safe: lock, journal, staged files, backups named by their
-content.
+"""The folder beside the files that makes changes safe: lock, journal, staged files, backups named by content.
 
 - lock: held by the one writer.
 - journal: see `journal`.
@@ -238,9 +237,7 @@ def folder(vault_dir: Path, name: str) -> Path:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a folder and everything below it without following a link; unreadable folders are opened up
-    first.
-    """
+    """Remove a folder and everything below it without following a link, unreadable folders too."""
 
     def open_up(_: object, name: str, error: tuple[type[BaseException], BaseException, object]) -> None:
         if isinstance(error[1], FileNotFoundError):

@@ -155,8 +155,7 @@ def _build(repository: Repository, tree: str, path: Path, index: Path) -> None:
 
 
 def sweep_worktrees(repository: Repository, keep: set[str]) -> list[str]:
-    """Remove the worktrees of runs that are not in `keep`, left behind by ended processes; return their
-    names."""
+    """Remove the worktrees of runs that are not in `keep`, left by ended processes; return their names."""
     removed: list[str] = []
     if not repository.worktrees_dir.exists():
         return removed

@@ -1,5 +1,4 @@
-"""A full disk and a failing disk: the old content stays, the error says which, and everything works again
-afterwards."""
+"""A full disk and a failing disk: the old content stays, and everything works again afterwards."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Power cuts on XFS, the strict judge: what was not flushed is gone, and an unflushed rename leaves an empty
-file."""
+"""Power cuts on XFS, the strict judge: an unflushed rename leaves an empty file."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""After a power cut: what was acknowledged is repaired, newer edits are left alone, nothing is lost from
-view."""
+"""After a power cut: what was acknowledged is repaired, newer edits are left alone."""
 
 from __future__ import annotations
 

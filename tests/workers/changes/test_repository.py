@@ -1,5 +1,4 @@
-"""A workspace's repository: what differs, committing it, branches, history, and nothing that a repository can
-run."""
+"""A workspace's repository: what differs, committing it, branches, and nothing that it can run."""
 
 from __future__ import annotations
 
