@@ -34,11 +34,28 @@ class RedisServer:
         """Start the server and wait until it answers."""
         program = shutil.which("redis-server")
         if program is None:
-            raise RuntimeError("redis-server is missing; `make test` installs it as root, else: apt-get install redis-server")
+            raise RuntimeError(
+                "redis-server is missing; `make test` installs it as root, else: apt-get install redis-server"
+            )
         self.folder.mkdir(parents=True, exist_ok=True)
         self.process = subprocess.Popen(
-            [program, "--port", "0", "--unixsocket", str(self.socket), "--dir", str(self.folder), "--save", "", "--appendonly", "yes",
-             "--loglevel", "warning", "--daemonize", "no"],
+            [
+                program,
+                "--port",
+                "0",
+                "--unixsocket",
+                str(self.socket),
+                "--dir",
+                str(self.folder),
+                "--save",
+                "",
+                "--appendonly",
+                "yes",
+                "--loglevel",
+                "warning",
+                "--daemonize",
+                "no",
+            ],
             stdout=subprocess.DEVNULL,
         )
         deadline = time.monotonic() + 15

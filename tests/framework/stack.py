@@ -51,7 +51,11 @@ class Stack:
         """Start the supervisor and wait until everything that is needed answers."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "workers.supervisor"], cwd=ROOT, env=self.environment, stdout=log, stderr=subprocess.STDOUT
+                [sys.executable, "-m", "workers.supervisor"],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
             )
         self.wait_ready(timeout_s=timeout_s)
 
@@ -92,7 +96,13 @@ class Stack:
     def manage(self, *arguments: str, stdin: str = "") -> str:
         """Run an operator's command and return what it prints."""
         done = subprocess.run(
-            [sys.executable, "manage.py", *arguments], cwd=ROOT, env=self.environment, input=stdin, capture_output=True, text=True, timeout=60
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
@@ -100,13 +110,28 @@ class Stack:
     def person(self, name: str, *, is_owner: bool = False) -> str:
         """Make an account and return its address."""
         email = f"{name}@example.org"
-        self.manage("createuser", email, "--password-stdin", "--name", name.title(), *(["--owner"] if is_owner else []), stdin=PASSWORD + "\n")
+        self.manage(
+            "createuser",
+            email,
+            "--password-stdin",
+            "--name",
+            name.title(),
+            *(["--owner"] if is_owner else []),
+            stdin=PASSWORD + "\n",
+        )
         return email
 
     def api(self, email: str, *scopes: str) -> httpx.Client:
         """Return a client of the REST API with a key of this person."""
-        key = self.manage("createapikey", email, "--scopes", ",".join(scopes or ("read", "write", "run", "review", "apply", "admin")))
-        return httpx.Client(base_url=f"{self.url}/api/v1/", headers={"Authorization": f"Bearer {key}"}, timeout=30)
+        key = self.manage(
+            "createapikey",
+            email,
+            "--scopes",
+            ",".join(scopes or ("read", "write", "run", "review", "apply", "admin")),
+        )
+        return httpx.Client(
+            base_url=f"{self.url}/api/v1/", headers={"Authorization": f"Bearer {key}"}, timeout=30
+        )
 
 
 @pytest.fixture(scope="session")
