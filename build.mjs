@@ -16,7 +16,7 @@ async function filesUnder(folder, ending) {
 
 async function entryPoints() {
   const scripts = [...(await filesUnder("static/js/pages", ".js")), ...(await filesUnder("static/js/islands", ".js"))];
-  return ["static/js/shell.js", "static/css/app.css", ...scripts];
+  return ["static/js/base.js", "static/js/shell.js", "static/css/app.css", ...scripts];
 }
 
 async function iconSprite() {

@@ -1,5 +1,6 @@
-// What every page has: htmx with the CSRF token, the theme, the drawer on phones, dialogs and dismissable notices.
+// What most pages load: htmx with the CSRF token, on top of what every page has.
 import htmx from "htmx.org";
+import "./base.js";
 
 window.htmx = htmx;
 
@@ -8,61 +9,3 @@ document.addEventListener("htmx:config:request", (event) => {
   const request = event.detail.ctx?.request ?? event.detail;
   if (token && request?.headers) request.headers["X-CSRFToken"] = token;
 });
-
-const root = document.documentElement;
-
-function setTheme(theme) {
-  if (theme === "system") {
-    delete root.dataset.theme;
-    localStorage.removeItem("theme");
-  } else {
-    root.dataset.theme = theme;
-    localStorage.setItem("theme", theme);
-  }
-}
-
-function closeDrawer() {
-  document.querySelector(".rail")?.classList.remove("is-open");
-  document.querySelector(".menu-button")?.setAttribute("aria-expanded", "false");
-}
-
-document.addEventListener("click", (event) => {
-  const target = event.target.closest("[data-theme-choice], [data-drawer], [data-open-dialog], [data-close-dialog], [data-dismiss], [data-copy]");
-  if (!target) {
-    if (!event.target.closest(".rail")) closeDrawer();
-    return;
-  }
-  if (target.dataset.themeChoice) setTheme(target.dataset.themeChoice);
-  if ("drawer" in target.dataset) {
-    const isOpen = document.querySelector(".rail")?.classList.toggle("is-open");
-    target.setAttribute("aria-expanded", String(Boolean(isOpen)));
-  }
-  if (target.dataset.openDialog) document.getElementById(target.dataset.openDialog)?.showModal();
-  if ("closeDialog" in target.dataset) target.closest("dialog")?.close();
-  if ("dismiss" in target.dataset) target.closest(".notice")?.remove();
-  if (target.dataset.copy) {
-    navigator.clipboard?.writeText(target.dataset.copy).then(() => notify("Copied.", "good"));
-  }
-});
-
-document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") closeDrawer();
-});
-
-/** Show a passing notice; `level` is good, warn or bad. Notices of trouble stay until dismissed. */
-export function notify(text, level = "") {
-  const notice = document.createElement("div");
-  notice.className = `notice ${level}`;
-  notice.setAttribute("role", level === "bad" ? "alert" : "status");
-  const words = document.createElement("span");
-  words.className = "grow";
-  words.textContent = text;
-  const close = document.createElement("button");
-  close.className = "button quiet";
-  close.dataset.dismiss = "";
-  close.textContent = "Dismiss";
-  notice.append(words, close);
-  document.getElementById("notices")?.append(notice);
-  if (level !== "bad") setTimeout(() => notice.remove(), 6000);
-}
-window.addEventListener("pa:notify", (event) => notify(event.detail.text, event.detail.level));

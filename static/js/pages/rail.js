@@ -49,6 +49,13 @@ events.on("MessagePosted", ({ channel_id: channelId, author_id: authorId }) => {
 });
 events.on("ChannelRead", ({ channel_id: channelId, unread }) => showUnread(channelId, unread));
 
-const reload = () => window.dispatchEvent(new CustomEvent("pa:channels-changed"));
+const rail = document.getElementById("channel-rail");
+
+async function reload() {
+  const reply = await fetch(rail.dataset.url, { headers: { "HX-Request": "true", "HX-Current-URL": location.href } }).catch(() => null);
+  // Without an answer the old list stays; the next resync asks again.
+  if (reply?.ok) rail.innerHTML = await reply.text();
+}
+reload();
 events.on("ChannelsChanged", reload);
 events.onResync(reload);
