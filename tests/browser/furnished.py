@@ -34,7 +34,7 @@ FILES = {
     "pyproject.toml": '[project]\nname = "parser"\nversion = "1.0"\n',
     "src/parser.py": LINT,
     "src/writer.py": "import os\nimport re\n\n\ndef write(fields):\n    return ','.join(fields)\n",
-    "tests/test_parser.py": "import sys\nfrom src.parser import parse\n\n\ndef test_parse():\n    assert parse('a,b') == ['a', 'b']\n",
+    "tests/test_parser.py": "import sys\nfrom src.parser import parse\n\n\ndef test_parse():\n    assert parse('a') == ['a']\n",
 }
 
 
@@ -151,7 +151,10 @@ def furnish(stack: Stack) -> Furnished:
     with stack.api(owner) as api:
         workspace_id = make_workspace(api, "Parser", dict(FILES))
         channel_id = general(api, workspace_id)
-        text = "The **parser** is [here](https://example.org/):\n\n```python\nprint('now')\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n> quoted"
+        text = (
+            "The **parser** is [here](https://example.org/):\n\n```python\nprint('now')\n```\n\n"
+            "| a | b |\n|---|---|\n| 1 | 2 |\n\n> quoted"
+        )
         say(api, workspace_id, channel_id, text)
         say(
             api, workspace_id, channel_id, "A second topic, `code` and a list:\n\n- one\n- two", "release 1.0"

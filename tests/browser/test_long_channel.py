@@ -16,7 +16,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 MESSAGES, LOADS, LONG_TASK_MS = 1_000, 3, 100
 WATCH = """
 window.__tasks = [];
-new PerformanceObserver((list) => window.__tasks.push(...list.getEntries().map((e) => e.duration))).observe({ type: "longtask", buffered: true });
+new PerformanceObserver((list) => window.__tasks.push(...list.getEntries().map((e) => e.duration)))
+  .observe({ type: "longtask", buffered: true });
 """
 # Written as rows: a person is not let post a thousand messages in a minute.
 FILL = """
@@ -26,7 +27,10 @@ from webapp.chat.models import Channel
 author = User.objects.get(email={email!r})
 channel = Channel.objects.get(pk={channel_id})
 for n in range({count}):
-    messages.post_message(workspace=channel.workspace, channel=channel, author=author, text=f"Message **{{n}}** about `parser.py`\\n\\n```python\\nprint({{n}})\\n```", topic=f"topic {{n // 100}}")
+    text = f"Message **{{n}}** about `parser.py`\\n\\n```python\\nprint({{n}})\\n```"
+    messages.post_message(
+        workspace=channel.workspace, channel=channel, author=author, text=text, topic=f"topic {{n // 100}}"
+    )
 """
 
 
