@@ -13,7 +13,6 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_
 from tests.browser.furnished import Furnished, furnish
 from tests.framework.stack import PASSWORD, Stack
 
-pytest_plugins: list[str] = []
 ARTEFACTS = Path(__file__).parent / "artefacts"
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 FLAGS = [
@@ -83,12 +82,20 @@ class Person:
         ARTEFACTS.mkdir(exist_ok=True)
         for size, viewport in (("desktop", DESKTOP), ("phone", PHONE)):
             self.page.set_viewport_size(viewport)  # type: ignore[arg-type]
+            if size == "phone":
+                self.reload()  # a page may lay itself out anew for its size only when it opens
             for theme in ("light", "dark"):
                 self.page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
                 self.page.wait_for_timeout(150)
                 self.page.screenshot(path=ARTEFACTS / f"{name}-{size}-{theme}.png")
         self.page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
-        self.page.evaluate("delete document.documentElement.dataset.theme")
+        self.reload()
+
+    def reload(self) -> None:
+        """Open the present page anew, once it has settled."""
+        self.page.wait_for_load_state("networkidle")
+        self.page.reload()
+        self.page.wait_for_load_state("networkidle")
 
 
 @pytest.fixture
