@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 
 from workers.errors import PyAgentError
 from workers.telemetry.logging import get_logger
 
 log = get_logger(__name__)
+DATABASE_AWAY = (OperationalError, InterfaceError)
 
 
 class NotFound(PyAgentError):
@@ -126,6 +129,8 @@ class ErrorReplyMiddleware:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Return the reply for a known error, None to let others rise."""
+        if isinstance(error, DATABASE_AWAY):
+            return database_away_reply(request, error)
         if not isinstance(error, PyAgentError):
             return None
         status = status_of(error)
@@ -134,6 +139,19 @@ class ErrorReplyMiddleware:
                 "request failed", path=request.path, code=error.code, error=str(error), exc_info=status == 500
             )
         return error_reply(request, error, status)
+
+
+def database_away_reply(request: HttpRequest, error: Exception) -> HttpResponse:
+    """Return a 503 made without the database: who is signed in cannot be asked."""
+    log.error("the database does not answer", path=request.path, error=str(error))
+    body = Unavailable("The database does not answer at the moment. Nothing was changed; try again.").to_dict()
+    response: HttpResponse
+    if wants_json(request):
+        response = JsonResponse({"error": body}, status=503)
+    else:
+        response = HttpResponse(render_to_string("500.html"), status=503)
+    response["Retry-After"] = "5"
+    return response
 
 
 def error_reply(request: HttpRequest, error: PyAgentError, status: int) -> HttpResponse:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
-from webapp.errors import NotFound, error_reply
+from webapp.errors import DATABASE_AWAY, NotFound, database_away_reply, error_reply
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -15,6 +17,9 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Return a page that needs neither the database nor a session."""
+    error = sys.exc_info()[1]
+    if isinstance(error, DATABASE_AWAY):  # in a middleware; a view's errors do not come here
+        return database_away_reply(request, error)
     if request.path.startswith("/api/"):
         return HttpResponse(
             '{"error": {"code": "internal_error", "message": "Something went wrong on our side.", "retryable": false, "facts": {}}}',

@@ -183,7 +183,9 @@ def _enter(
     return user, workspace_for(user, workspace_id, role=role)
 
 
-def _channel(request: HttpRequest, workspace_id: int, channel_id: int, scope: str) -> tuple[User, Workspace, Channel]:
+def _channel(
+    request: HttpRequest, workspace_id: int, channel_id: int, scope: str
+) -> tuple[User, Workspace, Channel]:
     user, workspace = _enter(request, workspace_id, scope)
     return user, workspace, access.channel_in(workspace, channel_id)
 
@@ -237,7 +239,9 @@ def list_topics(request: HttpRequest, workspace_id: int, channel_id: int) -> lis
     response={200: MessagesOut, **READ_ERRORS},
     summary="Read messages",
 )
-def list_messages(request: HttpRequest, workspace_id: int, channel_id: int, query: Query[MessagesQuery]) -> Any:
+def list_messages(
+    request: HttpRequest, workspace_id: int, channel_id: int, query: Query[MessagesQuery]
+) -> Any:
     """Return the newest messages, or those right before or after a number; the cursor is the message's `number`."""
     _, _, channel = _channel(request, workspace_id, channel_id, "read")
     if query.before is not None and query.after is not None:
@@ -249,7 +253,11 @@ def list_messages(request: HttpRequest, workspace_id: int, channel_id: int, quer
         page = selectors.page_after(channel, query.after, topic, limit=query.limit)
     else:
         page = selectors.latest_page(channel, topic, limit=query.limit)
-    return {"messages": _messages_out(page.messages), "has_older": page.has_older, "has_newer": page.has_newer}
+    return {
+        "messages": _messages_out(page.messages),
+        "has_older": page.has_older,
+        "has_newer": page.has_newer,
+    }
 
 
 @router.post(
@@ -269,7 +277,9 @@ def post_message(request: HttpRequest, workspace_id: int, channel_id: int, body:
         client_id=body.client_id,
     )
     message = _messages_out([posted.message])[0]
-    return Status(201, {"message": message, "run_ids": [str(run.pk) for run in posted.runs], "notices": posted.notices})
+    return Status(
+        201, {"message": message, "run_ids": [str(run.pk) for run in posted.runs], "notices": posted.notices}
+    )
 
 
 @router.post(

@@ -46,4 +46,6 @@ def show_hidden(text: str, escape: Callable[[str], str]) -> str:
 
 def replace_hidden(text: str) -> str:
     """Return `text` with hidden characters as replacement characters, for where marks would be too many."""
-    return _HIDDEN.sub(lambda m: m.group() if m.group() in _JOINERS and _joins(text, m.start()) else "\ufffd", text)
+    return _HIDDEN.sub(
+        lambda m: m.group() if m.group() in _JOINERS and _joins(text, m.start()) else "\ufffd", text
+    )

@@ -44,12 +44,16 @@ def edit_message(user: User, workspace: Workspace, *, message_id: int, text: Tex
 @command("chat.delete_message")
 def delete_message(user: User, workspace: Workspace, *, message_id: int) -> dict[str, Any]:
     """Delete one's own message, or as a maintainer anybody's."""
-    services.delete_message(workspace=workspace, message=access.deletable_message_in(user, workspace, message_id))
+    services.delete_message(
+        workspace=workspace, message=access.deletable_message_in(user, workspace, message_id)
+    )
     return {}
 
 
 @command("chat.react")
-def react(user: User, workspace: Workspace, *, message_id: int, emoji: Short, is_on: bool = True) -> dict[str, Any]:
+def react(
+    user: User, workspace: Workspace, *, message_id: int, emoji: Short, is_on: bool = True
+) -> dict[str, Any]:
     """Put an emoji on a message, or take it off."""
     message = access.message_in(workspace, message_id)
     services.react(workspace=workspace, message=message, user=user, emoji=emoji, is_on=is_on)

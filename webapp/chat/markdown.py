@@ -40,8 +40,8 @@ _CLASSES = set(_CLASS_NAMES.split())
 # Lexers whose patterns are known to be kind: a single step of a regular expression cannot be interrupted.
 _LANGUAGE_NAMES = (
     "python py python3 pycon pytb javascript js typescript ts jsx tsx json yaml yml toml ini bash sh shell console zsh html xml "
-    "css scss sql rust rs go c cpp c++ h java kotlin swift ruby rb php lua diff patch docker dockerfile make makefile cmake nginx "
-    "markdown md text http"
+    "css scss sql rust rs go c cpp c++ h java kotlin swift ruby rb php lua diff patch docker dockerfile make makefile cmake "
+    "nginx markdown md text http"
 )
 _LANGUAGES = frozenset(_LANGUAGE_NAMES.split())
 MAX_HTML_CHARS = 150_000
@@ -121,7 +121,12 @@ def _sanitise(html: str) -> str:
     return nh3.clean(
         html,
         tags=_TAGS,
-        attributes={"a": {"href", "title"}, "span": {"title", "data-handle"}, "ol": {"start"}, "code": {"data-language"}},
+        attributes={
+            "a": {"href", "title"},
+            "span": {"title", "data-handle"},
+            "ol": {"start"},
+            "code": {"data-language"},
+        },
         allowed_classes={"span": _CLASSES | {"mention", "mention-agent", "hidden-char", "image-link"}},
         url_schemes={"http", "https", "mailto"},
         url_relative=_keep_relative,
@@ -213,7 +218,9 @@ def _render_image(renderer: Any, tokens: Sequence[Token], index: int, options: A
     """An image becomes a link: loading it from elsewhere would tell that place who reads."""
     token = tokens[index]
     label = escapeHtml(token.content or "image")
-    return f'<a href="{escapeHtml(str(token.attrs.get("src", "")))}"><span class="image-link">{label}</span></a>'
+    return (
+        f'<a href="{escapeHtml(str(token.attrs.get("src", "")))}"><span class="image-link">{label}</span></a>'
+    )
 
 
 def _make_parser() -> MarkdownIt:

@@ -48,7 +48,9 @@ class Message(models.Model):
     topic = models.ForeignKey(Topic, on_delete=models.CASCADE, related_name="messages")
     number = models.PositiveIntegerField()
     """1, 2, 3 … in the channel: what unread counts, pages of history and catching up go by."""
-    author = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     agent = models.CharField(max_length=40, blank=True)
     text = models.TextField()
     html = models.TextField()
@@ -69,7 +71,9 @@ class Message(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["channel", "number"], name="one_message_per_number"),
             models.UniqueConstraint(
-                fields=["author", "client_id"], condition=~models.Q(client_id=""), name="one_message_per_client_id"
+                fields=["author", "client_id"],
+                condition=~models.Q(client_id=""),
+                name="one_message_per_client_id",
             ),
         ]
 
@@ -112,7 +116,9 @@ class Reaction(models.Model):
     emoji = models.CharField(max_length=16)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["message", "user", "emoji"], name="one_reaction_per_person")]
+        constraints = [
+            models.UniqueConstraint(fields=["message", "user", "emoji"], name="one_reaction_per_person")
+        ]
 
     def __str__(self) -> str:
         return self.emoji

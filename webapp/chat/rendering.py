@@ -80,7 +80,9 @@ def _head(workspace: Workspace, message: Message, author: str) -> str:
     else:
         name = selectors.author_name(message)
         avatar = f'<span class="avatar hue-{hue(name)}">{escape(initials(name))}</span>'
-    edited = ' <span class="muted small">edited</span>' if message.edited_at and not message.deleted_at else ""
+    edited = (
+        ' <span class="muted small">edited</span>' if message.edited_at and not message.deleted_at else ""
+    )
     time = f'<time datetime="{message.created_at.isoformat()}">{message.created_at:%H:%M}</time>'
     return (
         f'<div class="message-gutter" aria-hidden="true">{avatar}</div><div class="message-head"><strong>{author}</strong> '

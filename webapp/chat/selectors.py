@@ -36,7 +36,9 @@ COMMIT_TIME = timedelta(seconds=30)
 def channels_of(workspace: Workspace, user: User) -> QuerySet[Channel]:
     """Return the channels, by name, each with `unread` (how many messages the person has not read)."""
     mark = ReadMark.objects.filter(channel=OuterRef("pk"), user=user).values("last_read_number")
-    return Channel.objects.filter(workspace=workspace).annotate(unread=F("last_number") - Coalesce(Subquery(mark), 0))
+    return Channel.objects.filter(workspace=workspace).annotate(
+        unread=F("last_number") - Coalesce(Subquery(mark), 0)
+    )
 
 
 def first_channel(workspace: Workspace) -> Channel | None:
@@ -51,7 +53,9 @@ def topics_of(channel: Channel, *, limit: int = TOPICS_SHOWN) -> list[Topic]:
 
 def last_read(channel: Channel, user: User) -> int:
     """Return the number of the last message that the person has read; 0 for none."""
-    mark = ReadMark.objects.filter(channel=channel, user=user).values_list("last_read_number", flat=True).first()
+    mark = (
+        ReadMark.objects.filter(channel=channel, user=user).values_list("last_read_number", flat=True).first()
+    )
     return mark or 0
 
 
@@ -124,7 +128,9 @@ def page_around(channel: Channel, number: int, topic: Topic | None = None, *, li
 
 def changed_since(channel: Channel, at: datetime, first: int, last: int) -> list[Message]:
     """Return the messages numbered `first` to `last` that were edited, deleted or reacted to since `at`."""
-    rows = _messages(channel, None).filter(number__gte=first, number__lte=last, changed_at__gt=at - COMMIT_TIME)
+    rows = _messages(channel, None).filter(
+        number__gte=first, number__lte=last, changed_at__gt=at - COMMIT_TIME
+    )
     return _with_relations(list(rows.order_by("number")[:MAX_PAGE_SIZE]))
 
 
@@ -153,7 +159,11 @@ def author_name(message: Message) -> str:
 def add_reactions(messages: Sequence[Message]) -> None:
     """Give each message `reaction_summary`: a list of emoji, count, user_ids and names, in the order they were put."""
     found: dict[int, dict[str, list[User]]] = defaultdict(lambda: defaultdict(list))
-    rows = Reaction.objects.filter(message__in=[message.pk for message in messages]).select_related("user").order_by("pk")
+    rows = (
+        Reaction.objects.filter(message__in=[message.pk for message in messages])
+        .select_related("user")
+        .order_by("pk")
+    )
     for row in rows:
         found[row.message_id][row.emoji].append(row.user)
     for message in messages:
@@ -191,7 +201,9 @@ def people_by_handle(workspace: Workspace, handles: Collection[str]) -> dict[str
     """Return the members who have one of these handles (lower case), by handle."""
     if not handles:
         return {}
-    rows = User.objects.filter(handle__in=list(handles)[:200], memberships__workspace=workspace, is_active=True)
+    rows = User.objects.filter(
+        handle__in=list(handles)[:200], memberships__workspace=workspace, is_active=True
+    )
     return {user.handle: user for user in rows}
 
 
@@ -205,7 +217,10 @@ def mentionable(workspace: Workspace, query: str, *, limit: int = 8) -> list[dic
     ]
     people = User.objects.filter(memberships__workspace=workspace, is_active=True).order_by("handle")
     matching = people.filter(handle__startswith=query) | people.filter(display_name__istartswith=query)
-    named = [{"kind": "person", "handle": user.handle, "name": user.display_name} for user in matching.distinct()[:limit]]
+    named = [
+        {"kind": "person", "handle": user.handle, "name": user.display_name}
+        for user in matching.distinct()[:limit]
+    ]
     return [*agents, *named][:limit]
 
 

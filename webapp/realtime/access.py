@@ -42,7 +42,9 @@ def pass_for(user: User, session: SessionBase, workspace_id: int) -> tuple[Pass,
         NotFound: there is no such workspace, or the person is not in it.
     """
     workspace = workspace_for(user, workspace_id)
-    return Pass(user.pk, workspace_id, session.session_key or "", session.get(HASH_SESSION_KEY, "")), workspace
+    return Pass(
+        user.pk, workspace_id, session.session_key or "", session.get(HASH_SESSION_KEY, "")
+    ), workspace
 
 
 def refused(passes: Iterable[Pass]) -> dict[Pass, int]:
@@ -63,7 +65,11 @@ def refused(passes: Iterable[Pass]) -> dict[Pass, int]:
     codes: dict[Pass, int] = {}
     for item in wanted:
         good_hash = hashes.get(item.user_id)
-        if good_hash is None or item.session_key not in sessions or not constant_time_compare(good_hash, item.session_hash):
+        if (
+            good_hash is None
+            or item.session_key not in sessions
+            or not constant_time_compare(good_hash, item.session_hash)
+        ):
             codes[item] = SIGNED_OUT
         elif (item.user_id, item.workspace_id) not in members:
             codes[item] = NOT_ALLOWED

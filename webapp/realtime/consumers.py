@@ -42,7 +42,9 @@ MAX_WAITING_COMMANDS = 32
 class WorkspaceSocket(AsyncConsumer):
     """Reads frames of one tab until it leaves or is closed."""
 
-    async def __call__(self, scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, Any]]], send: Any) -> None:
+    async def __call__(
+        self, scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, Any]]], send: Any
+    ) -> None:
         """Serve one socket."""
         self.scope = scope
         self._send = send
@@ -170,7 +172,9 @@ class WorkspaceSocket(AsyncConsumer):
         if self._has_greeted:
             return
         self._has_greeted = True
-        here, until = await self._hub.subscribe(workspace_group(self.entry.workspace_id), "workspace", self.outbox)
+        here, until = await self._hub.subscribe(
+            workspace_group(self.entry.workspace_id), "workspace", self.outbox
+        )
         self._subscriptions.append(here)
         mine, mine_until = await self._hub.subscribe(person_group(self.entry.user_id), "person", self.outbox)
         self._subscriptions.append(mine)
@@ -201,7 +205,12 @@ class WorkspaceSocket(AsyncConsumer):
 
     def _start_command(self, command: messages.Command) -> None:
         if len(self._commands) >= MAX_WAITING_COMMANDS:
-            error = {"code": "too_many", "message": "Too many commands at once; wait for answers.", "retryable": True, "facts": {}}
+            error = {
+                "code": "too_many",
+                "message": "Too many commands at once; wait for answers.",
+                "retryable": True,
+                "facts": {},
+            }
             self.outbox.put(frame("reply", id=command.id, ok=False, error=error))
             return
         task = asyncio.create_task(self._run_command(command))
@@ -211,5 +220,7 @@ class WorkspaceSocket(AsyncConsumer):
     async def _run_command(self, command: messages.Command) -> None:
         # In order within an app ("chat.…"), so that messages keep their order; a slow app does not hold up another.
         async with self._lines.setdefault(command.name.partition(".")[0], asyncio.Lock()):
-            answer = await in_database(run_command, self.scope["user"], self.entry.workspace_id, command.name, command.args)
+            answer = await in_database(
+                run_command, self.scope["user"], self.entry.workspace_id, command.name, command.args
+            )
         self.outbox.put(frame("reply", id=command.id, **answer))

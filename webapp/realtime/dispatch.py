@@ -13,7 +13,7 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from webapp.accounts.models import User
-from webapp.errors import Invalid, NotFound, TooMany
+from webapp.errors import DATABASE_AWAY, Invalid, NotFound, TooMany, Unavailable
 from webapp.events.registry import Command, find_command
 from webapp.realtime.metrics import COMMANDS
 from webapp.workspaces.access import workspace_for
@@ -33,6 +33,10 @@ def run_command(user: User, workspace_id: int, name: str, args: Any) -> dict[str
     except PyAgentError as error:
         COMMANDS.labels("refused").inc()
         return {"ok": False, "error": error.to_dict()}
+    except DATABASE_AWAY as error:
+        COMMANDS.labels("failed").inc()
+        log.warning("database is away", command=name, error=str(error))
+        return {"ok": False, "error": Unavailable("The database does not answer; try again.").to_dict()}
     except Exception:
         COMMANDS.labels("failed").inc()
         log.exception("command failed", command=name, user_id=user.pk, workspace_id=workspace_id)
@@ -66,7 +70,9 @@ def check_rate(user_id: int) -> None:
     for limit in LIMITS:
         if not _limiter.hit(limit, key):
             reset = _limiter.get_window_stats(limit, key).reset_time
-            raise TooMany("That was too fast; wait a moment.", retry_after_s=max(1, round(reset - time.time())))
+            raise TooMany(
+                "That was too fast; wait a moment.", retry_after_s=max(1, round(reset - time.time()))
+            )
 
 
 @cache
@@ -77,6 +83,9 @@ def arguments_of(function: Command) -> type[BaseModel]:
         annotation = parameter.annotation
         if isinstance(annotation, str):
             annotation = eval(annotation, function.__globals__)  # noqa: S307  our own source, postponed annotations
-        fields[parameter.name] = (annotation, ... if parameter.default is parameter.empty else parameter.default)
+        fields[parameter.name] = (
+            annotation,
+            ... if parameter.default is parameter.empty else parameter.default,
+        )
     config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
     return create_model(f"{function.__name__}_arguments", __config__=config, **fields)

@@ -53,7 +53,11 @@ def check_relay() -> str:
     return f"the relay was last heard of {silence:.0f} s ago" if silence > RELAY_SILENCE_S else ""
 
 
-CHECKS: dict[str, Callable[[], str]] = {"database": check_database, "redis": check_redis, "relay": check_relay}
+CHECKS: dict[str, Callable[[], str]] = {
+    "database": check_database,
+    "redis": check_redis,
+    "relay": check_relay,
+}
 
 
 def problems() -> dict[str, str]:

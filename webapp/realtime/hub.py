@@ -56,7 +56,10 @@ class Hub:
 
     def start(self) -> None:
         """Begin reading."""
-        self._tasks = [asyncio.create_task(self._read_forever()), asyncio.create_task(self._check_positions_forever())]
+        self._tasks = [
+            asyncio.create_task(self._read_forever()),
+            asyncio.create_task(self._check_positions_forever()),
+        ]
 
     async def aclose(self) -> None:
         """Stop reading and give the connections back."""
@@ -68,7 +71,9 @@ class Hub:
 
     # --- who listens ---------------------------------------------------------------------------------------------
 
-    async def subscribe(self, group: Group, audience: str, receiver: Receiver) -> tuple[Subscription, Position]:
+    async def subscribe(
+        self, group: Group, audience: str, receiver: Receiver
+    ) -> tuple[Subscription, Position]:
         """Return the receiver's place in the group's feed, waiting there for `catch_up`, and where the feed stands."""
 
         async def make() -> Feed:
@@ -115,7 +120,9 @@ class Hub:
 
         subscription = await self._join(key, make, receiver)
         if after is not None:
-            entries = await self.redis.xrevrange(key, subscription.feed.last_id, f"({after}", count=WATCH_REPLAY)
+            entries = await self.redis.xrevrange(
+                key, subscription.feed.last_id, f"({after}", count=WATCH_REPLAY
+            )
             for entry_id, fields in reversed(entries):
                 item = subscription.feed.read_entry(entry_id.decode(), fields)
                 if item is not None:
@@ -131,7 +138,9 @@ class Hub:
             del self._feeds[feed.key]
             self._locks.pop(feed.key, None)
 
-    async def _join(self, key: str, make: Callable[[], Coroutine[Any, Any, Feed]], receiver: Receiver) -> Subscription:
+    async def _join(
+        self, key: str, make: Callable[[], Coroutine[Any, Any, Feed]], receiver: Receiver
+    ) -> Subscription:
         async with self._locks.setdefault(key, asyncio.Lock()):
             feed = self._feeds.get(key)
             if feed is None:
@@ -168,7 +177,9 @@ class Hub:
 
     async def _read_once(self) -> None:
         streams = {self._wake_key: self._wake_id, **{key: feed.last_id for key, feed in self._feeds.items()}}
-        reply: list[tuple[bytes, list[Entry]]] = await self._reader.xread(streams, count=READ_COUNT, block=BLOCK_MS)
+        reply: list[tuple[bytes, list[Entry]]] = await self._reader.xread(
+            streams, count=READ_COUNT, block=BLOCK_MS
+        )
         for raw_key, entries in reply or []:
             key = raw_key.decode()
             if key == self._wake_key:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from prometheus_client import Counter, Gauge
 
 SOCKETS_OPEN = Gauge("pyagent_sockets_open", "Workspace sockets open in this process")
-SOCKETS_CLOSED = Counter("pyagent_sockets_closed", "Workspace sockets closed by the server, by close code", ["code"])
+SOCKETS_CLOSED = Counter(
+    "pyagent_sockets_closed", "Workspace sockets closed by the server, by close code", ["code"]
+)
 EVENTS_READ = Counter("pyagent_events_read", "Events read from Redis for the sockets of this process")
 FRAMES_SENT = Counter("pyagent_frames_sent", "Frames handed to sockets")
 FRAMES_DROPPED = Counter("pyagent_frames_dropped", "Frames left out because a reader was too slow")

@@ -23,7 +23,11 @@ class EventPositionMiddleware:
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: dict[str, Any]) -> None:
         """Called once the address is resolved, before the view."""
         workspace_id = kwargs.get("workspace_id")
-        is_page = request.method == "GET" and not request.headers.get("HX-Request") and not request.path.startswith("/api/")
+        is_page = (
+            request.method == "GET"
+            and not request.headers.get("HX-Request")
+            and not request.path.startswith("/api/")
+        )
         if workspace_id is None or not is_page or not request.user.is_authenticated:
             return
         request.event_position = read_position(workspace_group(int(workspace_id)))  # type: ignore[attr-defined]

@@ -22,7 +22,10 @@ def is_same_origin(headers: Mapping[bytes, bytes]) -> bool:
     parts = urlsplit(origin)
     if parts.scheme not in ("http", "https") or not parts.netloc or parts.netloc.lower() != host:
         return False
-    return validate_host((parts.hostname or "") if ":" not in (parts.hostname or "") else f"[{parts.hostname}]", settings.ALLOWED_HOSTS)
+    return validate_host(
+        (parts.hostname or "") if ":" not in (parts.hostname or "") else f"[{parts.hostname}]",
+        settings.ALLOWED_HOSTS,
+    )
 
 
 class SameOriginOnly:

@@ -27,7 +27,9 @@ Send = Callable[[Frame], Awaitable[None]]
 class Outbox:
     """Sends frames in order, one at a time, and counts what the reader owes an answer for."""
 
-    def __init__(self, send: Send, on_overflow: Callable[[], None], *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, send: Send, on_overflow: Callable[[], None], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._send = send
         self._on_overflow = on_overflow
         self._clock = clock

@@ -59,7 +59,10 @@ class Presence:
             if left := self._written - mine.keys():
                 pipe.hdel(key, *(f"{user_id}:{self._process}" for user_id in left))
             if mine:
-                fields = {f"{s.user_id}:{self._process}": orjson.dumps([s.state, s.place, now]) for s in mine.values()}
+                fields = {
+                    f"{s.user_id}:{self._process}": orjson.dumps([s.state, s.place, now])
+                    for s in mine.values()
+                }
                 pipe.hset(key, mapping=fields)  # type: ignore[arg-type]
             pipe.expire(key, KEY_TTL_S)
             pipe.hgetall(key)
@@ -76,7 +79,9 @@ class Presence:
 
     def _differences(self, now: dict[int, Seen]) -> list[dict[str, Any]]:
         changed = [seen.to_dict() for user_id, seen in now.items() if self.people.get(user_id) != seen]
-        gone = [{"user_id": user_id, "state": "gone", "place": ""} for user_id in self.people.keys() - now.keys()]
+        gone = [
+            {"user_id": user_id, "state": "gone", "place": ""} for user_id in self.people.keys() - now.keys()
+        ]
         self.people = now
         return changed + gone
 

@@ -67,7 +67,10 @@ def _lock_runs(events: Sequence[EngineEvent]) -> dict[str, Run]:
             keys[event.run_id] = UUID(event.run_id)
         except ValueError:
             continue
-    rows = {run.pk: run for run in Run.objects.select_for_update().filter(pk__in=set(keys.values())).order_by("pk")}
+    rows = {
+        run.pk: run
+        for run in Run.objects.select_for_update().filter(pk__in=set(keys.values())).order_by("pk")
+    }
     return {run_id: rows[key] for run_id, key in keys.items() if key in rows}
 
 
@@ -91,7 +94,12 @@ def _record(runs: dict[str, Run], event: EngineEvent, *, is_skipped: bool = Fals
     if is_known:
         return Recorded(event.run_id, "repeated", Ack(seq=run.last_seq))
     if event.run_seq > run.last_seq + 1:
-        log.info("event came early; its worker sends again", run_id=event.run_id, run_seq=event.run_seq, last_seq=run.last_seq)
+        log.info(
+            "event came early; its worker sends again",
+            run_id=event.run_id,
+            run_seq=event.run_seq,
+            last_seq=run.last_seq,
+        )
         return Recorded(event.run_id, "early", Ack(seq=run.last_seq) if run.last_seq else None)
     _handle(event)
     run.last_seq = event.run_seq

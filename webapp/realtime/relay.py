@@ -16,8 +16,9 @@ from typing import Any, TypeVar
 import orjson
 import redis
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, close_old_connections, connection
+from django.db import close_old_connections, connection
 
+from webapp.errors import DATABASE_AWAY
 from webapp.events.registry import periodic_functions
 from webapp.realtime.recorder import Recorded, record_batch, skip_event
 from workers.events import RELAY_GROUP, STREAM_KEY, EngineEvent, acks_key, from_wire
@@ -37,7 +38,6 @@ MAX_BACKOFF_S = 2.0
 TRIES = 3
 # Locks and deadlocks come with a database that answers; they pass, so they are given more time.
 BUSY_TRIES = 20
-DATABASE_AWAY = (OperationalError, InterfaceError)
 ACKS_KEPT = 16
 OUTCOMES: Counter[str] = Counter()
 T = TypeVar("T")
@@ -61,7 +61,11 @@ def read_entry(entry_id: bytes, fields: dict[bytes, bytes]) -> Entry:
     """Return the entry with its event."""
     try:
         event = from_wire(orjson.loads(fields[b"event"]))
-        if not isinstance(event.run_seq, int) or not isinstance(event.fence, int) or not isinstance(event.run_id, str):
+        if (
+            not isinstance(event.run_seq, int)
+            or not isinstance(event.fence, int)
+            or not isinstance(event.run_id, str)
+        ):
             raise ValueError("run_id, fence or run_seq of another type")
     except (KeyError, ValueError, AttributeError, TypeError) as error:
         return Entry(entry_id, fields, None, f"{type(error).__name__}: {error}")
@@ -71,8 +75,12 @@ def read_entry(entry_id: bytes, fields: dict[bytes, bytes]) -> Entry:
 class Relay:
     """Reads, records, answers, until asked to stop."""
 
-    def __init__(self, client: redis.Redis | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._redis = client or redis.Redis.from_url(settings.REDIS_URL, socket_timeout=10, socket_connect_timeout=2)
+    def __init__(
+        self, client: redis.Redis | None = None, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._redis = client or redis.Redis.from_url(
+            settings.REDIS_URL, socket_timeout=10, socket_connect_timeout=2
+        )
         self._clock = clock
         self._stop = Flag()
         self._has_group = False
@@ -123,7 +131,9 @@ class Relay:
         self._reclaimed_at = float("-inf")
 
     def _read(self, block_ms: int) -> list[Entry]:
-        reply: Any = self._redis.xreadgroup(RELAY_GROUP, CONSUMER, {STREAM_KEY: ">"}, count=BATCH, block=block_ms)
+        reply: Any = self._redis.xreadgroup(
+            RELAY_GROUP, CONSUMER, {STREAM_KEY: ">"}, count=BATCH, block=block_ms
+        )
         streams = reply.items() if isinstance(reply, dict) else reply or []
         return [read_entry(entry_id, fields) for _, entries in streams for entry_id, fields in entries]
 
@@ -131,7 +141,9 @@ class Relay:
         """Return entries that were read and never answered, by an earlier relay or by a turn that Redis cut short."""
         if self._clock() - self._reclaimed_at < RECLAIM_S:
             return []
-        reply: Any = self._redis.xautoclaim(STREAM_KEY, RELAY_GROUP, CONSUMER, min_idle_time=0, start_id="0-0", count=BATCH)
+        reply: Any = self._redis.xautoclaim(
+            STREAM_KEY, RELAY_GROUP, CONSUMER, min_idle_time=0, start_id="0-0", count=BATCH
+        )
         entries = [read_entry(entry_id, fields) for entry_id, fields in reply[1] if fields]
         if not entries:
             self._reclaimed_at = self._clock()
@@ -148,11 +160,15 @@ class Relay:
         if not good:
             return
         try:
-            results = self._through_outages(lambda: record_batch([e.event for e in good if e.event is not None]))
+            results = self._through_outages(
+                lambda: record_batch([e.event for e in good if e.event is not None])
+            )
         except Stopped:
             raise
         except Exception as error:
-            log.warning("batch not recorded; its events are tried one by one", events=len(good), error=str(error))
+            log.warning(
+                "batch not recorded; its events are tried one by one", events=len(good), error=str(error)
+            )
             for entry in good:
                 self._record_one(entry)
             return
@@ -168,7 +184,13 @@ class Relay:
                 raise
             except Exception as error:
                 problem = f"{type(error).__name__}: {error}"
-                log.warning("event not recorded", run_id=event.run_id, run_seq=event.run_seq, attempt=attempt, error=problem)
+                log.warning(
+                    "event not recorded",
+                    run_id=event.run_id,
+                    run_seq=event.run_seq,
+                    attempt=attempt,
+                    error=problem,
+                )
             else:
                 self._answer([entry], results)
                 return

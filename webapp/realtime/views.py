@@ -48,7 +48,9 @@ class _Installation:
         yield runs
         backlog = health.relay_backlog()
         if backlog is not None:
-            yield GaugeMetricFamily("pyagent_relay_backlog", "Engine events that wait for the relay", value=backlog)
+            yield GaugeMetricFamily(
+                "pyagent_relay_backlog", "Engine events that wait for the relay", value=backlog
+            )
         parts = GaugeMetricFamily("pyagent_part_up", "Whether a part answers", labels=["part"])
         problems = health.problems()
         for name in health.CHECKS:
@@ -70,4 +72,6 @@ def metrics(request: HttpRequest) -> HttpResponse:
         if user is None or "admin" not in user.key_scopes or user.bound_workspace_id is not None:
             raise NotFound()
     require_owner(user)
-    return HttpResponse(generate_latest(REGISTRY) + generate_latest(_installation), content_type=CONTENT_TYPE_LATEST)
+    return HttpResponse(
+        generate_latest(REGISTRY) + generate_latest(_installation), content_type=CONTENT_TYPE_LATEST
+    )

@@ -39,7 +39,9 @@ def call_agents(workspace: Workspace, message: Message, agents: Sequence[str]) -
         return [], []
     assert message.author is not None  # noqa: S101  only people call agents
     if not access.may_call_agents(message.author, workspace):
-        return [], ["Your message is posted, but calling an agent needs the role “member” (and a key the scope “run”)."]
+        return [], [
+            "Your message is posted, but calling an agent needs the role “member” (and a key the scope “run”)."
+        ]
     notices = [f"A message calls {MAX_CALLS} agents at most."] if len(agents) > MAX_CALLS else []
     conversation = selectors.conversation_before(message)
     runs = []
@@ -48,7 +50,11 @@ def call_agents(workspace: Workspace, message: Message, agents: Sequence[str]) -
             goal = goal_of(message.text, agent)
             runs.append(
                 start_run(
-                    workspace=workspace, requested_by=message.author, agent=agent, goal=goal, conversation=conversation
+                    workspace=workspace,
+                    requested_by=message.author,
+                    agent=agent,
+                    goal=goal,
+                    conversation=conversation,
                 )
             )
     return runs, notices
@@ -72,7 +78,9 @@ def post_card(run: Run) -> Message | None:
 
 
 def _topic_of(run: Run) -> Topic | None:
-    cards = Message.objects.filter(channel__workspace_id=run.workspace_id).select_related("topic").order_by("-id")
+    cards = (
+        Message.objects.filter(channel__workspace_id=run.workspace_id).select_related("topic").order_by("-id")
+    )
     if run.retry_of_id and (old := cards.filter(run_id=run.retry_of_id).first()):
         return old.topic
     if run.change_set_id and (old := cards.filter(run__proposed_change_set=run.change_set_id).first()):

@@ -30,7 +30,10 @@ def clean_name(name: str) -> str:
     """
     cleaned = re.sub(r"\s+", "-", name.strip().lstrip("#").lower())
     if not _NAME.fullmatch(cleaned) or cleaned in _TAKEN:
-        raise Invalid("A channel's name has letters a–z, digits, - and _, 60 at most, and begins with a letter or digit; new, rail and mentions are taken.")
+        raise Invalid(
+            "A channel's name has letters a–z, digits, - and _, 60 at most, and begins with a letter or digit; "
+            "new, rail and mentions are taken."
+        )
     return cleaned
 
 
@@ -85,7 +88,9 @@ def change_channel(
 
 def furnish(workspace: Workspace) -> None:
     """Give a new workspace its first channel."""
-    create_channel(workspace=workspace, name=FIRST_CHANNEL, purpose="Everything that has no channel of its own")
+    create_channel(
+        workspace=workspace, name=FIRST_CHANNEL, purpose="Everything that has no channel of its own"
+    )
 
 
 @transaction.atomic
@@ -93,10 +98,14 @@ def mark_read(*, channel: Channel, user: User, number: int) -> int:
     """Note that the person has read the channel up to message `number`; a mark never goes back. Return how many are unread."""
     channel.refresh_from_db(fields=["last_number"])
     number = min(max(number, 0), channel.last_number)
-    mark, is_new = ReadMark.objects.get_or_create(channel=channel, user=user, defaults={"last_read_number": number})
+    mark, is_new = ReadMark.objects.get_or_create(
+        channel=channel, user=user, defaults={"last_read_number": number}
+    )
     if not is_new and mark.last_read_number >= number:
         return channel.last_number - mark.last_read_number
     ReadMark.objects.filter(pk=mark.pk).update(last_read_number=Greatest(F("last_read_number"), number))
     unread = channel.last_number - number
-    publish_to_person_on_commit(user.pk, events.ChannelRead(channel_id=channel.pk, number=number, unread=unread))
+    publish_to_person_on_commit(
+        user.pk, events.ChannelRead(channel_id=channel.pk, number=number, unread=unread)
+    )
     return unread

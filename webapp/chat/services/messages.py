@@ -45,7 +45,9 @@ def clean_text(text: str) -> str:
     if not text.strip():
         raise Invalid("Write something first.")
     if len(text) > MAX_CHARS:
-        raise Invalid(f"A message has {MAX_CHARS:,} characters at most; this one has {len(text):,}.", limit=MAX_CHARS)
+        raise Invalid(
+            f"A message has {MAX_CHARS:,} characters at most; this one has {len(text):,}.", limit=MAX_CHARS
+        )
     return text
 
 
@@ -65,7 +67,9 @@ def _render(workspace: Workspace, text: str) -> Rendered:
     handles = possible_handles(text)
     people = selectors.people_by_handle(workspace, handles) if handles else {}
     return render(
-        text, people={handle: user.display_name for handle, user in people.items()}, agents=agent_names() if handles else ()
+        text,
+        people={handle: user.display_name for handle, user in people.items()},
+        agents=agent_names() if handles else (),
     )
 
 
@@ -87,7 +91,13 @@ def post_message(
 
 @transaction.atomic
 def _post(
-    workspace: Workspace, channel: Channel, author: User, text: str, topic_name: str, client_id: str, rendered: Rendered
+    workspace: Workspace,
+    channel: Channel,
+    author: User,
+    text: str,
+    topic_name: str,
+    client_id: str,
+    rendered: Rendered,
 ) -> Posted:
     channel = access.writable(Channel.objects.select_for_update().get(pk=channel.pk))
     if client_id and (known := Message.objects.filter(author=author, client_id=client_id).first()):
