@@ -84,3 +84,14 @@ def test_createapikey_prints_the_key_alone(capsys) -> None:  # type: ignore[no-u
     assert capsys.readouterr().out.startswith("pya_")
     with pytest.raises(CommandError):
         call_command("createapikey", "ops@example.org", "--scopes", "fly")
+
+
+@pytest.mark.django_db
+def test_prepare_recovers_workspaces_and_prints_one_url(company: Company, capsys) -> None:  # type: ignore[no-untyped-def]
+    call_command("prepare")
+    first = capsys.readouterr().out
+    assert first.count("\n") == 1
+    assert "/setup/?token=" in first
+    User.objects.filter(pk=company.owner.pk).update(is_installation_owner=True)
+    call_command("prepare")
+    assert "token" not in capsys.readouterr().out

@@ -13,6 +13,12 @@ from django.core.management.base import BaseCommand
 
 from webapp.accounts.models import Invitation, User
 from webapp.accounts.services import create_invitation
+from webapp.workspaces.models import Workspace
+from webapp.workspaces.repositories import repository_of
+from workers.errors import PyAgentError
+from workers.telemetry.logging import get_logger
+
+log = get_logger(__name__)
 
 
 class Command(BaseCommand):
@@ -21,7 +27,13 @@ class Command(BaseCommand):
     help = "Finish what a crash left, and print the URL to open."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print the URL."""
+        """Recover every workspace, then print the URL."""
+        for workspace in Workspace.objects.filter(state=Workspace.State.READY):
+            try:
+                repository_of(workspace).recover()
+            except PyAgentError as error:
+                # One damaged workspace must not keep everybody else out; its own pages say what is wrong.
+                log.error("a workspace could not be recovered", workspace_id=workspace.pk, error=str(error))
         url = settings.PUBLIC_URL
         if not User.objects.filter(is_installation_owner=True).exists():
             Invitation.objects.filter(is_setup=True, used_at=None).delete()
