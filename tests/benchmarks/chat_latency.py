@@ -1,4 +1,4 @@
-"""How fast a message is seen by somebody else with 50 people connected, and what idle sockets cost.
+"""How fast a message and an engine's event are seen with 50 people connected, and what idle sockets cost.
 
 Run: `python -m tests.benchmarks.chat_latency [--people 50] [--messages 200] [--idle 1000]`; prints one JSON object. The stack is
 real: Redis, a migrated database, and one Daphne as `make run` starts it, all in a temporary folder.
@@ -23,12 +23,14 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from tests.framework.redis import RedisServer
 from tests.framework.stack import ROOT, free_port
+from workers.events import STREAM_KEY, RunStarted, StepStarted, to_wire
 
 SEED = """
 import json
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
 from webapp.accounts.models import User
+from webapp.agents.models import Run
 from webapp.workspaces.models import Membership
 from webapp.workspaces.preparing import Source
 from webapp.workspaces.services import create_workspace_now
@@ -42,7 +44,8 @@ for user in people:
     session[BACKEND_SESSION_KEY] = "allauth.account.auth_backends.AuthenticationBackend"
     session.save()
     keys.append(session.session_key)
-print(json.dumps({"workspace": workspace.pk, "channel": workspace.channels.get().pk, "sessions": keys}))
+run = Run.objects.create(workspace=workspace, requested_by=people[0], agent="coder", goal="x")
+print(json.dumps({"run": str(run.pk), "workspace": workspace.pk, "channel": workspace.channels.get().pk, "sessions": keys}))
 """
 
 
@@ -82,12 +85,16 @@ class Installation:
         self.web = subprocess.Popen(
             command, cwd=ROOT, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
+        self.relay = subprocess.Popen(
+            [sys.executable, "manage.py", "relay"], cwd=ROOT, env=self.environment, stderr=subprocess.DEVNULL
+        )
         return seeded
 
     def stop(self) -> None:
         """End everything."""
-        self.web.terminate()
-        self.web.wait(timeout=15)
+        for process in (self.web, self.relay):
+            process.terminate()
+            process.wait(timeout=15)
         self.redis.kill()
 
     def rss_bytes(self) -> int:
@@ -124,6 +131,8 @@ class Tab:
             message = json.loads(text)
             if message["type"] == "welcome":
                 self.is_welcome.set()
+            elif message["type"] == "event" and message["event"]["type"] == "StepStarted":
+                self.seen[message["event"]["data"]["step"]["id"]] = now
             elif message["type"] == "event" and message["event"]["type"] == "MessagePosted":
                 self.seen[message["event"]["data"]["client_id"]] = now
             if self.frames % 10 == 0:
@@ -198,6 +207,34 @@ async def measure_latency(port: int, seeded: dict[str, Any], *, people: int, mes
     }
 
 
+async def measure_engine(
+    installation: Installation, seeded: dict[str, Any], *, people: int, events: int
+) -> dict[str, Any]:
+    """Let a run begin steps, ten a second; return milliseconds from the worker's write until each tab had seen them."""
+    tabs = await open_many(installation.port, seeded, people)
+    client = installation.redis.client
+    common = {"run_id": seeded["run"], "fence": 1}
+    client.xadd(
+        STREAM_KEY, {"event": json.dumps(to_wire(RunStarted(**common, run_seq=1, worker="w", model="m")))}
+    )
+    await asyncio.sleep(1)
+    waits: list[float] = []
+    for number in range(2, events + 2):
+        step = StepStarted(
+            **common, run_seq=number, step_id=f"s{number}", parent_id=None, kind="thought", title="x"
+        )
+        started = time.perf_counter()
+        client.xadd(STREAM_KEY, {"event": json.dumps(to_wire(step))})
+        deadline = started + 10
+        while not all(step.step_id in tab.seen for tab in tabs) and time.perf_counter() < deadline:
+            await asyncio.sleep(0.002)
+        waits += [1000 * (tab.seen[step.step_id] - started) for tab in tabs]
+        await asyncio.sleep(max(0.0, 0.1 - (time.perf_counter() - started)))
+    for tab in tabs:
+        await tab.socket.close()
+    return {"p50_ms": quantile(waits, 50), "p95_ms": quantile(waits, 95), "p99_ms": quantile(waits, 99)}
+
+
 def quantile(values: list[float], percent: int) -> float:
     """Return a percentile, rounded."""
     return round(statistics.quantiles(values, n=100)[percent - 1], 1)
@@ -248,12 +285,21 @@ def main() -> None:
             latency = asyncio.run(
                 measure_latency(installation.port, seeded, people=options.people, messages=options.messages)
             )
+            engine = asyncio.run(
+                measure_engine(installation, seeded, people=options.people, events=options.messages)
+            )
             idle = asyncio.run(measure_idle(installation, seeded, options.idle))
         finally:
             installation.stop()
     print(
         json.dumps(
-            {"noise": machine_noise(), "people": options.people, "message_seen": latency, "idle": idle},
+            {
+                "noise": machine_noise(),
+                "people": options.people,
+                "message_seen": latency,
+                "engine_event_seen": engine,
+                "idle": idle,
+            },
             indent=1,
         )
     )

@@ -276,3 +276,11 @@ def test_runs_no_attack_and_has_no_barrier(room: Room):
             page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
             found = Axe().run(page).response["violations"]
             assert found == [], [(one["id"], one["nodes"][0]["html"]) for one in found]
+
+
+def test_shows_who_is_here(room: Room):
+    one, two = room.first.page, room.second.page
+    people = one.get_by_role("complementary", name="Topics").locator("#people li[data-state='active']")
+    expect(people).to_have_count(2)
+    two.goto("about:blank")
+    expect(people).to_have_count(1, timeout=10_000)

@@ -207,6 +207,14 @@ def people_by_handle(workspace: Workspace, handles: Collection[str]) -> dict[str
     return {user.handle: user for user in rows}
 
 
+def people_of(workspace: Workspace, *, limit: int = 50) -> list[dict[str, Any]]:
+    """Return the workspace's people, by name, for the list of who is here: id, display_name, handle."""
+    rows = User.objects.filter(memberships__workspace=workspace, is_active=True).order_by(
+        "display_name", "pk"
+    )
+    return list(rows.values("id", "display_name", "handle")[:limit])
+
+
 def mentionable(workspace: Workspace, query: str, *, limit: int = 8) -> list[dict[str, Any]]:
     """Return people and agents whose handle or name begins with `query`, agents first: kind, handle, name."""
     query = query.lower()

@@ -74,6 +74,7 @@ def channel(request: HttpRequest, workspace_id: int, name: str) -> HttpResponse:
         "channel": found,
         "topic": topic,
         "topics": selectors.topics_of(found),
+        "people": selectors.people_of(workspace),
         "messages_html": messages_html(workspace, page.messages),
         "page": page,
         "near": near,

@@ -103,7 +103,7 @@ def on_run_ended(hook: RunHook) -> RunHook:
 
 
 def run_ended(run: Any) -> None:
-    """Tell the apps above `agents` that this run has ended; raises what a hook raises, so that rows agree or nothing is written."""
+    """Tell the apps above `agents` that this run has ended; raises what a hook raises, so that rows agree."""
     for hook in _run_ended:
         hook(run)
 

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from webapp.errors import NotFound
 from webapp.events.groups import person_group, workspace_group
+from webapp.events.registry import find_command
 from webapp.realtime import messages
 from webapp.realtime.access import NOT_ALLOWED, SIGNED_OUT, Pass, pass_for, watchable_run
 from webapp.realtime.db import in_database
@@ -219,7 +220,8 @@ class WorkspaceSocket(AsyncConsumer):
 
     async def _run_command(self, command: messages.Command) -> None:
         # In order within an app ("chat.…"), so that messages keep their order; a slow app does not hold up another.
-        async with self._lines.setdefault(command.name.partition(".")[0], asyncio.Lock()):
+        line = command.name.partition(".")[0] if find_command(command.name) else ""
+        async with self._lines.setdefault(line, asyncio.Lock()):
             answer = await in_database(
                 run_command, self.scope["user"], self.entry.workspace_id, command.name, command.args
             )

@@ -174,6 +174,10 @@ class Hub:
             except OUTAGES as error:
                 log.warning("Redis is away; sockets wait", error=str(error))
                 await self._recover()
+            except Exception:
+                # A fault of ours in one entry must not leave every socket without news for ever.
+                log.exception("reading failed; sockets load afresh")
+                await self._recover()
 
     async def _read_once(self) -> None:
         streams = {self._wake_key: self._wake_id, **{key: feed.last_id for key, feed in self._feeds.items()}}

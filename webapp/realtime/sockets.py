@@ -102,13 +102,16 @@ class Sockets:
         checked_at = time.monotonic()
         while True:
             await asyncio.sleep(BEAT_S)
-            for workspace_id in list(self._presence):
-                await self._beat(workspace_id)
-            for socket in self._all():
-                socket.outbox.check_silence()
-            if time.monotonic() - checked_at >= RECHECK_S:
-                checked_at = time.monotonic()
-                await self.recheck(self._all())
+            try:
+                for workspace_id in list(self._presence):
+                    await self._beat(workspace_id)
+                for socket in self._all():
+                    socket.outbox.check_silence()
+                if time.monotonic() - checked_at >= RECHECK_S:
+                    checked_at = time.monotonic()
+                    await self.recheck(self._all())
+            except Exception:
+                log.exception("a beat failed; the next one comes")
 
     def _all(self) -> list[OpenSocket]:
         return [socket for here in self._by_workspace.values() for socket in here]

@@ -118,11 +118,24 @@ function reloadTopics() {
     topicsTimer = null;
     const reply = await fetch(topics.dataset.url, { headers: { "HX-Request": "true" } }).catch(() => null);
     if (!reply?.ok) return;
-    const title = topics.querySelector("h2");
-    topics.innerHTML = await reply.text(); // our own server's piece, escaped there
-    topics.prepend(title);
+    document.getElementById("topic-list").innerHTML = await reply.text(); // our own server's piece, escaped there
   }, 500);
 }
+
+// --- who is here ------------------------------------------------------------------------------------------------------
+
+const STATES = { active: "here", idle: "away from the keyboard" };
+
+function showPeople() {
+  for (const item of document.querySelectorAll("#people li")) {
+    const seen = events.people.get(Number(item.dataset.userId));
+    item.dataset.state = seen?.state ?? "gone";
+    item.title = seen ? `${STATES[seen.state]}${seen.place ? `, in ${seen.place}` : ""}` : "not here";
+    item.querySelector("[data-state-words]").textContent = item.title;
+  }
+}
+window.addEventListener("pa:presence", showPeople);
+showPeople();
 
 // --- the composer -----------------------------------------------------------------------------------------------------
 
