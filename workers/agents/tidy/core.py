@@ -227,13 +227,12 @@ class TidyCore:
         return "\n".join(lines)
 
     def report_functions(self, rows: Iterable[tuple[str, Any]]) -> str:
-        """Return the worst functions as a Markdown table; `rows` are path and FunctionAudit."""
+        """Return the worst functions, a line each that reads well as plain text; `rows` are path and FunctionAudit."""
         worst = sorted(rows, key=lambda row: (-row[1].cyclomatic, row[0], row[1].line))
         worst = [row for row in worst if row[1].cyclomatic >= COMPLEX_FROM][:WORST_FUNCTIONS]
         if not worst:
             return f"No function has a complexity of {COMPLEX_FROM} or more."
-        lines = ["| function | where | complexity |", "|---|---|---:|"]
-        lines += [f"| `{each.qualname}` | `{path}:{each.line}` | {each.cyclomatic} |" for path, each in worst]
+        lines = [f"- {each.cyclomatic} · {each.qualname} · {path}:{each.line}" for path, each in worst]
         return "The most complex functions:\n\n" + "\n".join(lines)
 
     def answer_comments(
