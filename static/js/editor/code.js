@@ -1,7 +1,7 @@
 // CodeMirror set up once for the whole product: the editor, the merge view and the hunk editor share it.
 import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
-import { bracketMatching, foldGutter, foldKeymap, indentOnInput, syntaxHighlighting } from "@codemirror/language";
+import { bracketMatching, foldGutter, foldKeymap, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
 import { highlightSelectionMatches, searchKeymap } from "@codemirror/search";
 import { EditorState } from "@codemirror/state";
 import {
@@ -18,7 +18,7 @@ export function codeExtensions({ label, isReadOnly = false }) {
     lineNumbers(), highlightActiveLineGutter(), highlightSpecialChars(), history(), foldGutter(), drawSelection(),
     EditorState.allowMultipleSelections.of(true), indentOnInput(), syntaxHighlighting(classHighlighter), bracketMatching(), closeBrackets(),
     autocompletion(), rectangularSelection(), highlightActiveLine(), highlightSelectionMatches(),
-    EditorState.readOnly.of(isReadOnly),
+    EditorState.readOnly.of(isReadOnly), indentUnit.of("    "),
     EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0" }),
     keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, ...foldKeymap, ...completionKeymap, indentWithTab]),
   ];
