@@ -155,10 +155,11 @@ def reap_evidence() -> None:
 
 
 def suggested_command(revision: Revision) -> str:
-    """Return the command to offer: the newest that was run in this workspace, else what the files of the base suggest."""
+    """Return the command to offer: the newest that a person ran in this workspace, else what the files suggest."""
     workspace = revision.change_set.workspace
+    # An agent's evidence is told shortly ("… (7 files)") and need not run as it is written.
     newest = (
-        Evidence.objects.filter(revision__change_set__workspace=workspace)
+        Evidence.objects.filter(revision__change_set__workspace=workspace, requested_by__isnull=False)
         .order_by("-id")
         .values_list("command", flat=True)
         .first()
