@@ -101,6 +101,11 @@ class Relay:
                 wait_s = 0.1
             except Stopped:
                 return
+            except redis.ResponseError as error:
+                # The stream went with everything else in Redis: workers send again what was not acknowledged.
+                log.warning("Redis was emptied; the relay begins a new stream", error=str(error))
+                self._has_group = False
+                self._stop.wait(wait_s)
             except redis.RedisError as error:
                 log.warning("Redis is away; the relay waits", error=str(error), wait_s=wait_s)
                 self._has_group = False

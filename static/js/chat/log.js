@@ -14,6 +14,11 @@ export class MessageLog {
     this.isAtNewest = chat.dataset.hasNewer !== "1";
     this.asOf = Number(chat.dataset.asOf);
     this.isLoading = false;
+    // Who stands at the bottom stays there when a card grows or the window shrinks, as under a phone's keyboard.
+    this.isFollowing = true;
+    this.sizes = new ResizeObserver(() => this.isFollowing && this.scrollToBottom());
+    this.sizes.observe(log);
+    log.addEventListener("scroll", () => (this.isFollowing = this.isNearBottom && this.isAtNewest), { passive: true });
     for (const article of this.articles()) this.dress(article);
     this.watchHistory();
   }
@@ -159,6 +164,7 @@ export class MessageLog {
       time.textContent = (Date.now() - at < 20 * 3600_000 ? CLOCK : DAY).format(at);
       time.title = WHOLE.format(at);
     }
+    if (article.dataset.runId) this.sizes.observe(article);
     const isMine = article.dataset.authorId === String(this.me.id);
     const edit = article.querySelector('[data-act="edit"]');
     const remove = article.querySelector('[data-act="delete"]');
