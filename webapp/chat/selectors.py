@@ -207,7 +207,7 @@ def people_by_handle(workspace: Workspace, handles: Collection[str]) -> dict[str
     return {user.handle: user for user in rows}
 
 
-def people_of(workspace: Workspace, *, limit: int = 50) -> list[dict[str, Any]]:
+def people_of(workspace: Workspace, *, limit: int = 50) -> list[Any]:
     """Return the workspace's people, by name, for the list of who is here: id, display_name, handle."""
     rows = User.objects.filter(memberships__workspace=workspace, is_active=True).order_by(
         "display_name", "pk"
