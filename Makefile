@@ -13,7 +13,9 @@ run: $(STAMPS)/run-tools $(STAMPS)/python-base $(STAMPS)/rust $(STAMPS)/web
 
 test: $(STAMPS)/test-tools $(STAMPS)/python-dev $(STAMPS)/rust $(STAMPS)/web
 	cd rust_core && cargo test --locked --quiet
-	$(PY) -m pytest $(PYTEST_FLAGS)
+	$(PY) -m pytest -m "not browser" $(PYTEST_FLAGS)
+	@# Playwright keeps an event loop running in its process, which asynchronous tests could not share.
+	$(PY) -m pytest -m browser $(PYTEST_FLAGS)
 	PYAGENT_TEST_DATABASE=postgres $(PY) -m pytest tests/webapp -m "not browser and not flow and not storm" $(PYTEST_FLAGS)
 
 check: $(STAMPS)/python-dev $(STAMPS)/rust $(STAMPS)/web

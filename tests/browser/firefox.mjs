@@ -9,7 +9,9 @@ await page.setViewport({ width: 1440, height: 900 });
 page.setDefaultTimeout(60_000);
 const complaints = [];
 page.on("pageerror", (error) => complaints.push(`error: ${error.message}`));
-page.on("console", (message) => message.type() === "error" && complaints.push(`console: ${message.text()}`));
+// Firefox, unlike Chromium, reports a request that leaving the page cut off as an error.
+const isCutOff = (text) => text.includes("NetworkError when attempting to fetch resource");
+page.on("console", (message) => message.type() === "error" && !isCutOff(message.text()) && complaints.push(`console: ${message.text()}`));
 
 const say = (text) => console.log(`${(performance.now() / 1000).toFixed(1)} s  ${text}`);
 const fill = (selector, text) => page.locator(selector).fill(text);
@@ -27,7 +29,12 @@ async function post(text) {
   const box = await page.waitForSelector("#text");
   await box.click();
   await box.type(text);
-  if (text.includes("@")) await press("Escape");
+  if (text.includes("@")) {
+    // The list of names comes a moment later; Enter would take from it instead of sending.
+    await page.waitForSelector("#completion:not([hidden])");
+    await press("Escape");
+    await page.waitForSelector("#completion[hidden]");
+  }
   await press("Enter");
 }
 

@@ -43,6 +43,7 @@ def say(page: Page, text: str) -> None:
     if "@" in text:
         expect(page.get_by_role("listbox")).to_be_visible()
         box.press("Escape")
+        expect(page.get_by_role("listbox")).to_be_hidden()
     box.press("Enter")
 
 
