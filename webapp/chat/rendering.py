@@ -14,10 +14,15 @@ from django.template.loader import render_to_string
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
+from webapp.agents.models import Run
+from webapp.agents.selectors import review_id
 from webapp.chat import selectors
 from webapp.chat.models import Message
 from webapp.templatetags.ui import hue, icon, initials
 from webapp.workspaces.models import Workspace
+
+CARDS_KEPT = 500
+_ended_cards: dict[tuple[str, int | None], str] = {}
 
 
 def message_html(workspace: Workspace, message: Message) -> str:
@@ -71,7 +76,21 @@ def _article(workspace: Workspace, message: Message) -> str:
 
 
 def _card(message: Message) -> str:
-    return f'<div class="message-card">{render_to_string("agents/_card.html", {"run": message.run})}</div>'
+    run = message.run
+    assert run is not None  # noqa: S101  asked only for a message with a run
+    if not run.is_final:
+        return _render_card(run)
+    # What has ended changes only by the review it leads to, and a card's template costs as much as a hundred messages.
+    key = (str(run.pk), review_id(run))
+    if key not in _ended_cards:
+        if len(_ended_cards) >= CARDS_KEPT:
+            _ended_cards.clear()
+        _ended_cards[key] = _render_card(run)
+    return _ended_cards[key]
+
+
+def _render_card(run: Run) -> str:
+    return f'<div class="message-card">{render_to_string("agents/_card.html", {"run": run})}</div>'
 
 
 def _head(workspace: Workspace, message: Message, author: str) -> str:
