@@ -144,7 +144,9 @@ class ErrorReplyMiddleware:
 def database_away_reply(request: HttpRequest, error: Exception) -> HttpResponse:
     """Return a 503 made without the database: who is signed in cannot be asked."""
     log.error("the database does not answer", path=request.path, error=str(error))
-    body = Unavailable("The database does not answer at the moment. Nothing was changed; try again.").to_dict()
+    body = Unavailable(
+        "The database does not answer at the moment. Nothing was changed; try again."
+    ).to_dict()
     response: HttpResponse
     if wants_json(request):
         response = JsonResponse({"error": body}, status=503)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
 from webapp.errors import DATABASE_AWAY, NotFound, database_away_reply, error_reply
@@ -21,11 +21,13 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if isinstance(error, DATABASE_AWAY):  # in a middleware; a view's errors do not come here
         return database_away_reply(request, error)
     if request.path.startswith("/api/"):
-        return HttpResponse(
-            '{"error": {"code": "internal_error", "message": "Something went wrong on our side.", "retryable": false, "facts": {}}}',
-            status=500,
-            content_type="application/json",
-        )
+        body = {
+            "code": "internal_error",
+            "message": "Something went wrong on our side.",
+            "retryable": False,
+            "facts": {},
+        }
+        return JsonResponse({"error": body}, status=500)
     return HttpResponse(render_to_string("500.html"), status=500)
 
 

@@ -20,9 +20,8 @@ VAULT_KEY = ensure_secret("PYAGENT_VAULT_KEY", os.environ, PYAGENT_HOME / "keys"
 INTERNAL_TOKEN = ensure_secret("PYAGENT_INTERNAL_TOKEN", os.environ, PYAGENT_HOME / "keys" / "internal-token")
 HOST = os.environ.get("PYAGENT_HOST", "127.0.0.1")
 PORT = int(os.environ.get("PORT", "8000"))
-PUBLIC_URL = os.environ.get(
-    "PYAGENT_PUBLIC_URL", f"http://{'localhost' if HOST in ('127.0.0.1', '0.0.0.0') else HOST}:{PORT}"
-)
+_SHOWN_HOST = "localhost" if HOST in ("127.0.0.1", "0.0.0.0") else HOST  # noqa: S104 (compared, not bound)
+PUBLIC_URL = os.environ.get("PYAGENT_PUBLIC_URL", f"http://{_SHOWN_HOST}:{PORT}")
 IS_HTTPS = PUBLIC_URL.startswith("https://")
 DEBUG = False
 

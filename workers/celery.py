@@ -17,7 +17,11 @@ def _broker_url(redis_url: str) -> str:
     return redis_url.replace("unix://", "redis+socket://", 1)
 
 
-app = Celery("workers", fixups=[], include=["workers.telemetry.worker_logging", "workers.tasks.agents", "workers.tasks.evidence"])
+app = Celery(
+    "workers",
+    fixups=[],
+    include=["workers.telemetry.worker_logging", "workers.tasks.agents", "workers.tasks.evidence"],
+)
 app.conf.update(
     broker_url=_broker_url(get_config().redis_url),
     task_ignore_result=True,

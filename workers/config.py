@@ -91,8 +91,12 @@ def load_config(env: Mapping[str, str]) -> Config:
         home=home,
         redis_url=read_secret("REDIS_URL", env, f"unix://{home}/run/valkey.sock"),
         internal_url=env.get("PYAGENT_INTERNAL_URL", f"http://127.0.0.1:{port}"),
-        internal_token_file=Path(env.get("PYAGENT_INTERNAL_TOKEN_FILE", str(home / "keys" / "internal-token"))),
-        model_url=env.get("PYAGENT_MODEL_URL", f"http://127.0.0.1:{env.get('PYAGENT_MODEL_PORT', '8091')}/v1"),
+        internal_token_file=Path(
+            env.get("PYAGENT_INTERNAL_TOKEN_FILE", str(home / "keys" / "internal-token"))
+        ),
+        model_url=env.get(
+            "PYAGENT_MODEL_URL", f"http://127.0.0.1:{env.get('PYAGENT_MODEL_PORT', '8091')}/v1"
+        ),
         model_context_tokens=read_int("PYAGENT_MODEL_CONTEXT", env, 4096),
         allow_private_endpoints=read_bool("PYAGENT_ALLOW_PRIVATE_ENDPOINTS", env, True),
     )

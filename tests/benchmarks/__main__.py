@@ -13,7 +13,7 @@ MODULES = ("codehealth", "changes", "chat_latency", "tidy_latency")
 
 def main() -> int:
     """Print all tables; exit status 1 when a benchmark could not run."""
-    today = datetime.date.today().isoformat()  # noqa: DTZ011 (the machine's own day is meant)
+    today = datetime.date.today().isoformat()
     print(
         f"{today}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}, CPython {platform.python_version()}"
     )

@@ -28,7 +28,8 @@ def test_schemathesis_finds_no_500_and_no_undocumented_answer(stack: Stack, tmp_
     key = stack.manage("createapikey", email, "--scopes", "read,write,run,review,apply,admin")
     program = Path(sys.executable).with_name("schemathesis")
     done = subprocess.run(
-        [str(program), "run", f"{stack.url}/api/v1/openapi.json", "--phases", "coverage,fuzzing", "--checks", CHECKS, "--continue-on-failure", "--max-examples", EXAMPLES,
+        [str(program), "run", f"{stack.url}/api/v1/openapi.json", "--phases", "coverage,fuzzing", "--checks", CHECKS,
+         "--continue-on-failure", "--max-examples", EXAMPLES,
          "--seed", "1", "--workers", "1", "--request-timeout", "30", "--no-color", "-H", f"Authorization: Bearer {key}",
          # The operations that would take the fuzzer's own key or the whole workspace away are tested elsewhere.
          "--exclude-path", "/api/v1/workspaces/{workspace_id}/delete", "--exclude-path", "/api/v1/me/keys/{key_id}"],

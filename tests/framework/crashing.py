@@ -20,7 +20,10 @@ from unittest import mock
 
 from workers.changes import objects, steps, vault
 
-CALLS = ("write", "pwrite", "rename", "unlink", "mkdir", "rmdir", "symlink", "fsync", "fdatasync", "fchmod", "chmod", "posix_fallocate")
+CALLS = (
+    *("write", "pwrite", "rename", "unlink", "mkdir", "rmdir", "symlink"),
+    *("fsync", "fdatasync", "fchmod", "chmod", "posix_fallocate"),
+)
 OTHER_CALLS: tuple[tuple[Any, str], ...] = (
     (steps, "rename_new"),
     (steps, "exchange"),
@@ -109,7 +112,7 @@ def count_points(work: Callable[[], object]) -> int:
             os._exit(0)
     os.close(writer)
     os.waitpid(child, 0)
-    with open(reader, "rb") as pipe:
+    with os.fdopen(reader, "rb") as pipe:
         return int(pipe.read())
 
 
@@ -123,7 +126,7 @@ def snapshot_of(folder: Path) -> dict[str, tuple[str, int, str]]:
             mode = stat.S_IMODE(status.st_mode)
             shown = os.fsdecode(os.fsencode(path.relative_to(folder)))
             if path.is_symlink():
-                found[shown] = ("link", 0, os.readlink(path))
+                found[shown] = ("link", 0, str(path.readlink()))
             elif path.is_dir():
                 found[shown] = ("dir", 0, "")
             else:

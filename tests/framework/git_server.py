@@ -97,7 +97,9 @@ def _handler_for(server: GitServer) -> type[BaseHTTPRequestHandler]:
                 "REMOTE_USER": server.username or "anyone",
                 "REMOTE_ADDR": "127.0.0.1",
             }
-            out = subprocess.run(["git", "http-backend"], input=body, env=env, stdout=subprocess.PIPE, check=True)
+            out = subprocess.run(
+                ["git", "http-backend"], input=body, env=env, stdout=subprocess.PIPE, check=True
+            )
             head, _, content = out.stdout.partition(b"\r\n\r\n")
             fields = [tuple(line.split(": ", 1)) for line in head.decode().splitlines()]
             status = next((int(value[:3]) for name, value in fields if name == "Status"), 200)

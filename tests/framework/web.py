@@ -174,7 +174,9 @@ class Web:
             headers["Cookie"] = "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())
         options.setdefault("origin", self.process.origin)
         url = f"ws://localhost:{self.process.port}/ws/workspaces/{workspace_id}/events"
-        tab = Tab(connect(url, additional_headers=headers, proxy=None, compression=None, legacy=True, **options))
+        tab = Tab(
+            connect(url, additional_headers=headers, proxy=None, compression=None, legacy=True, **options)
+        )
         self._tabs.append(tab)
         return tab
 

@@ -59,7 +59,7 @@ def back_up(target: Path, *, with_keys: bool) -> dict[str, Any]:
     }
     draft = target / "manifest.json.new"
     draft.write_text(json.dumps(manifest, indent=1))
-    os.replace(draft, target / "manifest.json")
+    draft.replace(target / "manifest.json")
     return manifest
 
 

@@ -89,7 +89,7 @@ def test_resets_a_password_by_mail(client: Client) -> None:
     client.post(
         form.request["PATH_INFO"], {"password1": "a new long password", "password2": "a new long password"}
     )
-    assert client.login(email="grace@example.org", password="a new long password")  # noqa: S106
+    assert client.login(email="grace@example.org", password="a new long password")
 
 
 def test_signs_out_everywhere(client: Client) -> None:

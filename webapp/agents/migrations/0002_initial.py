@@ -6,61 +6,84 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('agents', '0001_initial'),
-        ('reviews', '0001_initial'),
-        ('workspaces', '0001_initial'),
+        ("agents", "0001_initial"),
+        ("reviews", "0001_initial"),
+        ("workspaces", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='run',
-            name='change_set',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='answering_runs', to='reviews.changeset'),
+            model_name="run",
+            name="change_set",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="answering_runs",
+                to="reviews.changeset",
+            ),
         ),
         migrations.AddField(
-            model_name='run',
-            name='model_profile',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='agents.modelprofile'),
+            model_name="run",
+            name="model_profile",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="agents.modelprofile",
+            ),
         ),
         migrations.AddField(
-            model_name='run',
-            name='requested_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="run",
+            name="requested_by",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='run',
-            name='retry_of',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='retries', to='agents.run'),
+            model_name="run",
+            name="retry_of",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="retries",
+                to="agents.run",
+            ),
         ),
         migrations.AddField(
-            model_name='run',
-            name='workspace',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='runs', to='workspaces.workspace'),
+            model_name="run",
+            name="workspace",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="runs", to="workspaces.workspace"
+            ),
         ),
         migrations.AddField(
-            model_name='step',
-            name='run',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='steps', to='agents.run'),
+            model_name="step",
+            name="run",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="steps", to="agents.run"
+            ),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(fields=['workspace', '-created_at'], name='agents_run_workspa_0820ba_idx'),
+            model_name="run",
+            index=models.Index(fields=["workspace", "-created_at"], name="agents_run_workspa_0820ba_idx"),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(fields=['workspace', 'status', '-created_at'], name='runs_by_status'),
+            model_name="run",
+            index=models.Index(fields=["workspace", "status", "-created_at"], name="runs_by_status"),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(fields=['status', 'lease_expires_at'], name='agents_run_status_a9abde_idx'),
+            model_name="run",
+            index=models.Index(fields=["status", "lease_expires_at"], name="agents_run_status_a9abde_idx"),
         ),
         migrations.AddConstraint(
-            model_name='step',
-            constraint=models.UniqueConstraint(fields=('run', 'step_id'), name='one_step_per_id'),
+            model_name="step",
+            constraint=models.UniqueConstraint(fields=("run", "step_id"), name="one_step_per_id"),
         ),
     ]

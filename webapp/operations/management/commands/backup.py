@@ -27,11 +27,10 @@ class Command(BaseCommand):
             manifest = backup.back_up(options["dir"], with_keys=options["with_keys"])
         except PyAgentError as error:
             raise CommandError(str(error)) from error
-        keys = (
-            "It holds the keys: keep it as safe as a password."
-            if manifest["has_keys"]
-            else (
-                "It does not hold the keys: keep PYAGENT_VAULT_KEY elsewhere, or stored provider keys and credentials must be typed in again."
+        keys = "It holds the keys: keep it as safe as a password."
+        if not manifest["has_keys"]:
+            keys = (
+                "It does not hold the keys: keep PYAGENT_VAULT_KEY elsewhere, or stored provider keys and"
+                " credentials must be typed in again."
             )
-        )
         self.stdout.write(f"{len(manifest['files'])} files in {options['dir']}. {keys}")

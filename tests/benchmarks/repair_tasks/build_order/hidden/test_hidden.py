@@ -5,7 +5,9 @@ from order import CycleError, build_order
 
 class HiddenTests(unittest.TestCase):
     def test_diamond(self):
-        self.assertEqual(build_order({"app": ["b", "a"], "a": ["base"], "b": ["base"]}), ["base", "a", "b", "app"])
+        self.assertEqual(
+            build_order({"app": ["b", "a"], "a": ["base"], "b": ["base"]}), ["base", "a", "b", "app"]
+        )
 
     def test_leaves_are_not_forgotten(self):
         self.assertEqual(build_order({"x": ["z", "y"]}), ["y", "z", "x"])

@@ -46,5 +46,11 @@ class HiddenTests(unittest.TestCase):
             settings.load(env={"APP_SERVER__DEBUG": "maybe"})
 
     def test_unknown_variables_are_ignored(self):
-        env = {"APP_NOTHING": "1", "APP_SERVER__NOTHING": "1", "APP_NAME__DEEP": "1", "HOME": "/", "XAPP_NAME": "z"}
+        env = {
+            "APP_NOTHING": "1",
+            "APP_SERVER__NOTHING": "1",
+            "APP_NAME__DEEP": "1",
+            "HOME": "/",
+            "XAPP_NAME": "z",
+        }
         self.assertEqual(settings.load(env=env), FIRST)

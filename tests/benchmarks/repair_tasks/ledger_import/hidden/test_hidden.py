@@ -9,7 +9,9 @@ class HiddenTests(unittest.TestCase):
         self.assertEqual(totals_by_payee("A,1.10,d\nA,2.20,d"), {"A": Decimal("3.30")})
 
     def test_quoted_comma(self):
-        self.assertEqual(totals_by_payee('"Miller, Sons & Co",12.50,d'), {"Miller, Sons & Co": Decimal("12.50")})
+        self.assertEqual(
+            totals_by_payee('"Miller, Sons & Co",12.50,d'), {"Miller, Sons & Co": Decimal("12.50")}
+        )
 
     def test_quoted_quote(self):
         self.assertEqual(totals_by_payee('"The ""Old"" Inn",3,d'), {'The "Old" Inn': Decimal(3)})
