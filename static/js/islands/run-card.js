@@ -38,6 +38,8 @@ class RunCard extends LitElement {
   #tree = new StepTree();
   #details = new Map();
   #texts = new Map();
+  // From the beginning: a page opened in the middle of a step shows what was said before.
+  #heard = "0-0";
   #isLoaded = false;
   #loading = null;
   #isTakenOver = false;
@@ -190,7 +192,7 @@ class RunCard extends LitElement {
   #followLife() {
     if (this.isFinal || !this.isConnected) return this.#stopWatching();
     if (!this.isOpen) return;
-    this.#unwatch ??= events.watchRun(this.run.id, (piece) => this.#say(piece));
+    this.#unwatch ??= events.watchRun(this.run.id, (piece) => this.#say(piece), this.#heard);
     this.#clock ??= setInterval(() => (this.now = Date.now()), 1000);
   }
 
@@ -201,7 +203,8 @@ class RunCard extends LitElement {
     this.#clock = null;
   }
 
-  #say({ step_id, text }) {
+  #say({ step_id, text, id }) {
+    if (id) this.#heard = id;
     const step = this.#tree.get(step_id);
     if (step && step.status !== "running") return;
     const said = (this.#texts.get(step_id) ?? "") + text;
