@@ -32,12 +32,15 @@ class Supervisor:
         self._mark = secrets.token_hex(16)
         self._guardian: asyncio.subprocess.Process | None = None
         self._groups: set[str] = set()
+        self._not_ours: frozenset[int] = frozenset()
+        """Children that this process had before; they are somebody else's to end."""
         self._ended = asyncio.Event()
         self.failure = ""
         """Why everything was stopped, when nobody asked for it."""
 
     async def open(self) -> None:
         """Start the guardian; must come before anything else is started."""
+        self._not_ours = frozenset(_children_of_this_process())
         become_subreaper()
         self._guardian = await self._start_guardian()
         self._watching = asyncio.create_task(self._keep_guardian())
@@ -169,7 +172,7 @@ class Supervisor:
         own = {child.pid for child in self._children} | set(self._steps)
         own.add(self._guardian.pid if self._guardian is not None else None)
         for pid in _children_of_this_process():
-            if pid in own:
+            if pid in own or pid in self._not_ours:
                 continue
             if is_killing:
                 with contextlib.suppress(ProcessLookupError):

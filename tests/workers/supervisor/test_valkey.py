@@ -74,3 +74,15 @@ async def test_ends_a_server_that_an_earlier_run_left_behind(settings: Settings)
     assert await shut_down(settings.socket_path)
     assert await asyncio.wait_for(process.wait(), 10) == 0
     assert not await shut_down(settings.socket_path)
+
+
+async def test_leaves_alone_what_this_process_had_started_before(settings: Settings) -> None:
+    program = programs.valkey(settings)
+    process = await start(program.argv, env=program.env, folder=settings.home)
+    opened = Supervisor(lines=Lines())
+    await opened.open()
+    await opened.close()
+    assert process.returncode is None
+    assert psutil.pid_exists(process.pid)
+    process.kill()
+    await process.wait()
