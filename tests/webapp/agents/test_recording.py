@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from webapp.agents.models import Run, Step
@@ -12,6 +13,13 @@ from webapp.events.registry import engine_handlers
 from workers import events as engine
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def record(event):
+    """Run the handlers of an event as the relay does: in one transaction."""
+    with transaction.atomic():
+        for handler in engine_handlers(event):
+            handler(event)
 
 
 def news_of(redis_client, workspace_id):
@@ -48,8 +56,7 @@ def test_changes_nothing_when_an_event_comes_twice(worker):
         cost_usd=0.5,
     )
     for event in (started, ended, started, ended):
-        for handler in engine_handlers(event):
-            handler(event)
+        record(event)
     worker.run.refresh_from_db()
     assert Step.objects.count() == 1
     assert Step.objects.get().status == "ok"
@@ -59,8 +66,9 @@ def test_changes_nothing_when_an_event_comes_twice(worker):
 def test_refuses_what_an_overtaken_worker_still_says(worker):
     Run.objects.filter(pk=worker.run.pk).update(fence=2)
     event = worker.make(engine.StepStarted, step_id="s1", parent_id=None, kind="thought", title="Old")
-    recording.record_step_started(event)
-    recording.record_finished(worker.make(engine.RunFinished, answer="Old"))
+    with transaction.atomic():
+        recording.record_step_started(event)
+        recording.record_finished(worker.make(engine.RunFinished, answer="Old"))
     worker.run.refresh_from_db()
     assert not Step.objects.exists()
     assert worker.run.status == Run.Status.RUNNING
@@ -137,6 +145,5 @@ def test_says_each_runs_end_once_to_the_apps_above(worker, monkeypatch):
     told = []
     monkeypatch.setattr(registry, "_run_ended", [lambda run: told.append((run.pk, run.status))])
     ended = worker.say(engine.RunFinished, answer="Done.")
-    for handler in engine_handlers(ended):
-        handler(ended)
+    record(ended)
     assert told == [(worker.run.pk, "finished")]
