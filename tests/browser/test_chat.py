@@ -11,7 +11,7 @@ import httpx
 import pytest
 import redis
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.browser.conftest import DESKTOP, Person
 from tests.framework.stack import Stack
@@ -206,6 +206,25 @@ def test_counts_unread_elsewhere_and_marks_where_reading_goes_on(room: Room):
     two.get_by_role("link", name="general").click()
     expect(two.locator("#unread + .message, #unread + .topic-line + .message")).to_contain_text("second")
     expect(two.locator("#channel-rail .count")).to_be_hidden()
+
+
+def test_counts_what_is_said_while_the_list_of_channels_is_under_way(room: Room):
+    two = room.second.page
+    room.post("first")
+    expect(message(two, "first")).to_be_visible()
+    two.bring_to_front()
+    two.wait_for_timeout(1_500)
+
+    def answer_late(route: Route) -> None:
+        reply = route.fetch()
+        room.post("second")
+        time.sleep(1)  # the news of it is there long before the list
+        route.fulfill(response=reply)
+
+    two.route("**/c/rail/", answer_late)
+    room.second.go(f"/w/{room.workspace_id}/search/")
+    expect(two.locator("#channel-rail .count")).to_have_text("1")
+    two.unroute("**/c/rail/")
 
 
 def test_keeps_topics_apart(room: Room):

@@ -34,11 +34,10 @@ COMMIT_TIME = timedelta(seconds=30)
 
 
 def channels_of(workspace: Workspace, user: User) -> QuerySet[Channel]:
-    """Return the channels, by name, each with `unread` (how many messages the person has not read)."""
+    """Return the channels, by name, each with `last_read` (number of the last message that the person has read) and `unread`."""
     mark = ReadMark.objects.filter(channel=OuterRef("pk"), user=user).values("last_read_number")
-    return Channel.objects.filter(workspace=workspace).annotate(
-        unread=F("last_number") - Coalesce(Subquery(mark), 0)
-    )
+    rows = Channel.objects.filter(workspace=workspace).annotate(last_read=Coalesce(Subquery(mark), 0))
+    return rows.annotate(unread=F("last_number") - F("last_read"))
 
 
 def first_channel(workspace: Workspace) -> Channel | None:

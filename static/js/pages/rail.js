@@ -22,15 +22,26 @@ events.onState((state) => {
 });
 
 const me = Number(document.body.dataset.userId);
+const rail = document.getElementById("channel-rail");
+// How far each channel goes and how far one has read it. Both only grow, so news and the list that was fetched meanwhile may
+// come in any order, and twice.
+const known = new Map();
 
 function link(channelId) {
-  return document.querySelector(`#channel-rail a[data-channel-id="${channelId}"]`);
+  return rail.querySelector(`a[data-channel-id="${channelId}"]`);
 }
 
-function showUnread(channelId, unread) {
+function learn(channelId, { newest = 0, read = 0 }) {
+  const before = known.get(channelId) ?? { newest: 0, read: 0 };
+  known.set(channelId, { newest: Math.max(before.newest, newest), read: Math.max(before.read, read) });
+  showUnread(channelId);
+}
+
+function showUnread(channelId) {
   const found = link(channelId);
   if (!found) return;
-  found.dataset.unread = unread;
+  const { newest, read } = known.get(channelId);
+  const unread = Math.max(newest - read, 0);
   found.classList.toggle("has-unread", unread > 0);
   let count = found.querySelector(".count");
   if (!count) {
@@ -43,18 +54,24 @@ function showUnread(channelId, unread) {
   count.setAttribute("aria-label", `${unread} unread`);
 }
 
-events.on("MessagePosted", ({ channel_id: channelId, author_id: authorId }) => {
-  const found = link(channelId);
-  if (found && authorId !== me) showUnread(channelId, Number(found.dataset.unread || 0) + 1);
+events.on("MessagePosted", ({ channel_id: channelId, number, author_id: authorId }) => {
+  learn(channelId, { newest: number, read: authorId === me ? number : 0 });
 });
-events.on("ChannelRead", ({ channel_id: channelId, unread }) => showUnread(channelId, unread));
+events.on("ChannelRead", ({ channel_id: channelId, number }) => learn(channelId, { read: number }));
 
-const rail = document.getElementById("channel-rail");
+let asked = 0;
 
 async function reload() {
+  const mine = ++asked;
   const reply = await fetch(rail.dataset.url, { headers: { "HX-Request": "true", "HX-Current-URL": location.href } }).catch(() => null);
   // Without an answer the old list stays; the next resync asks again.
-  if (reply?.ok) rail.innerHTML = await reply.text();
+  if (!reply?.ok) return;
+  const html = await reply.text();
+  if (mine !== asked) return;
+  rail.innerHTML = html;
+  for (const { dataset } of rail.querySelectorAll("a[data-channel-id]")) {
+    learn(Number(dataset.channelId), { newest: Number(dataset.newest), read: Number(dataset.read) });
+  }
 }
 reload();
 events.on("ChannelsChanged", reload);

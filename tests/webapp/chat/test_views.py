@@ -114,11 +114,11 @@ def test_asks_the_database_no_more_for_more_messages(company: Company, say: Say)
     assert len(many) <= len(few)
 
 
-def test_counts_unread_in_the_rail(company: Company, messages: list[Message]):
+def test_says_in_the_rail_how_far_one_has_read(company: Company, messages: list[Message]):
     html = company.client(company.owner).get(f"/w/{company.workspace.pk}/c/rail/").content.decode()
-    assert 'data-unread="3"' in html
+    assert 'data-newest="3" data-read="0"' in html
     html = company.client(company.member).get(f"/w/{company.workspace.pk}/c/rail/").content.decode()
-    assert 'data-unread="0"' in html
+    assert 'data-newest="3" data-read="3"' in html
 
 
 def test_escapes_names_topics_and_search(company: Company, channel: Channel, say: Say):
