@@ -147,8 +147,10 @@ class Decision(models.Model):
     hunk_key = models.CharField(max_length=64)
     verdict = models.CharField(max_length=10, choices=Verdict)
     edited_new_lines = models.JSONField(null=True)
+    edited_around = models.JSONField(null=True)
+    """The unchanged lines before and after the change when it was edited; see `workers.changes.edits`."""
     split_after = models.JSONField(null=True)
-    """Line indexes of the hunk after which it was cut."""
+    """Lines of the hunk after which it was cut, counted from its first changed line, so that context may come and go."""
     reason = models.CharField(max_length=500, blank=True)
     batch = models.CharField(max_length=32)
     """Decisions made by one act (a whole file at once) are undone together."""

@@ -12,6 +12,7 @@ from webapp.errors import NotFound
 from webapp.reviews.models import ChangeSet, Decision, Revision
 from webapp.reviews.ordering import Category, category_of
 from workers.changes.diffs import FileDiff, Hunk
+from workers.changes.edits import Surroundings, carry_edit
 from workers.changes.hunks import Choice, split_hunk
 
 Verdict = Decision.Verdict
@@ -26,6 +27,8 @@ class HunkState:
     decision: Decision | None
     split_from: str = ""
     """Key of the hunk this is a part of, when somebody split it."""
+    edited: tuple[str, ...] | None = None
+    """The new side as somebody edited it, between the lines that stand around it in this revision."""
 
     @property
     def key(self) -> str:
@@ -44,12 +47,7 @@ class HunkState:
     @property
     def choice(self) -> Choice:
         """What landing is told about it."""
-        edited = (
-            self.decision.edited_new_lines
-            if self.decision is not None and self.verdict == Verdict.EDITED
-            else None
-        )
-        return Choice(self.key, edited)
+        return Choice(self.key, None if self.edited is None else list(self.edited))
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,10 +188,37 @@ def _parts(hunk: Hunk, decisions: Mapping[str, Decision], split_from: str) -> It
     if decision is None or decision.verdict == Verdict.PENDING:
         yield HunkState(hunk, None, split_from)
     elif decision.verdict == Verdict.SPLIT:
-        parts = split_hunk(hunk, decision.split_after or [])
+        parts = split_hunk(hunk, cuts_in(hunk, decision.split_after or []))
         for part in parts:
             yield from (
                 _parts(part, decisions, hunk.key) if len(parts) > 1 else (HunkState(hunk, None, split_from),)
             )
+    elif decision.verdict == Verdict.EDITED:
+        edited = _edited_now(hunk, decision)
+        # What was typed over lines that have changed since is to be decided anew.
+        yield (
+            HunkState(hunk, None, split_from)
+            if edited is None
+            else HunkState(hunk, decision, split_from, tuple(edited))
+        )
     else:
         yield HunkState(hunk, decision, split_from)
+
+
+def _edited_now(hunk: Hunk, decision: Decision) -> list[str] | None:
+    now = Surroundings.of(hunk)
+    before, after = decision.edited_around or (now.before, now.after)
+    return carry_edit(
+        decision.edited_new_lines or [], made_on=Surroundings(tuple(before), tuple(after)), now=now
+    )
+
+
+def cuts_in(hunk: Hunk, from_change: Sequence[int]) -> list[int]:
+    """Return cuts that are counted from the hunk's first changed line as indexes of its lines, those that it still has."""
+    first = first_change(hunk)
+    return [first + cut for cut in from_change if 0 <= first + cut < len(hunk.lines)]
+
+
+def first_change(hunk: Hunk) -> int:
+    """Return the index of the hunk's first changed line."""
+    return len(Surroundings.of(hunk).before)

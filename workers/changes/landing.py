@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from workers.changes.beside import merge_beside
 from workers.changes.diffs import FileDiff, diff
+from workers.changes.edits import Surroundings, carry_edit
 from workers.changes.errors import LandingConflict, RefMoved
 from workers.changes.hunks import Choice, build_tree
 from workers.changes.paths import from_bytes, from_portable, to_portable
-from workers.changes.pending import Intent, current_ref, head_ref, move_checkout
+from workers.changes.pending import Intent, current_ref, head_ref, move_checkout, moved
 from workers.changes.reanchor import reanchor
 from workers.changes.repository import Author, Repository
 from workers.changes.staging import tree_changes
@@ -66,16 +68,44 @@ def prepare(
     head, ref = repository.head(), head_ref(repository.bare)
     if expected_head is not None and head != expected_head:
         raise RefMoved(ref=ref, expected=expected_head, found=head)
-    moved = reanchor(repository, files, base, head)
+    there = reanchor(repository, files, base, head)
     keys = {choice.key for choice in accepted}
-    if lost := [conflict for conflict in moved.conflicts if conflict.key in keys]:
+    if lost := [conflict for conflict in there.conflicts if conflict.key in keys]:
+        # Where the branch is what the hunks were made from, they stand on something that was not committed in it.
+        is_uncommitted = repository.is_ancestor(head, base)
         raise LandingConflict(
-            "The branch has changed where these hunks belong.",
+            "These hunks stand on edits that are not committed. Commit those first."
+            if is_uncommitted
+            else "The branch has changed where these hunks belong.",
             paths=sorted({to_portable(conflict.path) for conflict in lost}),
             conflicts=[asdict(conflict) | {"path": to_portable(conflict.path)} for conflict in lost],
         )
-    tree = build_tree(repository, head, moved.files, accepted)
+    tree = build_tree(repository, head, there.files, _carried(accepted, files, there.files))
     return _commit(repository, tree, head, ref, message, author, trailers)
+
+
+def _carried(
+    accepted: Sequence[Choice], files: Sequence[FileDiff], moved: Sequence[FileDiff]
+) -> list[Choice]:
+    """Return the choices with what was edited brought between the lines that stand around the moved hunks."""
+    before = {hunk.key: hunk for file in files for hunk in file.hunks}
+    now = {hunk.key: hunk for file in moved for hunk in file.hunks}
+    carried: list[Choice] = []
+    for choice in accepted:
+        if choice.edited_new_lines is None or choice.key not in now:
+            carried.append(choice)
+            continue
+        hunk = now[choice.key]
+        made_on = Surroundings.of(before[choice.key])
+        edited = carry_edit(choice.edited_new_lines, made_on=made_on, now=Surroundings.of(hunk))
+        if edited is None:
+            path = to_portable(hunk.path)
+            conflict = {"key": hunk.key, "path": path, "reason": "changed"}
+            raise LandingConflict(
+                "The branch has changed where this was edited.", paths=[path], conflicts=[conflict]
+            )
+        carried.append(Choice(choice.key, edited))
+    return carried
 
 
 def revert(
@@ -111,10 +141,11 @@ def revert(
 def execute(repository: Repository, prepared: PreparedLanding, label: str) -> str:
     """Move the branch, the index and the shared checkout to the prepared commit and return it.
 
-    Edits that are not committed survive in all other files, staged or not.
+    Edits that are not committed survive: in all other files, staged or not, and in the landing's own where they touch none
+    of its hunks.
 
     Raises:
-        LandingConflict: one of the landing's files has edits that are not committed; `paths` says which.
+        LandingConflict: such an edit touches a hunk, or one of the landing's files is staged; `paths` says which.
         RefMoved: the branch is elsewhere by now, or another branch is checked out.
         StorageFull, StorageFailed: the disk could not take it. In every case nothing changed.
     """
@@ -128,7 +159,17 @@ def execute(repository: Repository, prepared: PreparedLanding, label: str) -> st
                 expected=prepared.branch,
                 found=head_ref(repository.bare),
             )
-        intent = Intent(label, prepared.branch, prepared.old_head, prepared.commit)
+        if current_ref(repository.bare, prepared.branch) != prepared.old_head:
+            raise moved(repository.bare, prepared.branch, prepared.old_head)
+        trees = merge_beside(repository, prepared.old_head, prepared.commit) or ("", "")
+        intent = Intent(
+            label,
+            prepared.branch,
+            prepared.old_head,
+            prepared.commit,
+            files_old=trees[0],
+            files_new=trees[1],
+        )
         move_checkout(repository.places, intent)
         return prepared.commit
 

@@ -16,7 +16,7 @@ from typing import Literal
 from workers.changes.checkout import apply_changes, check_index, matching_side
 from workers.changes.errors import GitFailed, RefMoved, storage_error
 from workers.changes.git import Git
-from workers.changes.revisions import ZERO
+from workers.changes.revisions import ZERO, RawChange
 from workers.changes.staging import entries_of, refresh, set_entries, staged_changes, tree_changes
 from workers.changes.transaction import recover
 
@@ -28,6 +28,7 @@ class Intent:
     """A move of the checkout from commit `old` to commit `new`.
 
     With `switch_to` HEAD is pointed at that branch; otherwise the branch `ref` advances from `old` to `new`.
+    With `files_old` and `files_new` the files move between those two trees, which hold edits that nobody committed.
     """
 
     label: str
@@ -35,6 +36,8 @@ class Intent:
     old: str
     new: str
     switch_to: str = ""
+    files_old: str = ""
+    files_new: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ def move_checkout(places: Places, intent: Intent) -> None:
         raise moved(places.git, intent.ref, intent.old)
     changes = tree_changes(places.git, intent.old, intent.new)
     check_index(places.git, intent.old, changes)
+    changes = _file_changes(places, intent)
     _write_intent(places, intent)
     try:
         apply_changes(places.git, places.files_dir, places.vault_dir, changes, label=intent.label)
@@ -72,7 +76,7 @@ def move_checkout(places: Places, intent: Intent) -> None:
     try:
         _move_ref(places, intent)
     except GitFailed:
-        back = tree_changes(places.git, intent.new, intent.old)
+        back = _file_changes(places, intent, is_back=True)
         apply_changes(places.git, places.files_dir, places.vault_dir, back, label=f"{intent.label}: undo")
         _drop_intent(places)
         raise
@@ -105,12 +109,18 @@ def _decide(places: Places, intent: Intent) -> Outcome:
         return "moved"
     if current_ref(places.git, intent.ref) != intent.old:
         return "not_moved"  # somebody moved the branch by other means; whatever the files show is theirs now
-    changes = tree_changes(places.git, intent.old, intent.new)
+    changes = _file_changes(places, intent)
     sides = matching_side(places.git, places.files_dir, changes)
     if not sides:  # only modes differ, or nothing: either end is whole, and the intent asked for the new one
         apply_changes(places.git, places.files_dir, places.vault_dir, changes, label=intent.label)
         return "moved"
     return "moved" if "new" in sides else "not_moved"
+
+
+def _file_changes(places: Places, intent: Intent, *, is_back: bool = False) -> list[RawChange]:
+    """Return how the files move, or how they move back."""
+    ends = intent.files_old or intent.old, intent.files_new or intent.new
+    return tree_changes(places.git, *(reversed(ends) if is_back else ends))
 
 
 def _has_moved(places: Places, intent: Intent) -> bool:

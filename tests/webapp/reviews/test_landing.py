@@ -118,10 +118,46 @@ def test_shows_an_edit_that_is_not_committed_as_a_conflict_and_changes_nothing(d
     edited = BASE["calc.py"].replace(b"    return 0\n", b"    return -1\n")
     write_files(desk.repository, {"calc.py": edited})
     head = desk.repository.head()
-    with pytest.raises(Conflict, match="carried over"):
+    with pytest.raises(Conflict, match="1 hunk no longer fits and is shown as a conflict"):
         desk.apply(change_set)
-    assert desk.hunks(change_set)[0].verdict == "pending"
+    assert (desk.repository.head(), desk.read("calc.py")) == (head, edited)
+    (conflict,) = desk.resolved(change_set).revision.conflicts
+    assert conflict["hunk"]["path"] == "calc.py"
+    # What it does not touch can land beside it; the edit stays, and stays uncommitted.
     desk.decide(change_set, 0, "accepted")
+    desk.apply(change_set)
+    assert desk.at_head("calc.py") == BASE["calc.py"].replace(b"    return 5\n", b"    return 105\n")
+    assert desk.read("calc.py") == edited.replace(b"    return 5\n", b"    return 105\n")
+
+
+def test_refuses_a_hunk_on_lines_that_are_not_committed_and_changes_nothing(desk: Desk) -> None:
+    mine = BASE["calc.py"] + b"def mine():\n    return 1\n"
+    write_files(desk.repository, {"calc.py": mine})
+    change_set = desk.loaded(desk.propose({"calc.py": mine.replace(b"    return 1\n", b"    return 2\n")}))
+    services.decide_file(change_set=change_set, path=None, verdict="accepted", decided_by=desk.company.member)
+    head = desk.repository.head()
+    with pytest.raises(LandingConflict, match="Commit those first") as caught:
+        desk.apply(change_set)
+    assert list(caught.value.facts["paths"]) == ["calc.py"]
+    change_set.refresh_from_db()
+    assert change_set.status == ChangeSet.Status.OPEN
+    assert (desk.repository.head(), desk.read("calc.py")) == (head, mine)
+
+
+def test_an_edit_saved_in_the_very_moment_of_landing_is_no_loss(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change_set = desk.three_hunks()
+    desk.decide(change_set, 0, "accepted")
+    edited = BASE["calc.py"].replace(b"    return 0\n", b"    return -1\n")
+    real = landing.execute
+
+    def save_first(*args: object, **kwargs: object) -> object:
+        write_files(desk.repository, {"calc.py": edited})
+        return real(*args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(landing_service.landing, "execute", save_first)
+    head = desk.repository.head()
     with pytest.raises(LandingConflict) as caught:
         desk.apply(change_set)
     assert list(caught.value.facts["paths"]) == ["calc.py"]
@@ -129,6 +165,45 @@ def test_shows_an_edit_that_is_not_committed_as_a_conflict_and_changes_nothing(d
     assert change_set.status == ChangeSet.Status.OPEN
     assert (desk.repository.head(), desk.read("calc.py")) == (head, edited)
     assert [intent.outcome for intent in LandingIntent.objects.all()] == ["rolled_back"]
+
+
+def test_an_edit_and_a_split_keep_their_meaning_when_the_lines_around_them_change(desk: Desk) -> None:
+    """What a person typed is bound to the changed lines, not to how many lines of context stood around them that day."""
+    change_set = desk.three_hunks()
+    lines = ["", "", "def f11():", "    return 4711", "", ""]
+    desk.decide(change_set, 2, "edited", edited_new_lines=lines)
+    desk.decide(change_set, 1, "split", split_after=[3])
+    desk.decide(change_set, 2, "accepted")
+    _, _, rest = BASE["calc.py"].partition(b"    return 4\n\n\n")
+    moved = rest.replace(b"    return 10\n\n\n", b"    return 10\n\n# Eleven\n\n")
+    commit_files(desk.repository, {"calc.py": moved})
+    with pytest.raises(Conflict, match="1 hunk no longer fits"):
+        desk.apply(change_set)
+    assert [hunk.verdict for hunk in desk.hunks(change_set)] == ["pending", "accepted", "edited"]
+    desk.apply(change_set)
+    wanted = moved.replace(b"    return 5\n", b"    return 5\n    return 105\n")
+    assert desk.at_head("calc.py") == wanted.replace(b"    return 11\n", b"    return 4711\n")
+
+
+def test_an_edit_that_reaches_into_lines_that_changed_is_to_be_decided_anew(desk: Desk) -> None:
+    change_set = desk.three_hunks()
+    lines = ["", "", "def f5():", "    return 55", "", "", "def six():"]
+    desk.decide(change_set, 1, "edited", edited_new_lines=lines)
+    commit_files(desk.repository, {"calc.py": BASE["calc.py"].replace(b"def f6():\n", b"def f6(renamed):\n")})
+    with pytest.raises(Conflict, match="carried over"):
+        desk.apply(change_set)
+    assert [hunk.verdict for hunk in desk.hunks(change_set)] == ["pending"] * 3
+
+
+def test_lands_an_edit_without_what_is_not_committed_around_it(desk: Desk) -> None:
+    mine = BASE["calc.py"].replace(b"def f6():\n", b"def f6(mine):\n")
+    write_files(desk.repository, {"calc.py": mine})
+    change_set = desk.loaded(desk.propose({"calc.py": mine.replace(b"    return 5\n", b"    return 105\n")}))
+    lines = ["", "", "def f5():", "    return 55", "", "", "def f6(mine):"]
+    desk.decide(change_set, 0, "edited", edited_new_lines=lines)
+    desk.apply(change_set)
+    assert desk.at_head("calc.py") == BASE["calc.py"].replace(b"    return 5\n", b"    return 55\n")
+    assert desk.read("calc.py") == mine.replace(b"    return 5\n", b"    return 55\n")
 
 
 def test_refuses_another_branch_than_it_was_made_for(desk: Desk) -> None:

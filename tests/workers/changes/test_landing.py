@@ -112,18 +112,39 @@ def test_refuses_over_edits_that_are_not_committed(repository: Repository, how: 
 
 
 def test_leaves_out_what_was_not_committed_in_the_base(repository: Repository) -> None:
-    """The agent saw an edit that nobody committed; its own hunk lands without it, and only when they are
-    apart."""
-    write_files(repository, {"a": LINES.replace(b"line 5\n", b"a person's edit\n")})
-    base, files = propose(
-        repository, {"a": LINES.replace(b"line 5\n", b"a person's edit\n") + b"agent\n", "b": b"c\n"}
-    )
+    """The agent saw an edit that nobody committed; its own hunk lands without it, and the edit stays where it is."""
+    mine = LINES.replace(b"line 5\n", b"a person's edit\n")
+    write_files(repository, {"a": mine})
+    base, files = propose(repository, {"a": mine + b"agent\n", "b": b"c\n"})
     ready = make(repository, base, files, choose(files))
     assert repository.read_at(ready.commit, "a") == LINES + b"agent\n"
-    with pytest.raises(LandingConflict):
+    execute(repository, ready, "land")
+    assert repository.read_at("HEAD", "a") == LINES + b"agent\n"
+    assert repository.files.read("a").data == mine + b"agent\n"
+    assert repository.status() == [FileStatus("a", ".", "M")]
+    back = revert(repository, ready.commit, AUTHOR)
+    execute(repository, back, "revert")
+    assert (repository.read_at("HEAD", "a"), repository.files.read("a").data) == (LINES, mine)
+
+
+def test_says_that_a_hunk_stands_on_what_is_not_committed(repository: Repository) -> None:
+    write_files(repository, {"a": LINES + b"mine\n"})
+    base, files = propose(repository, {"a": LINES + b"mine, mended\n"})
+    with pytest.raises(LandingConflict, match="stand on edits that are not committed"):
+        make(repository, base, files, choose(files))
+
+
+def test_an_edit_that_touches_one_hunk_holds_all_of_them_back(repository: Repository) -> None:
+    changed = LINES.replace(b"line 5\n", b"FIVE\n").replace(b"line 50\n", b"FIFTY\n")
+    base, files = propose(repository, {"a": changed, "b": b"c\n"})
+    ready = make(repository, base, files, choose(files))
+    mine = LINES.replace(b"line 50\n", b"mine\n")
+    write_files(repository, {"a": mine})
+    with pytest.raises(LandingConflict) as caught:
         execute(repository, ready, "land")
-    execute(repository, make(repository, base, files, choose(files, "b")), "land")
-    assert repository.files.read("a").data == LINES.replace(b"line 5\n", b"a person's edit\n")
+    (conflict,) = caught.value.facts["conflicts"]
+    assert (conflict["key"], conflict["reason"]) == (files[0].hunks[1].key, "changed")
+    assert (repository.files.read("a").data, repository.files.read("b").data) == (mine, b"b\n")
 
 
 def test_reanchors_when_the_branch_has_moved(repository: Repository) -> None:

@@ -23,6 +23,7 @@ FILES = {
     "mode": b"m\n",
     "swap": b"s\n",
     "b": b"b\n",
+    "beside": b"".join(b"line %d\n" % number for number in range(30)),
 }
 
 
@@ -36,7 +37,7 @@ class Scene:
         head = commit_beside(
             repository,
             {"a": b"a\n" * 51, "gone": None, "moved": None, "elsewhere": FILES["moved"], "mode": b"m\n", "swap": None,
-             "swap/in": b"i\n", "new": b"\0\1", "link": b"a"},
+             "swap/in": b"i\n", "new": b"\0\1", "link": b"a", "beside": FILES["beside"] + b"landed\n"},
             modes={"mode": "100755", "link": "120000"},
         )  # fmt: skip
         files = diff(repository, self.old_head, head)
@@ -48,9 +49,15 @@ class Scene:
             message="Land",
             author=AUTHOR,
         )
-        write_files(repository, {"b": b"edited\n", "loose": b"untracked\n"})
+        write_files(
+            repository, {"b": b"edited\n", "loose": b"untracked\n", "beside": b"mine\n" + FILES["beside"]}
+        )
         repository.stage(["b"])
-        self.edits = [FileStatus("b", "M", "."), FileStatus("loose", ".", "?")]
+        self.edits = [
+            FileStatus("b", "M", "."),
+            FileStatus("beside", ".", "M"),
+            FileStatus("loose", ".", "?"),
+        ]
         assert repository.status() == self.edits
         self.template = repository.root
         self.old = snapshot_of(repository.files_dir)

@@ -18,7 +18,8 @@ from webapp.errors import Conflict, Invalid
 from webapp.events.publish import publish_on_commit
 from webapp.reviews import events
 from webapp.reviews.models import ChangeSet, Decision
-from webapp.reviews.resolved import HunkState, Resolved, resolve_change_set
+from webapp.reviews.resolved import HunkState, Resolved, first_change, resolve_change_set
+from workers.changes.edits import Surroundings
 from workers.changes.hunks import split_hunk
 
 Verdict = Decision.Verdict
@@ -74,7 +75,7 @@ def decide_hunk(
     resolved = resolve_change_set(change_set)
     hunk = resolved.find(hunk_key)
     wanted = _wanted(change_set, hunk, verdict, edited_new_lines, split_after, reason, decided_by)
-    if _is_same(hunk.decision, wanted):
+    if _is_same(hunk, wanted):
         return hunk
     newest = hunk.decision.pk if hunk.decision is not None else 0
     if seen is not None and seen != newest:
@@ -111,6 +112,7 @@ def _wanted(
         hunk_key=hunk.key,
         verdict=verdict,
         edited_new_lines=edited,
+        edited_around=None if edited is None else _around(hunk),
         split_after=split_after,
         reason=storable_text(reason.strip())[:REASON_CHARS],
         batch=secrets.token_hex(16),
@@ -136,13 +138,20 @@ def _checked_cuts(hunk: HunkState, cuts: Sequence[int]) -> list[int]:
         raise Invalid("Choose lines of the hunk to cut after, not its last.")
     if len(split_hunk(hunk.hunk, wanted)) < 2:
         raise Invalid("A cut there leaves all changes on one side.")
-    return wanted
+    return [cut - first_change(hunk.hunk) for cut in wanted]
 
 
-def _is_same(current: Decision | None, wanted: Decision) -> bool:
+def _around(hunk: HunkState) -> list[list[str]]:
+    around = Surroundings.of(hunk.hunk)
+    return [list(around.before), list(around.after)]
+
+
+def _is_same(hunk: HunkState, wanted: Decision) -> bool:
+    current = hunk.decision
     if current is None:
         return wanted.verdict == Verdict.PENDING
-    return (current.verdict, current.edited_new_lines, current.split_after) == (
+    edited = list(hunk.edited) if hunk.edited is not None else None
+    return (current.verdict, edited, current.split_after) == (
         wanted.verdict,
         wanted.edited_new_lines,
         wanted.split_after,
