@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from webapp.agents.models import Run
-from webapp.events.registry import on_engine_event, on_run_ended, periodic
+from webapp.events.registry import on_engine_event, on_run_ended, on_run_queued, periodic
 from webapp.reviews import services
 from workers.events import ChangeProposed, EvidenceFinished, EvidenceProgressed
 
@@ -28,6 +28,12 @@ def evidence_progressed(event: EvidenceProgressed) -> None:
 def evidence_finished(event: EvidenceFinished) -> None:
     """A command on a change set has ended."""
     services.record_evidence(event)
+
+
+@on_run_queued
+def run_queued(run: Run) -> None:
+    """An answering run takes the turn, also when it is tried again."""
+    services.hand_turn(run)
 
 
 @on_run_ended

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import pytest
+from django.db import transaction
 
 from tests.webapp.reviews.conftest import Desk
 from webapp.agents.models import Run
+from webapp.agents.services import retry_run
+from webapp.agents.services.ending import end_run
 from webapp.errors import Conflict, Invalid, NotFound
 from webapp.reviews import services
 from webapp.reviews.models import ChangeSet, ReviewComment
@@ -86,6 +89,31 @@ def test_sends_nothing_twice_and_waits_for_the_answer(desk: Desk) -> None:
     Run.objects.filter(change_set=change_set).update(status=Run.Status.FINISHED)
     second = services.send_comments(change_set=change_set, sent_by=desk.company.member)
     assert [item["text"] for item in second.job["revision_of"]["comments"]] == ["y"]
+
+
+def test_trying_a_failed_answer_again_takes_the_turn_again(desk: Desk) -> None:
+    change_set = desk.three_hunks()
+    remark = services.comment(change_set=change_set, author=desk.company.member, text="Fix", kind="must-fix")
+    run = services.send_comments(change_set=change_set, sent_by=desk.company.member)
+    with transaction.atomic():
+        end_run(run, Run.Status.FAILED, code="provider_timeout", message="No answer", is_retryable=True)
+    change_set.refresh_from_db()
+    remark.refresh_from_db()
+    assert (change_set.turn, remark.is_sent) == ("reviewer", False)
+    again = retry_run(run=run, requested_by=desk.company.maintainer)
+    change_set.refresh_from_db()
+    remark.refresh_from_db()
+    assert (again.change_set_id, again.base_commit) == (change_set.pk, run.base_commit)
+    assert again.job["revision_of"] == run.job["revision_of"]
+    assert (change_set.turn, remark.is_sent) == ("agent", True)
+    with pytest.raises(Conflict, match="answering already"):
+        retry_run(run=run, requested_by=desk.company.member)
+    with transaction.atomic():
+        end_run(again, Run.Status.FAILED, code="provider_timeout", message="No answer", is_retryable=True)
+    services.discard(change_set=change_set, discarded_by=desk.company.member)
+    with pytest.raises(Conflict, match="discarded"):
+        retry_run(run=again, requested_by=desk.company.member)
+    assert Run.objects.filter(change_set=change_set).count() == 2
 
 
 def test_keeps_what_an_agent_only_said_as_a_remark(desk: Desk) -> None:

@@ -214,6 +214,17 @@ def test_refuses_another_branch_than_it_was_made_for(desk: Desk) -> None:
         desk.apply(change_set)
 
 
+def test_takes_nothing_out_of_another_branch_than_it_landed_on(desk: Desk) -> None:
+    change_set = desk.three_hunks()
+    desk.decide(change_set, 0, "accepted")
+    landed = desk.apply(change_set)
+    desk.repository.switch_branch("other", create=True)
+    with pytest.raises(Conflict, match="landed on the branch main"):
+        services.revert(change_set=landed, reverted_by=desk.company.maintainer)
+    landed.refresh_from_db()
+    assert (landed.status, desk.repository.head()) == ("landed", landed.landed_commit)
+
+
 def test_takes_a_landed_change_set_out_again_by_a_commit_and_can_take_it_up_anew(desk: Desk) -> None:
     change_set = desk.three_hunks()
     services.decide_file(change_set=change_set, path=None, verdict="accepted", decided_by=desk.company.member)

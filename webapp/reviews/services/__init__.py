@@ -1,7 +1,7 @@
 """Writes about reviews."""
 
 from webapp.reviews.services.closing import discard, reopen
-from webapp.reviews.services.commenting import comment, resolve_comment, send_comments
+from webapp.reviews.services.commenting import comment, hand_turn, resolve_comment, send_comments
 from webapp.reviews.services.deciding import decide_file, decide_hunk, undo_decision
 from webapp.reviews.services.evidence import (
     cancel_evidence,
@@ -21,6 +21,7 @@ __all__ = [
     "decide_file",
     "decide_hunk",
     "discard",
+    "hand_turn",
     "mark_seen",
     "open_review",
     "reap_evidence",

@@ -18,6 +18,7 @@ from webapp.reviews.characters import visible_text
 from webapp.reviews.models import ChangeSet, ReviewComment
 from webapp.reviews.remarks import remark_html
 from webapp.reviews.resolved import HunkState, Resolved, Verdict, newest_revision, resolve_change_set
+from webapp.reviews.services.closing import announce
 from webapp.reviews.services.deciding import lock_open
 
 Kind = ReviewComment.Kind
@@ -134,8 +135,7 @@ def send_comments(*, change_set: ChangeSet, sent_by: User) -> Run:
         Conflict: the change set is not open, or the agent is answering already.
     """
     change_set = lock_open(change_set)
-    if Run.objects.filter(change_set=change_set).exclude(status__in=Run.FINAL).exists():
-        raise Conflict(f"@{change_set.agent} is answering already. Its next revision comes first.")
+    _refuse_while_answering(change_set)
     resolved = resolve_change_set(change_set)
     remarks = list(
         change_set.comments.filter(parent=None, resolved_at=None, is_sent=False).prefetch_related("replies")
@@ -144,7 +144,7 @@ def send_comments(*, change_set: ChangeSet, sent_by: User) -> Run:
     if not remarks and not any(hunk["reason"] for hunk in rejected):
         raise Invalid("There is nothing to send: write a comment, or give a reason with a rejected hunk.")
     revision = newest_revision(change_set)
-    run = start_run(
+    return start_run(
         workspace=change_set.workspace,
         requested_by=sent_by,
         agent=change_set.agent,
@@ -161,19 +161,31 @@ def send_comments(*, change_set: ChangeSet, sent_by: User) -> Run:
             "rejected": rejected,
         },
     )
-    ReviewComment.objects.filter(pk__in=[remark.pk for remark in remarks]).update(is_sent=True)
+
+
+def _refuse_while_answering(change_set: ChangeSet, *, but: Run | None = None) -> None:
+    others = Run.objects.filter(change_set=change_set).exclude(status__in=Run.FINAL)
+    if (others.exclude(pk=but.pk) if but is not None else others).exists():
+        raise Conflict(f"@{change_set.agent} is answering already. Its next revision comes first.")
+
+
+def hand_turn(run: Run) -> None:
+    """When an answering run is queued, for the first time or again: it is the agent's turn, and its comments are sent.
+
+    Call it in the transaction that makes the run.
+
+    Raises:
+        Conflict: the change set is not open (any more), or the agent is answering already.
+    """
+    if run.change_set_id is None:
+        return
+    change_set = lock_open(run.change_set)
+    _refuse_while_answering(change_set, but=run)
+    sent = [item["id"] for item in (run.job.get("revision_of") or {}).get("comments", [])]
+    change_set.comments.filter(pk__in=sent).update(is_sent=True)
     change_set.turn = ChangeSet.Turn.AGENT
     change_set.save(update_fields=["turn", "updated_at"])
-    publish_on_commit(
-        change_set.workspace_id,
-        events.ReviewChanged(
-            change_set_id=change_set.pk,
-            status=change_set.status,
-            turn=change_set.turn,
-            by=sent_by.display_name,
-        ),
-    )
-    return run
+    announce(change_set, run.requested_by.display_name if run.requested_by else "")
 
 
 def _goal(change_set: ChangeSet, remarks: list[ReviewComment]) -> str:

@@ -116,13 +116,7 @@ def _check_seen(change_set: ChangeSet, diff_hash: str, selection: str | None) ->
 
 def _prepare(change_set: ChangeSet, repository: Repository, resolved: Resolved, by: User) -> PreparedLanding:
     revision = resolved.revision
-    branch = repository.branch()
-    if storable_text(branch) != change_set.target_branch:
-        raise Conflict(
-            f"This was made for the branch {change_set.target_branch}; "
-            f"the workspace is on {storable_text(branch)}. Switch first.",
-            target_branch=change_set.target_branch,
-        )
+    _check_branch(change_set, repository, "made for")
     return landing.prepare(
         repository,
         base=revision.base_commit,
@@ -132,6 +126,15 @@ def _prepare(change_set: ChangeSet, repository: Repository, resolved: Resolved, 
         author=author_of(by),
         trailers=_trailers(change_set, by),
     )
+
+
+def _check_branch(change_set: ChangeSet, repository: Repository, what: str) -> None:
+    branch = storable_text(repository.branch())
+    if branch != change_set.target_branch:
+        raise Conflict(
+            f"This was {what} the branch {change_set.target_branch}; the workspace is on {branch}. Switch first.",
+            target_branch=change_set.target_branch,
+        )
 
 
 def _message(change_set: ChangeSet, resolved: Resolved) -> str:
@@ -259,7 +262,7 @@ def revert(*, change_set: ChangeSet, reverted_by: User) -> ChangeSet:
     """Return the change set, what it landed taken out again by a commit of its own.
 
     Raises:
-        Conflict: it is not landed.
+        Conflict: it is not landed, or another branch is checked out.
         LandingConflict: later commits or edits that are not committed touch the same lines; nothing changed.
     """
     workspace = change_set.workspace
@@ -268,6 +271,7 @@ def revert(*, change_set: ChangeSet, reverted_by: User) -> ChangeSet:
         fresh = ChangeSet.objects.get(pk=change_set.pk)
         if fresh.status != Status.LANDED:
             raise Conflict(f"This review is {fresh.get_status_display().lower()}.", status=fresh.status)
+        _check_branch(fresh, repository, "landed on")
         prepared = landing.revert(
             repository,
             fresh.landed_commit,
