@@ -43,6 +43,10 @@ class ProviderDouble:
         """Queue replies; a string is a reply of that text."""
         self._queue.extend(Say(reply) if isinstance(reply, str) else reply for reply in replies)
 
+    def forget(self) -> None:
+        """Drop queued replies that nobody has asked for."""
+        self._queue.clear()
+
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ from django.test import Client
 
 from tests.framework.people import make_person
 from tests.framework.provider_double import ProviderDouble
+from tests.framework.provider_double.threaded import running_double
 from tests.framework.repos import make_repository
 from webapp.accounts.models import User
 from webapp.agents.models import Run
@@ -170,13 +169,5 @@ def worker(run: Run) -> Engine:
 @pytest.fixture
 def double() -> Iterator[ProviderDouble]:
     """A provider on a loop of its own, since what is tested is called from plain threads."""
-    double = ProviderDouble(key=DOUBLE_KEY)
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    asyncio.run_coroutine_threadsafe(double.start(), loop).result(10)
-    yield double
-    asyncio.run_coroutine_threadsafe(double.stop(), loop).result(10)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
+    with running_double(key=DOUBLE_KEY) as double:
+        yield double

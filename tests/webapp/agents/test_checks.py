@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.framework.provider_double import Fault, Say
@@ -8,6 +10,7 @@ from webapp import vault
 from webapp.agents import checks
 from webapp.agents.models import ModelProfile
 from webapp.errors import Invalid
+from workers.config import get_config
 from workers.errors import (
     ProviderAuthFailed,
     ProviderBadReply,
@@ -37,11 +40,20 @@ def check(profile, **changed):
     return checks.check_profile(**{"profile": profile, "is_installation_owner": True, **changed})
 
 
-@pytest.mark.parametrize("provider", ["openai", "anthropic"])
+@pytest.mark.parametrize("provider", ["openai", "anthropic", "ollama"])
 def test_shows_what_came_back(people, double, provider):
     double.say("OK")
     assert "answered in" in check(make(people, double, provider))
     assert len(double.asked) == 1
+
+
+def test_asks_the_embedded_model_where_the_operator_serves_it(double, monkeypatch):
+    config = replace(get_config(), model_url=double.base_url("embedded"))
+    monkeypatch.setattr("workers.providers.embedded.get_config", lambda: config)
+    double.key = None
+    double.say("OK")
+    assert "answered in" in check(ModelProfile(provider="embedded"), is_installation_owner=False)
+    assert "authorization" not in {name.lower() for name in double.asked[0].headers}
 
 
 def test_says_that_the_key_is_wrong_without_showing_it(people, double):

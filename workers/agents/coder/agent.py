@@ -10,12 +10,12 @@ from workers.agents.coder import prompts
 from workers.agents.coder.asking import Asker, Dialogue
 from workers.agents.coder.conversation import Conversation, Turn
 from workers.agents.coder.core import ANYWAY, NUDGE_AT, STOP_AT, CoderCore, RepeatDetector, TestState
-from workers.agents.errors import ModelStuck
+from workers.agents.errors import ModelRefused, ModelStuck
 from workers.agents.mixins.governance import GovernanceMixin
 from workers.agents.mixins.identity import IdentityMixin
 from workers.agents.mixins.orchestration import Called, OrchestrationMixin
 from workers.agents.mixins.persistence import PersistenceMixin
-from workers.errors import BudgetExceeded, ConfigError
+from workers.errors import BudgetExceeded, ConfigError, ProviderError
 from workers.providers.base import Provider
 from workers.providers.types import ToolCall, ToolSpec
 from workers.tools.base import ToolContext, ToolResult
@@ -119,6 +119,11 @@ class CoderAgent(IdentityMixin, OrchestrationMixin, PersistenceMixin, Governance
                 return await self._turn(run)
         except BudgetExceeded as error:
             return await self._end_early(run, f"I stopped before I was done. {error}", error)
+        except (ProviderError, ModelRefused) as error:
+            # The run fails and says why; what it had done so far is no less worth looking at.
+            if await asyncio.to_thread(lambda: run.workplace.has_offer):
+                await self._propose(run, await self._unfinished(run, f"The model failed: {error}"))
+            raise
 
     async def _turn(self, run: RunState) -> Outcome | None:
         turn, parent = await self._next_turn(run)
@@ -232,6 +237,9 @@ class CoderAgent(IdentityMixin, OrchestrationMixin, PersistenceMixin, Governance
         """Offer what there is, saying that it is not finished; with nothing to offer, fail."""
         if not await asyncio.to_thread(lambda: run.workplace.has_offer):
             raise error or ModelStuck(reason)
+        return await self._unfinished(run, reason)
+
+    async def _unfinished(self, run: RunState, reason: str) -> Outcome:
         said = next(
             (turn.text for turn in reversed(self._dialogue.conversation.turns) if turn.text.strip()), ""
         )

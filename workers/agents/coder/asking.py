@@ -103,6 +103,8 @@ class Asker:
     def __init__(self, accountant: Accountant, dialogue: Dialogue) -> None:
         self._accountant = accountant
         self._dialogue = dialogue
+        self._has_begun = False
+        """Whether the answer that is being read has said anything yet."""
 
     async def ask(self, run: RunState) -> tuple[Turn, str | None]:
         """Return the model's next turn and the id of its step.
@@ -114,8 +116,10 @@ class Asker:
         for last in (False,) * (TRIES - 1) + (True,):
             try:
                 return await self._ask_once(run)
-            except _AGAIN as error:
-                if last:
+            except ProviderError as error:
+                # A provider that fails before its first word was asked again already, with growing waits.
+                is_broken_off = error.retryable and self._has_begun
+                if last or not (isinstance(error, _AGAIN) or is_broken_off):
                     raise
                 if isinstance(error, ContextTooLong):
                     self._dialogue.shrink()
@@ -154,8 +158,10 @@ class Asker:
         self, run: RunState, provider: Provider, request: ModelRequest, step: Step
     ) -> ModelReply:
         thought = ThoughtReader() if not self._dialogue.is_native and self._dialogue.specs else None
+        self._has_begun = False
         async with aclosing(provider.stream(request)) as items:
             async for item in items:
+                self._has_begun = True
                 if isinstance(item, Finished):
                     return item.reply
                 if isinstance(item, TextDelta):

@@ -147,12 +147,15 @@ async def test_fails_when_the_seconds_end_in_the_middle_of_an_answer(
     assert bench.relay.of(RunFailed)[0].code == "budget_exceeded"
 
 
+@pytest.mark.parametrize(
+    "fault", [Fault("cut"), Fault("error_event", error_type="overloaded_error")], ids=["cut", "overloaded"]
+)
 async def test_asks_again_when_an_answer_breaks_off(
-    make_bench: MakeBench, provider_double: ProviderDouble
+    make_bench: MakeBench, provider_double: ProviderDouble, fault: Fault
 ) -> None:
     bench = make_bench(BROKEN)
     provider_double.say(
-        Say("I begin to write a rather long answer here", fault=Fault("cut")),
+        Say("I begin to write a rather long answer here", fault=fault),
         Say(calls=(EDIT,)),
         Say(calls=(FINISH,)),
     )
@@ -169,6 +172,20 @@ async def test_fails_with_the_providers_own_code(
     provider_double.say(Say(fault=Fault("http", status=401)))
     assert await bench.run(coder_job(bench, provider_double)) == "failed"
     assert bench.relay.of(RunFailed)[0].code == "provider_auth_failed"
+
+
+async def test_offers_what_it_has_when_the_model_fails_and_still_fails(
+    make_bench: MakeBench, provider_double: ProviderDouble
+) -> None:
+    bench = make_bench(BROKEN)
+    provider_double.say(Say("This line is wrong.", calls=(EDIT,)), *[Say("Now", fault=Fault("cut"))] * 3)
+    assert await bench.run(coder_job(bench, provider_double)) == "failed"
+    (failed,) = bench.relay.of(RunFailed)
+    assert (failed.code, failed.retryable) == ("provider_cut_off", True)
+    (proposed,) = bench.relay.of(ChangeProposed)
+    assert "a + b" in bench.read(proposed.commit, "calc.py")
+    assert proposed.summary.startswith("**Not finished.** The model failed")
+    assert "This line is wrong." in proposed.summary
 
 
 async def test_works_with_one_json_call_a_turn(
