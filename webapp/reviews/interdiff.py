@@ -20,6 +20,8 @@ class Interdiff:
     until: int
     changes: dict[str, Change]
     """By hunk key of `until`."""
+    earlier: dict[str, Hunk]
+    """Of each changed hunk: what stood in its place in `since`."""
     gone: tuple[Hunk, ...]
     """Hunks of `since` that have no successor in `until`."""
 
@@ -42,6 +44,7 @@ def compare(since: Revision, until: Revision) -> Interdiff:
             went[hunk.path].append(hunk)
     is_same_base = since.base_commit == until.base_commit
     changes: dict[str, Change] = {}
+    earlier: dict[str, Hunk] = {}
     for key, hunk in after.items():
         if key in before:
             changes[key] = "same"
@@ -51,9 +54,10 @@ def compare(since: Revision, until: Revision) -> Interdiff:
         )
         changes[key] = "changed" if partner is not None else "new"
         if partner is not None:
+            earlier[key] = partner
             went[hunk.path].remove(partner)
     gone = tuple(hunk for hunks in went.values() for hunk in hunks)
-    return Interdiff(since=since.number, until=until.number, changes=changes, gone=gone)
+    return Interdiff(since=since.number, until=until.number, changes=changes, earlier=earlier, gone=gone)
 
 
 def _hunks(revision: Revision) -> dict[str, Hunk]:

@@ -20,6 +20,7 @@ from webapp.reviews.selectors import Review, Thread, load_review
 from webapp.reviews.showing import shown_lines, summary_of
 from webapp.workspaces.access import includes
 from webapp.workspaces.models import Role
+from workers.changes.diffs import Hunk
 
 EAGER_LINES = 240
 """Lines of hunks that come with the page; files beyond are fetched when they are scrolled to."""
@@ -37,6 +38,8 @@ class HunkView:
     html: SafeString
     badges: Sequence[tuple[str, str]]
     change: str
+    earlier: Hunk | None
+    """What stood in its place in the revision that is compared with, when it has changed since."""
     loose_threads: Sequence[Thread]
     left_out: int
     summary: str
@@ -127,6 +130,9 @@ def hunk_view(review: Review, file: FileState, state: HunkState, *, is_whole: bo
         number=file.hunks.index(state) + 1,
         html=hunk_html(file.path, lines, notes=notes, limit=limit),
         badges=words(review.resolved.risks.get(state.split_from or state.key, {}), state.hunk),
+        earlier=review.interdiff.earlier.get(state.split_from or state.key)
+        if review.interdiff is not None
+        else None,
         change=review.interdiff.changes.get(state.split_from or state.key, "new")
         if review.interdiff is not None
         else "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -113,6 +114,8 @@ class Header:
     pending: int
     evidence: str
     """`passed`, `failed`, `running`, `stale` or `unverified`."""
+    evidence_of: str
+    """`tests` when one of these commands runs tests, else `checks`: lint that passes says nothing about behaviour."""
     cost_usd: float | None
     """Of the run and of all that answered; None while a price is unknown."""
     must_fix: int
@@ -301,6 +304,7 @@ def header_of(
         rejected=resolved.count(Verdict.REJECTED),
         pending=resolved.count(Verdict.PENDING),
         evidence=_verdict_of(evidence),
+        evidence_of="tests" if any(_runs_tests(item) for item in evidence) else "checks",
         cost_usd=_cost(change_set),
         must_fix=sum(root.kind == ReviewComment.Kind.MUST_FIX for root in roots),
         unsent=sum(not root.is_sent for root in roots),
@@ -320,6 +324,16 @@ def _verdict_of(evidence: Sequence[EvidenceView]) -> str:
     for item in fresh:
         newest.setdefault(item.row.command, item.row.status)
     return "failed" if Evidence.Status.FAILED in newest.values() else "passed"
+
+
+_TESTS = re.compile(
+    r"\b(pytest|unittest|tox|nox|jest|vitest|mocha|ctest|rspec|phpunit|mvn|gradle"
+    r"|(npm|yarn|pnpm|deno|bun|cargo|go|dotnet|make|manage\.py) (run )?(test|check))\b"
+)
+
+
+def _runs_tests(item: EvidenceView) -> bool:
+    return not item.is_stale and _TESTS.search(item.row.command) is not None
 
 
 def _cost(change_set: ChangeSet) -> float | None:

@@ -225,6 +225,7 @@ def test_compares_with_what_the_person_saw_last(desk: Desk) -> None:
     page = client.get(url("review", change_set)).content.decode()
     assert "Since revision 1, which you saw last: 1 changed, 2 same" in page
     assert "changed since r1" in page
+    assert "as it was in r1" in page and "+    return 111\n" in page
     assert "which you saw last" not in client.get(url("review", change_set)).content.decode()
     old = client.get(url("review", change_set) + "?rev=1").content.decode()
     assert "there is a newer one" in old and 'data-act="accept"' not in old

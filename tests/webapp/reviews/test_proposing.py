@@ -111,12 +111,17 @@ def test_is_unverified_without_evidence_and_verified_only_on_this_very_tree(desk
     )
     assert load_review(desk.loaded(good)).header.evidence == "stale"
     same = desk.propose({"README.md": b"# C\n"}, base=base, evidence=[{**item, "tree": revision.tree}])
-    assert load_review(desk.loaded(same)).header.evidence == "passed"
+    header = load_review(desk.loaded(same)).header
+    assert (header.evidence, header.evidence_of) == ("passed", "tests")
+    lint = {**item, "command": "ruff check --diff tests/test_calc.py", "tree": revision.tree}
+    linted = desk.propose({"README.md": b"# C\n"}, base=base, evidence=[lint])
+    header = load_review(desk.loaded(linted)).header
+    assert (header.evidence, header.evidence_of) == ("passed", "checks")
     failed = desk.propose(
         {"README.md": b"# C\n"}, base=base, evidence=[{**item, "exit_code": 1, "tree": revision.tree}]
     )
     assert load_review(desk.loaded(failed)).header.evidence == "failed"
-    assert Evidence.objects.filter(output__contains="ok").count() == 3
+    assert Evidence.objects.filter(output__contains="ok").count() == 4
 
 
 def test_adds_a_revision_to_the_change_set_that_a_run_answers_and_keeps_decisions_on_hunks_that_stay(

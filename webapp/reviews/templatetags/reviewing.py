@@ -9,7 +9,7 @@ from django import template
 from django.utils.safestring import SafeString, mark_safe
 
 from webapp.reviews.characters import visible_html, visible_text
-from webapp.reviews.rendering import hunk_html
+from webapp.reviews.rendering import SHOWN_LINES, hunk_html
 from workers.changes.diffs import Hunk
 
 register = template.Library()
@@ -47,3 +47,9 @@ def terminal_text(text: Any) -> SafeString:
 def plain_hunk(hunk: Hunk) -> SafeString:
     """Return the lines of a hunk that nobody can decide about."""
     return hunk_html(hunk.path, hunk.lines)
+
+
+@register.filter
+def diff_text(hunk: Hunk) -> SafeString:
+    """Return the lines of a hunk as a plain diff, for reading only."""
+    return mark_safe("\n".join(f"{line.kind}{visible_html(line.text)}" for line in hunk.lines[:SHOWN_LINES]))  # noqa: S308 - escaped by visible_html
