@@ -13,13 +13,14 @@ import redis
 
 from workers.celery import app
 from workers.config import get_config
-from workers.events import cancel_key
+from workers.events import cancel_key, claim_key
 
 RUN_TASK = "workers.tasks.agents.run_agent"
 EVIDENCE_TASK = "workers.tasks.evidence.run_evidence"
 # Celery on Redis serves 0 first; these four are its steps.
 PRIORITIES = {"critical": 0, "high": 3, "standard": 6, "low": 9}
 CANCEL_TTL_S = 3600
+EVIDENCE_CLAIM_S = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,9 +107,20 @@ def submit_evidence(job: EvidenceJob) -> None:
     )
 
 
+def evidence_claim_key(evidence_id: int) -> str:
+    """Return the key that a worker keeps while it runs that command; it fades within `EVIDENCE_CLAIM_S` of its last sign."""
+    return claim_key(_evidence_name(evidence_id))
+
+
 def evidence_cancel_key(evidence_id: int) -> str:
     """Return the key whose presence asks the worker to end that command."""
     return cancel_key(_evidence_name(evidence_id))
+
+
+def is_evidence_claimed(evidence_id: int, *, client: redis.Redis | None = None) -> bool:
+    """Return whether a worker runs that command, or has just ended it."""
+    client = client or redis.Redis.from_url(get_config().redis_url)
+    return bool(client.exists(evidence_claim_key(evidence_id)))
 
 
 def cancel_evidence(evidence_id: int, *, client: redis.Redis | None = None) -> None:

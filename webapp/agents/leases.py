@@ -36,24 +36,38 @@ def _redis_answers() -> bool:
         return False
 
 
-class Keeper:
-    """Watches leases in one process. `clock` is monotonic; `answers` says whether Redis can be heard."""
+class Listener:
+    """Knows for how long this process could have heard a worker. `clock` is monotonic; `answers` says whether Redis is there."""
 
     def __init__(
         self, *, clock: Callable[[], float] = time.monotonic, answers: Callable[[], bool] = _redis_answers
     ) -> None:
         self._clock, self._answers = clock, answers
-        self._listening_since: float | None = None
+        self._since: float | None = None
+
+    def heard_for_s(self) -> float | None:
+        """Return the seconds since Redis was first heard without a break since; None while it is away."""
+        if not self._answers():
+            self._since = None
+            return None
+        if self._since is None:
+            self._since = self._clock()
+        return self._clock() - self._since
+
+
+class Keeper:
+    """Watches leases in one process."""
+
+    def __init__(self, listener: Listener | None = None) -> None:
+        self._listener = listener or Listener()
 
     def reap(self, *, now: datetime | None = None) -> None:
         """Take lost runs from their workers and ring again for those that nobody took."""
-        if not self._answers():
-            self._listening_since = None
+        heard_for_s = self._listener.heard_for_s()
+        if heard_for_s is None:
             return
-        if self._listening_since is None:
-            self._listening_since = self._clock()
         now = now or timezone.now()
-        if self._clock() - self._listening_since >= LEASE.total_seconds():
+        if heard_for_s >= LEASE.total_seconds():
             reap_lost(now=now)
         ring_forgotten(now=now)
 

@@ -49,7 +49,7 @@ def settle_landings() -> None:
     services.audit_landings()
 
 
-@periodic(every_s=30.0)
+@periodic(every_s=RECOVER_EVERY_S)
 def reap_evidence() -> None:
-    """Commands whose worker is gone say so."""
+    """Commands whose worker or whose doorbell is gone are rung for again, or say so."""
     services.reap_evidence()

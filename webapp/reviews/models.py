@@ -235,7 +235,10 @@ class Evidence(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
     heard_at = models.DateTimeField(auto_now=True)
-    """Last sign of life from whoever runs it."""
+    """Last sign of life from whoever runs it, or when it was last rung for."""
+    begun_at = models.DateTimeField(null=True)
+    losses = models.PositiveSmallIntegerField(default=0)
+    """How often its worker was lost."""
 
     class Meta:
         ordering = ["id"]

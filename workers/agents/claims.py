@@ -11,8 +11,9 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import orjson
 from redis.asyncio import Redis
@@ -47,8 +48,14 @@ async def take_claim(client: Redis, *, run_id: str, fence: int) -> Claim:
         await client.set(claim_key(run_id), claim_value(fence), ex=CLAIM_TTL_S)
         return "taken"
     if held["host"] == socket.gethostname():
-        return "held" if _started(held["pid"]) == held["started"] else "lost"
+        return "held" if is_alive_here(held) else "lost"
     return "held" if time.time() - held["at"] < SILENT_AFTER_S else "lost"
+
+
+def is_alive_here(claim: Mapping[str, Any]) -> bool:
+    """Return whether the process that made this claim runs on this machine."""
+    is_here = claim.get("host") == socket.gethostname()
+    return is_here and _started(claim["pid"]) == claim["started"] is not None
 
 
 def _started(pid: int) -> str | None:

@@ -10,12 +10,14 @@ import asyncio
 import contextlib
 import json
 import secrets
+import socket
 import time
 from collections import deque
 from typing import Any, Literal
 
 import redis
 
+from workers.agents.claims import claim_value, is_alive_here
 from workers.celery import app
 from workers.changes.repository import Repository
 from workers.changes.vault import remove_tree
@@ -23,7 +25,13 @@ from workers.changes.worktrees import subset_worktree
 from workers.config import Config, get_config
 from workers.errors import PyAgentError
 from workers.events import STREAM_KEY, EngineEvent, EvidenceFinished, EvidenceProgressed, to_wire
-from workers.queue import EVIDENCE_TASK, EvidenceJob, evidence_cancel_key
+from workers.queue import (
+    EVIDENCE_CLAIM_S,
+    EVIDENCE_TASK,
+    EvidenceJob,
+    evidence_cancel_key,
+    evidence_claim_key,
+)
 from workers.sandbox import Limits, Result, run
 from workers.telemetry.logging import get_logger
 
@@ -33,6 +41,9 @@ PROGRESS_S = 1.0
 PROGRESS_LINES = 40
 PROGRESS_LINE_CHARS = 400
 OUTPUT_BYTES = 65_536
+# Longer than the broker keeps a message of a worker that was killed, before it hands it out again.
+DONE_S = 2 * 3600
+_DONE = b"done"
 _NOTES = {
     "timeout": "It took too long and was ended.",
     "memory": "It used too much memory and was ended.",
@@ -53,7 +64,13 @@ def run_evidence(job: dict[str, Any]) -> None:
 
 
 async def gather(job: EvidenceJob, *, config: Config, client: redis.Redis) -> None:
-    """Run the job's command on its tree and emit progress and the end; whatever goes wrong is told as the end."""
+    """Run the job's command on its tree and emit progress and the end; whatever goes wrong is told as the end.
+
+    Rung for twice, it runs once: the web app rings again when nobody is heard, and a broker that lost its worker does too.
+    """
+    if not _take_claim(job, client):
+        log.info("the ring was for a command that runs or has run", evidence_id=job.evidence_id)
+        return
     started = time.monotonic()
     try:
         finished = await _run(job, config, client)
@@ -69,7 +86,23 @@ async def gather(job: EvidenceJob, *, config: Config, client: redis.Redis) -> No
             note=str(error)[:300],
         )
     _emit(client, finished)
+    client.set(evidence_claim_key(job.evidence_id), _DONE, ex=DONE_S)
     client.delete(evidence_cancel_key(job.evidence_id))
+
+
+def _take_claim(job: EvidenceJob, client: redis.Redis) -> bool:
+    """Return whether this process is to run the command; the claim of a process that is gone counts for nothing."""
+    key = evidence_claim_key(job.evidence_id)
+    if client.set(key, claim_value(1), ex=EVIDENCE_CLAIM_S, nx=True):
+        return True
+    held: Any = client.get(key)
+    if held == _DONE:
+        return False
+    claim = json.loads(held) if held else {}
+    if claim.get("host") == socket.gethostname() and not is_alive_here(claim):
+        client.set(key, claim_value(1), ex=EVIDENCE_CLAIM_S)
+        return True
+    return False
 
 
 async def _run(job: EvidenceJob, config: Config, client: redis.Redis) -> EvidenceFinished:
@@ -103,6 +136,9 @@ async def _watch(job: EvidenceJob, client: redis.Redis, stop: asyncio.Event, tai
     while True:
         if await asyncio.to_thread(client.exists, evidence_cancel_key(job.evidence_id)):
             stop.set()
+        await asyncio.to_thread(
+            client.set, evidence_claim_key(job.evidence_id), claim_value(1), ex=EVIDENCE_CLAIM_S
+        )
         output = "\n".join(tail)
         # Told again without news every ten seconds, so that a silent command is not taken for a dead worker.
         if time.monotonic() - told_at >= (PROGRESS_S if output != told else 10.0):

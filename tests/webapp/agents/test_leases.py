@@ -117,7 +117,7 @@ def test_launches_a_run_whose_process_died_before_it_could(workspace, people, ru
 
 def test_judges_no_lease_before_it_has_listened_for_one_whole_lease(worker):
     clock, is_up = [100.0], [True]
-    keeper = leases.Keeper(clock=lambda: clock[0], answers=lambda: is_up[0])
+    keeper = leases.Keeper(leases.Listener(clock=lambda: clock[0], answers=lambda: is_up[0]))
     late = timezone.now() + timedelta(minutes=5)
     for second, up, expected in (
         (100, True, "running"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import socket
 import threading
 import time
 from dataclasses import replace
@@ -22,9 +24,10 @@ from webapp.reviews import services
 from webapp.reviews.models import ChangeSet, Evidence
 from webapp.reviews.selectors import load_review
 from webapp.reviews.services import evidence as evidence_service
+from workers.agents.claims import claim_value
 from workers.config import Config, load_config
 from workers.events import STREAM_KEY
-from workers.queue import EvidenceJob
+from workers.queue import EvidenceJob, evidence_claim_key
 from workers.tasks.evidence import gather
 
 PROBE = 'python3 -c "import calc; print(calc.f0(), calc.f5(), calc.f11())"'
@@ -172,19 +175,86 @@ def test_runs_one_command_at_a_time_and_only_on_something(
     assert len(jobs) == 1
 
 
-def test_gives_up_a_command_whose_worker_is_gone(
-    desk: Desk, jobs: list[EvidenceJob], django_capture_on_commit_callbacks: Any
-) -> None:
+class Patience:
+    """Stands for a process that has listened for so many seconds."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self.seconds = seconds
+
+    def heard_for_s(self) -> float | None:
+        return self.seconds
+
+
+@pytest.fixture
+def waiting(
+    desk: Desk,
+    jobs: list[EvidenceJob],
+    monkeypatch: pytest.MonkeyPatch,
+    redis_client: redis.Redis,
+    django_capture_on_commit_callbacks: Any,
+) -> Evidence:
+    """A command that was rung for once, in a process that has listened for long."""
+    monkeypatch.setattr(evidence_service, "_listener", Patience(3600))
     change_set = desk.three_hunks()
     desk.decide(change_set, 0, "accepted")
-    row = ask(desk, change_set, django_capture_on_commit_callbacks)
+    return ask(desk, change_set, django_capture_on_commit_callbacks)
+
+
+def reap(row: Evidence, *, silent_s: float) -> Evidence:
+    Evidence.objects.update(heard_at=timezone.now() - timedelta(seconds=silent_s))
     services.reap_evidence()
     row.refresh_from_db()
-    assert row.status == "running"
-    Evidence.objects.update(heard_at=timezone.now() - timedelta(hours=1))
+    return row
+
+
+def test_rings_again_for_a_command_that_nobody_took(waiting: Evidence, jobs: list[EvidenceJob]) -> None:
+    """The broker was emptied, or its queue is long: twice rung for it runs once all the same."""
+    assert reap(waiting, silent_s=10).status == "running" and len(jobs) == 1
+    assert reap(waiting, silent_s=20).status == "running"
+    assert [job.evidence_id for job in jobs] == [waiting.pk] * 2
+    assert jobs[0] == jobs[1]
     services.reap_evidence()
-    row.refresh_from_db()
-    assert (row.status, row.note) == ("lost", "Its worker has not been heard of for too long.")
+    assert len(jobs) == 2
+    reap(waiting, silent_s=3600)
+    assert (waiting.status, waiting.note) == ("lost", "Its worker has not been heard of for too long.")
+
+
+def test_runs_a_command_again_that_lost_its_worker_but_not_without_end(
+    waiting: Evidence, jobs: list[EvidenceJob], redis_client: redis.Redis
+) -> None:
+    for losses in (1, 2):
+        Evidence.objects.update(begun_at=timezone.now())
+        redis_client.set(evidence_claim_key(waiting.pk), b"{}")
+        assert (reap(waiting, silent_s=60).losses, len(jobs)) == (losses - 1, losses)
+        redis_client.delete(evidence_claim_key(waiting.pk))
+        assert reap(waiting, silent_s=30).losses == losses - 1
+        assert (reap(waiting, silent_s=60).losses, len(jobs)) == (losses, losses + 1)
+    Evidence.objects.update(begun_at=timezone.now())
+    reap(waiting, silent_s=60)
+    assert (waiting.status, len(jobs)) == ("lost", 3)
+    assert waiting.note.startswith("Its worker was lost 3 times")
+
+
+def test_judges_no_worker_that_it_could_not_have_heard(
+    waiting: Evidence, jobs: list[EvidenceJob], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Evidence.objects.update(begun_at=timezone.now())
+    for listened in (None, 10.0):
+        monkeypatch.setattr(evidence_service, "_listener", Patience(listened))
+        assert (reap(waiting, silent_s=60).status, waiting.losses, len(jobs)) == ("running", 0, 1)
+
+
+def test_does_not_run_twice_what_was_rung_for_twice(
+    waiting: Evidence, jobs: list[EvidenceJob], work: Any, redis_client: redis.Redis
+) -> None:
+    key = evidence_claim_key(waiting.pk)
+    redis_client.set(key, claim_value(1))
+    assert work(jobs[0]).status == "running", "a living process holds it"
+    dead = {"fence": 1, "at": 0, "host": socket.gethostname(), "pid": 2**22 + 1, "started": "1"}
+    redis_client.set(key, json.dumps(dead))
+    assert work(jobs[0]).status == "passed"
+    asyncio.run(gather(jobs[0], config=engine_config(), client=redis_client))
+    assert redis_client.xlen(STREAM_KEY) == 0, "it has run already"
 
 
 def test_says_so_when_the_queue_is_away(

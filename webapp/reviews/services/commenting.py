@@ -177,7 +177,7 @@ def hand_turn(run: Run) -> None:
     Raises:
         Conflict: the change set is not open (any more), or the agent is answering already.
     """
-    if run.change_set_id is None:
+    if run.change_set is None:
         return
     change_set = lock_open(run.change_set)
     _refuse_while_answering(change_set, but=run)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import redis
@@ -11,6 +11,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from webapp.accounts.models import User
+from webapp.agents.leases import Listener
 from webapp.agents.plain import storable_text
 from webapp.errors import Conflict, Invalid
 from webapp.events.publish import publish_on_commit
@@ -28,9 +29,14 @@ log = get_logger(__name__)
 Status = Evidence.Status
 COMMAND_CHARS = 4_000
 OUTPUT_CHARS = 65_536
+BATCH = 200
 WALL_S = 600.0
-# A worker tells of itself every few seconds; queued behind other work it may be silent for as long as that takes.
-SILENT_AFTER = timedelta(seconds=WALL_S + 120)
+# Queued behind other work it may wait for as long as that takes.
+WAITS_AT_MOST = timedelta(seconds=WALL_S + 120)
+RING_AGAIN = timedelta(seconds=15)
+# A worker tells of itself every ten seconds, and keeps its claim on top of that.
+SILENT_AFTER = timedelta(seconds=45)
+MAX_LOSSES = 3
 BROKER_AWAY = (OperationalError, redis.RedisError, OSError)
 
 
@@ -124,6 +130,7 @@ def record_evidence(event: EvidenceProgressed | EvidenceFinished) -> None:
     if evidence is None:
         return
     evidence.output = storable_text(event.output, limit=OUTPUT_CHARS)
+    evidence.begun_at = evidence.begun_at or timezone.now()
     if isinstance(event, EvidenceFinished):
         evidence.status = event.status
         evidence.exit_code = event.exit_code
@@ -147,11 +154,56 @@ def _finish(evidence_id: int, status: str, *, note: str) -> None:
         _announce(evidence)
 
 
+_listener = Listener()
+
+
 def reap_evidence() -> None:
-    """Housekeeping: a command that nobody has heard of for too long has lost its worker, and says so."""
-    silent = Evidence.objects.filter(status=Status.RUNNING, heard_at__lt=timezone.now() - SILENT_AFTER)
-    for evidence_id in silent.values_list("pk", flat=True):
-        _finish(evidence_id, Status.LOST, note="Its worker has not been heard of for too long.")
+    """Housekeeping: ring again for commands that nobody runs; one that lost its worker too often says so.
+
+    The broker may forget everything, and a whole worker may be killed: the row knows what was asked. No worker is judged
+    before it could have been heard for as long as it may be silent; ringing twice does no harm.
+    """
+    heard_for_s = _listener.heard_for_s()
+    if heard_for_s is None:
+        return
+    now = timezone.now()
+    quiet = Evidence.objects.filter(status=Status.RUNNING, heard_at__lt=now - RING_AGAIN)
+    for evidence in quiet.order_by("pk")[:BATCH]:
+        is_begun = evidence.begun_at is not None
+        may_judge = heard_for_s >= SILENT_AFTER.total_seconds() and evidence.heard_at < now - SILENT_AFTER
+        if evidence.heard_at < now - WAITS_AT_MOST:
+            _finish(evidence.pk, Status.LOST, note="Its worker has not been heard of for too long.")
+        elif (may_judge or not is_begun) and not _is_claimed(evidence.pk):
+            _take_up_again(evidence.pk, now)
+
+
+def _is_claimed(evidence_id: int) -> bool:
+    try:
+        return queue.is_evidence_claimed(evidence_id)
+    except redis.RedisError:
+        return True  # Redis went away in this very moment: nobody knows
+
+
+def _take_up_again(evidence_id: int, now: datetime) -> None:
+    with transaction.atomic():
+        evidence = _running(evidence_id)
+        if evidence is None:
+            return
+        if evidence.begun_at is not None:
+            evidence.losses += 1
+        note = ""
+        if evidence.losses >= MAX_LOSSES:
+            note = f"Its worker was lost {MAX_LOSSES} times, most likely because of this command."
+        elif evidence.begun_at is None and evidence.created_at < now - WAITS_AT_MOST:
+            note = "No worker took it for too long."
+        evidence.begun_at = None
+        if note:
+            evidence.status, evidence.note = Status.LOST, note
+        evidence.save()
+        _announce(evidence)
+    if not note:
+        log.info("evidence rung for again", evidence_id=evidence_id, losses=evidence.losses)
+        _submit(evidence_id)
 
 
 def suggested_command(revision: Revision) -> str:
