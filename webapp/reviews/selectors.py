@@ -289,7 +289,7 @@ def _staleness(row: Evidence, resolved: Resolved) -> tuple[bool, str]:
         return False, "whole revision"
     if row.selection != resolved.selection:
         return True, "other hunks are accepted now"
-    return False, f"the {len(row.subset)} accepted hunks"
+    return False, "the accepted hunk" if len(row.subset) == 1 else f"the {len(row.subset)} accepted hunks"
 
 
 def header_of(

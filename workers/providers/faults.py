@@ -31,6 +31,7 @@ _TOO_LONG = re.compile(
 )
 _NO_MONEY = re.compile(r"insufficient.?quota|credit balance|billing", re.IGNORECASE)
 _KEY_LIKE = re.compile(r"\b(sk|pk|key|Bearer)[-_ ][\w*.\-]{6,}", re.IGNORECASE)
+_PREFIX = re.compile(r"^Error code: \d+ - ")  # the official clients' own, and said already
 # Anthropic and several compatible servers report an error inside a stream that began with 200, by its
 # type's name.
 _STATUS_OF_TYPE = {
@@ -152,7 +153,7 @@ def _connection_fault(error: Exception) -> ProviderError:
 
 def _message_of(error: Exception) -> str:
     message = getattr(error, "message", None) or getattr(error, "error", None) or str(error)
-    return str(message)
+    return _PREFIX.sub("", str(message))
 
 
 def _chain(error: BaseException) -> list[BaseException]:
