@@ -15,6 +15,7 @@ def _model_pages(prefix: str, kind: str, name: str) -> list[URLPattern]:
     return [
         path(prefix, models.profiles, extra, name=name),
         path(f"{prefix}add/", models.edit, extra, name=f"{name}_add"),
+        path(f"{prefix}embedded/", models.embedded_state, extra, name=f"{name}_embedded"),
         path(f"{prefix}embedded/test/", models.test, extra, name=f"{name}_test_embedded"),
         path(f"{prefix}<int:profile_id>/", models.edit, extra, name=f"{name}_edit"),
         path(f"{prefix}<int:profile_id>/delete/", models.delete, extra, name=f"{name}_delete"),

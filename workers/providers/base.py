@@ -62,6 +62,10 @@ class Provider(Protocol):
         """Return what the model can do, without asking it."""
         ...
 
+    async def waits_for(self) -> str:
+        """Return what has to happen before the model can be asked at all, in words; "" when it can be asked now."""
+        ...
+
     def stream(self, request: ModelRequest) -> AsyncGenerator[StreamItem, None]:
         """Yield the answer as it comes, ending in exactly one `Finished`.
 
@@ -139,6 +143,9 @@ class HttpProvider(ABC):
             has_vision=False,
             price=choice.price,
         )
+
+    async def waits_for(self) -> str:
+        return ""
 
     @abstractmethod
     def _deltas(self, request: ModelRequest, reply: ReplyBuilder) -> AsyncGenerator[Delta, None]:

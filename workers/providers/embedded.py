@@ -15,6 +15,11 @@ from workers.providers.types import Capabilities, ModelChoice, Price
 ModelState = Literal["ready", "loading", "away"]
 HEALTH_TIMEOUT_S = 2.0
 FREE = Price(0.0, 0.0)
+_WAITS: dict[ModelState, str] = {
+    "ready": "",
+    "loading": "the embedded model is being loaded",
+    "away": "the embedded model's server is starting",
+}
 
 
 class EmbeddedProvider(OpenAICompatibleProvider):
@@ -39,6 +44,9 @@ class EmbeddedProvider(OpenAICompatibleProvider):
             has_vision=False,
             price=FREE,
         )
+
+    async def waits_for(self) -> str:
+        return _WAITS[await model_state(get_config().model_url)]
 
 
 async def model_state(model_url: str) -> ModelState:

@@ -65,6 +65,9 @@ class RetryingProvider:
     def capabilities(self) -> Capabilities:
         return self._inner.capabilities()
 
+    async def waits_for(self) -> str:
+        return await self._inner.waits_for()
+
     async def stream(self, request: ModelRequest) -> AsyncGenerator[StreamItem, None]:
         loop = asyncio.get_running_loop()
         gives_up_at = loop.time() + self._policy.give_up_s

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from django.urls import reverse
 
 from webapp import vault
+from webapp.agents import embedded
 from webapp.agents.models import ModelProfile, Run, Step
 from workers import events as engine
+from workers.config import get_config
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CANARY = "sk-canary-4f1d2c3b5a697887"
@@ -300,3 +304,14 @@ def test_says_when_the_embedded_model_is_not_there(people, browser, workspace, s
     page = browser(people.member).get(place("my_models", workspace)).content.decode()
     assert "unavailable" in page
     assert "model server does not answer" in page
+
+
+def test_asks_again_for_the_embedded_model_until_it_is_ready(people, browser, workspace, monkeypatch):
+    client, address = browser(people.member), place("my_models_embedded", workspace)
+    assert f'data-hx-get="{address}"' in client.get(place("my_models", workspace)).content.decode()
+    assert f'data-hx-get="{address}"' in client.get(address).content.decode()
+    ready = embedded.ModelServerState("ready", "Ready.")
+    heard_at = time.monotonic() + 60
+    monkeypatch.setitem(embedded._seen, embedded.health_url(get_config().model_url), (heard_at, ready))
+    page = client.get(address).content.decode()
+    assert "Ready." in page and "data-hx-get" not in page

@@ -70,6 +70,7 @@ def _page(request: HttpRequest, owner: ProfileOwner, *, status: int = 200, **ext
         "add_url": _address(owner, "_add"),
         "embedded": embedded.state(),
         "embedded_test": _address(owner, "_test_embedded"),
+        "embedded_url": _address(owner, "_embedded"),
         "has_default": any(item["profile"].is_default for item in profiles),
         "in_use": choosing.label_of(choosing.default_profile(owner.user, owner.workspace))
         if owner.workspace
@@ -84,6 +85,15 @@ def _page(request: HttpRequest, owner: ProfileOwner, *, status: int = 200, **ext
 def profiles(request: HttpRequest, kind: str, workspace_id: int | None = None) -> HttpResponse:
     """The owner's models, with the state of the embedded one."""
     return _page(request, _owner(request, kind, workspace_id))
+
+
+@require_safe
+@login_required
+def embedded_state(request: HttpRequest, kind: str, workspace_id: int | None = None) -> HttpResponse:
+    """How far the embedded model is; the page asks again until it is ready."""
+    owner = _owner(request, kind, workspace_id)
+    context = {"embedded": embedded.state(), "embedded_url": _address(owner, "_embedded")}
+    return render(request, "agents/_embedded_state.html", context)
 
 
 @sensitive_post_parameters("key")

@@ -154,6 +154,7 @@ class CoderAgent(IdentityMixin, OrchestrationMixin, PersistenceMixin, Governance
             return turns[-1], self.last_model_step(run)
         self.check_budget(run)
         self._warn_of_end(run)
+        await self.await_model(run)
         turn, parent = await self._asker.ask(run)
         turns.append(turn)
         return turn, parent
@@ -257,6 +258,7 @@ class CoderAgent(IdentityMixin, OrchestrationMixin, PersistenceMixin, Governance
         model = _provider_of(run).choice.model
         if self._wants_change:
             return Outcome(answer=prompts.TOO_SMALL.format(model=model, size=SMALL_MODEL_SIZE))
+        await self.await_model(run)
         conversation = Conversation(
             prompts.CHAT_SYSTEM,
             self.core.opening_text(self._goal, conversation=run.job.conversation),

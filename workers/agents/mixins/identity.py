@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import ClassVar
 
 from workers.agents.base import RunState
+from workers.errors import ProviderUnavailable
 from workers.providers.types import Capabilities
+
+START_S = 120.0
+"""Longer than the packaged model takes to load on a machine that is busy with everything else at its start."""
+POLL_S = 0.5
 
 
 class IdentityMixin:
-    """Says which model a run uses, as the first thing in its tree.
+    """Says which model a run uses, as the first thing in its tree, and waits until it is there.
 
     Expects `name` of the class, and nothing more.
     """
@@ -31,6 +37,22 @@ class IdentityMixin:
         }
         async with run.recorder.step("thought", title, detail=detail) as step:
             step.detail |= detail
+
+    async def await_model(self, run: RunState) -> None:
+        """Wait, as a step that people see, while the model is still being started or loaded.
+
+        Raises:
+            ProviderUnavailable: it is not there after `START_S`.
+        """
+        if run.provider is None or not (reason := await run.provider.waits_for()):
+            return
+        async with run.recorder.step("thought", f"Waiting: {reason}"):
+            try:
+                async with asyncio.timeout(START_S):
+                    while reason := await run.provider.waits_for():  # noqa: ASYNC110 - nobody tells when it is there
+                        await asyncio.sleep(POLL_S)
+            except TimeoutError:
+                raise ProviderUnavailable(f"{reason}, for {START_S:g} s by now") from None
 
 
 def describe_protocol(abilities: Capabilities) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -20,27 +21,40 @@ from workers.tools.registry import BUILT_IN
 FILES = {"calc.py": "def add(a, b):\n    return a - b\n"}
 
 
-@pytest.fixture(scope="module")
-def model_port() -> Iterator[int]:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    process = subprocess.Popen(
+        return int(probe.getsockname()[1])
+
+
+def start_server(port: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
         [sys.executable, "-m", "workers.inference.server"],
         env={**os.environ, "PYAGENT_MODEL_PORT": str(port)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+def stop_server(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGTERM)
+    process.wait(timeout=10)
+    assert process.stdout is not None
+    process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def model_port() -> Iterator[int]:
+    port = free_port()
+    process = start_server(port)
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith("model ready"):
             break
     assert process.poll() is None, "the model server ended before it was ready"
     yield port
-    process.send_signal(signal.SIGTERM)
-    process.wait(timeout=10)
-    process.stdout.close()
+    stop_server(process)
 
 
 @pytest.fixture(autouse=True)
@@ -77,3 +91,24 @@ async def test_when_told_to_it_makes_one_valid_call_a_turn(make_bench: MakeBench
         ]
     for proposal in bench.relay.of(ChangeProposed):
         assert bench.repository.tree_of(proposal.commit) != bench.repository.tree_of(job.base_commit)
+
+
+async def test_waits_in_sight_until_the_model_is_there(
+    make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody may ask before the model server, started with everything else, has loaded its model."""
+    port = free_port()
+    monkeypatch.setenv("PYAGENT_MODEL_URL", f"http://127.0.0.1:{port}/v1")
+    get_config.cache_clear()
+    bench = make_bench(FILES)
+    job = bench.job("what is a function?", agent="coder", model=EMBEDDED_CHOICE.to_dict())
+    run = asyncio.create_task(bench.run(job))
+    await asyncio.sleep(1)
+    process = start_server(port)
+    try:
+        assert await run == "finished"
+    finally:
+        stop_server(process)
+    titles = [event.title for event in bench.relay.of(StepStarted)]
+    assert "Waiting: the embedded model's server is starting" in titles
+    assert "a very small model" in bench.relay.of(RunFinished)[0].answer
