@@ -58,7 +58,12 @@ class ProfileForm(forms.Form):
     )
     remove_key = forms.BooleanField(label="Forget the stored key", required=False)
     context_tokens = forms.IntegerField(
-        label="Context in tokens", required=False, min_value=256, max_value=20_000_000
+        label="Context in tokens",
+        required=False,
+        min_value=256,
+        max_value=20_000_000,
+        help_text="How much the model can read at once. Left empty: 8,192 for an OpenAI-compatible address, 200,000 for "
+        "Anthropic, 16,384 for Ollama.",
     )
     tool_use = forms.ChoiceField(
         label="Use of tools",

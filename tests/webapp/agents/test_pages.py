@@ -5,11 +5,15 @@ import time
 import pytest
 from django.urls import reverse
 
+from tests.framework.stack import free_port
 from webapp import vault
 from webapp.agents import embedded
 from webapp.agents.models import ModelProfile, Run, Step
 from workers import events as engine
 from workers.config import get_config
+from workers.providers.anthropic import AnthropicProvider
+from workers.providers.ollama import OllamaProvider
+from workers.providers.openai_compatible import OpenAICompatibleProvider
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CANARY = "sk-canary-4f1d2c3b5a697887"
@@ -300,13 +304,24 @@ def test_shows_the_clear_error_of_a_model_that_does_not_answer(people, browser, 
     assert "cannot be reached" in reply.content.decode()
 
 
-def test_says_when_the_embedded_model_is_not_there(people, browser, workspace, settings):
+@pytest.fixture
+def no_model_server(monkeypatch):
+    """An address on which nobody serves a model, whatever else runs on this machine."""
+    monkeypatch.setenv("PYAGENT_MODEL_URL", f"http://127.0.0.1:{free_port()}/v1")
+    get_config.cache_clear()
+    yield
+    get_config.cache_clear()
+
+
+def test_says_when_the_embedded_model_is_not_there(people, browser, workspace, no_model_server):
     page = browser(people.member).get(place("my_models", workspace)).content.decode()
     assert "unavailable" in page
     assert "model server does not answer" in page
 
 
-def test_asks_again_for_the_embedded_model_until_it_is_ready(people, browser, workspace, monkeypatch):
+def test_asks_again_for_the_embedded_model_until_it_is_ready(
+    people, browser, workspace, no_model_server, monkeypatch
+):
     client, address = browser(people.member), place("my_models_embedded", workspace)
     assert f'data-hx-get="{address}"' in client.get(place("my_models", workspace)).content.decode()
     assert f'data-hx-get="{address}"' in client.get(address).content.decode()
@@ -315,3 +330,9 @@ def test_asks_again_for_the_embedded_model_until_it_is_ready(people, browser, wo
     monkeypatch.setitem(embedded._seen, embedded.health_url(get_config().model_url), (heard_at, ready))
     page = client.get(address).content.decode()
     assert "Ready." in page and "data-hx-get" not in page
+
+
+def test_says_what_an_empty_context_means_for_each_provider(people, browser, workspace):
+    page = browser(people.member).get(place("my_models_add", workspace)).content.decode()
+    for provider in (AnthropicProvider, OllamaProvider, OpenAICompatibleProvider):
+        assert f"{provider.default_context_tokens:,} for" in page
