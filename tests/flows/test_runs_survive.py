@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+import redis
 
 from tests.framework.stack import ROOT, Stack, free_port
 
@@ -155,10 +156,40 @@ def test_goes_on_when_the_whole_worker_is_killed(desk, installation):
     assert run["attempts"] == 2
 
 
+def test_a_command_on_a_review_goes_on_when_its_whole_worker_is_killed(desk, installation):
+    run = desk.end_of(desk.call())
+    review = f"{desk.base}/reviews/{run['review_id']}"
+    asked = {"command": "echo begun; sleep 4; echo survived", "is_whole": True}
+    row = desk.client.post(f"{review}/evidence", json=asked).json()
+
+    def wait_for(word: str) -> dict[str, Any]:
+        ends_at = time.monotonic() + 150
+        while True:
+            (found,) = [one for one in desk.client.get(review).json()["evidence"] if one["id"] == row["id"]]
+            if word in found["output"]:
+                return found
+            assert found["status"] == "running" and time.monotonic() < ends_at, found
+            time.sleep(0.2)
+
+    wait_for("begun")
+    kill(processes_of(installation, "celery"))
+    wait_for("survived")
+    assert desk.client.get(review).json()["evidence_state"] in ("passed", "running")
+
+
 def test_goes_on_when_redis_is_killed(desk, installation):
     run_id = desk.call_and_wait_for_work()
     kill(processes_of(installation, "valkey-server") or processes_of(installation, "valkey"))
     assert_solved_once(desk.end_of(run_id))
+
+
+def test_goes_on_when_redis_is_emptied(desk, installation):
+    """What Redis holds is only in flight: the run's rows know the way on, and so does the next one."""
+    run_id = desk.call_and_wait_for_work()
+    with redis.Redis(unix_socket_path=str(installation.home / "run" / "valkey.sock")) as client:
+        client.flushall()
+    assert_solved_once(desk.end_of(run_id))
+    assert_solved_once(desk.end_of(desk.call()))
 
 
 def test_goes_on_when_the_relay_is_killed(desk, installation):
