@@ -25,13 +25,30 @@ def require_scope(request: HttpRequest, scope: str) -> User:
     return user
 
 
+def require_whole_person(request: HttpRequest, scope: str) -> User:
+    """Return the person who asks with `scope`; a key bound to one workspace does not reach what is theirs beyond it.
+
+    Raises:
+        Forbidden: the key lacks the scope, or is bound to a workspace.
+    """
+    user = require_scope(request, scope)
+    if is_bound(user):
+        raise Forbidden("This key is bound to one workspace; a person's own affairs are beyond it.")
+    return user
+
+
+def is_bound(user: Any) -> bool:
+    """Return whether the person asks with a key that is bound to one workspace."""
+    return getattr(user, "bound_workspace_id", None) is not None
+
+
 def require_owner(user: Any) -> User:
-    """Return the person, when they own the installation.
+    """Return the person, when they own the installation and ask with no key that is bound to one workspace.
 
     Raises:
         NotFound: they do not; the page does not exist for them.
     """
-    if not user.is_authenticated or not user.is_installation_owner:
+    if not user.is_authenticated or not user.is_installation_owner or is_bound(user):
         raise NotFound()
     return user
 

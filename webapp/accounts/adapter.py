@@ -20,12 +20,32 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def save_user(self, request: HttpRequest, user: Any, form: Any, commit: bool = True) -> Any:
         """Make the account and use up the invitation, in one transaction."""
-        return services.sign_up(request=request, user=user, form=form, save=super().save_user)
+        user.display_name = form.cleaned_data.get("display_name", "")
+        save = super().save_user
+        return services.sign_up(request=request, save=lambda: save(request, user, form, commit))
 
 
 class SocialAdapter(DefaultSocialAccountAdapter):
-    """The same rule for single sign-on: a first visit needs an invitation."""
+    """The same rule for single sign-on: a first visit needs an invitation, and uses it up."""
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
         """Return whether this session holds an open invitation."""
         return services.invitation_in_session(request) is not None
+
+    def save_user(self, request: HttpRequest, sociallogin: Any, form: Any = None) -> Any:
+        """Make the account and use up the invitation, in one transaction.
+
+        Allauth asks the account's adapter only when there was a form to fill in; most people who come by single sign-on see
+        none.
+        """
+        if form is not None:
+            return super().save_user(request, sociallogin, form)
+        save = super().save_user
+        return services.sign_up(request=request, save=lambda: save(request, sociallogin))
+
+    def populate_user(self, request: HttpRequest, sociallogin: Any, data: dict[str, Any]) -> Any:
+        """Take the name that others see from what the provider tells."""
+        user = super().populate_user(request, sociallogin, data)
+        parts = [data.get("first_name") or "", data.get("last_name") or ""]
+        user.display_name = (data.get("name") or " ".join(parts)).strip()[:80]
+        return user

@@ -9,10 +9,10 @@ from django.http import HttpRequest
 from django.urls import reverse
 from ninja import Field, Router, Schema
 
-from webapp.accounts import access, services
+from webapp.accounts import access, selectors, services
 from webapp.accounts.models import ApiKey, User
 from webapp.api import ErrorReply
-from webapp.errors import Invalid
+from webapp.errors import Invalid, NotFound
 
 router = Router(tags=["people"])
 ERRORS: dict[Any, Any] = {code: ErrorReply for code in (401, 403, 404, 409, 422)}
@@ -52,6 +52,9 @@ class KeyIn(Schema):
 
     name: str = Field(min_length=1, max_length=80, examples=["laptop script"])
     scopes: list[str] = Field(min_length=1, max_length=6, examples=[["read", "write"]])
+    workspace_id: int | None = Field(
+        None, ge=1, le=2**63 - 1, description="Bind the key to this workspace; null for all of yours."
+    )
 
 
 class NewKeyOut(KeyOut):
@@ -79,6 +82,18 @@ class InvitationOut(Schema):
     expires_at: datetime
 
 
+class AcceptIn(Schema):
+    """What stands behind `/invite/` in the link."""
+
+    token: str = Field(min_length=1, max_length=200, examples=["S7ch0Xn1l5bYp0XEo3yWQeH8m4TrkD2uJ6vLzAqGfRk"])
+
+
+class AcceptedOut(Schema):
+    """The workspace that you are in now; null when the link let you into the installation only."""
+
+    workspace_id: int | None
+
+
 @router.get("/me", response={200: MeOut, **ERRORS}, summary="Who you are")
 def get_me(request: HttpRequest) -> Any:
     """Return the person whose key or session asks."""
@@ -90,7 +105,7 @@ def change_me(request: HttpRequest, body: MeIn) -> Any:
     """Change what others see."""
     from webapp.accounts.forms import ProfileForm
 
-    user = User.objects.get(pk=access.require_scope(request, "write").pk)
+    user = User.objects.get(pk=access.require_whole_person(request, "write").pk)
     form = ProfileForm(body.dict(), instance=user)
     if not form.is_valid():
         raise Invalid(" ".join(str(error) for errors in form.errors.values() for error in errors))
@@ -99,8 +114,8 @@ def change_me(request: HttpRequest, body: MeIn) -> Any:
 
 @router.get("/me/keys", response={200: list[KeyOut], **ERRORS}, summary="List your keys")
 def list_keys(request: HttpRequest) -> Any:
-    """Return your keys that work."""
-    return list(access.require_scope(request, "admin").api_keys.filter(revoked_at=None).order_by("-pk"))
+    """Return your keys that work; to a key bound to a workspace, those bound to the same one."""
+    return list(selectors.keys_of(access.require_scope(request, "admin")))
 
 
 @router.post("/me/keys", response={201: NewKeyOut, **ERRORS}, summary="Make a key")
@@ -110,7 +125,10 @@ def create_key(request: HttpRequest, body: KeyIn) -> Any:
     own = getattr(user, "key_scopes", None)
     if own is not None and (beyond := sorted(set(body.scopes) - own)):
         raise Invalid("A key cannot make one that may do more than itself.", beyond=beyond)
-    workspace_id = getattr(user, "bound_workspace_id", None)
+    bound_to = getattr(user, "bound_workspace_id", None)
+    workspace_id = bound_to if body.workspace_id is None else body.workspace_id
+    if bound_to not in (None, workspace_id):
+        raise NotFound("There is no such workspace, or you are not in it.")
     row, key = services.create_api_key(
         user=user, name=body.name, scopes=body.scopes, workspace_id=workspace_id
     )
@@ -124,9 +142,25 @@ def _key_fields(row: ApiKey) -> dict[str, Any]:
 
 @router.delete("/me/keys/{int:key_id}", response={204: None, **ERRORS}, summary="Revoke a key")
 def revoke_key(request: HttpRequest, key_id: int) -> Any:
-    """Make one of your keys useless."""
+    """Make one of your keys useless; with a key bound to a workspace, one bound to the same."""
     services.revoke_api_key(user=access.require_scope(request, "admin"), key_id=key_id)
     return 204, None
+
+
+@router.post("/me/sign-out-everywhere", response={204: None, **ERRORS}, summary="End all of your sessions")
+def sign_out_everywhere(request: HttpRequest) -> Any:
+    """End all of your sessions in browsers; keys go on working, each is revoked by itself."""
+    services.sign_out_everywhere(user=access.require_whole_person(request, "admin"))
+    return 204, None
+
+
+@router.post("/invitations/accept", response={200: AcceptedOut, **ERRORS}, summary="Accept an invitation")
+def accept_invitation(request: HttpRequest, body: AcceptIn) -> Any:
+    """Join the workspace that an invitation link names, with the account you have."""
+    user = access.require_whole_person(request, "write")
+    invitation = services.find_invitation(body.token)
+    services.use_invitation(invitation=invitation, user=user)
+    return {"workspace_id": invitation.workspace_id}
 
 
 @router.get("/people", response={200: list[PersonOut], **ERRORS}, summary="List people")

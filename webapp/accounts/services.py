@@ -14,13 +14,13 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
-from webapp.accounts import events
+from webapp.accounts import events, selectors
 from webapp.accounts.models import SCOPES, ApiKey, Invitation, User
 from webapp.errors import Conflict, Invalid, NotFound
 from webapp.events.publish import publish_to_person_on_commit
 from webapp.workspaces.models import Membership, Role, Workspace
 
-SESSION_KEY = "invitation_token"
+SESSION_KEY = "invitation"
 INVITATION_DAYS = 14
 KEY_PREFIX = "pya_"
 # A key's last use is written at most this often: reading with a key should not cost a write.
@@ -60,10 +60,12 @@ def find_invitation(token: str) -> Invitation:
     Raises:
         NotFound: there is none, or it was used or is too old.
     """
+    return _open_invitation(hash_token(token))
+
+
+def _open_invitation(token_hash: str) -> Invitation:
     invitation = (
-        Invitation.objects.select_related("workspace", "invited_by")
-        .filter(token_hash=hash_token(token))
-        .first()
+        Invitation.objects.select_related("workspace", "invited_by").filter(token_hash=token_hash).first()
     )
     if invitation is None or not invitation.is_open:
         raise NotFound("This link was used already or is too old. Ask for a new one.")
@@ -73,24 +75,24 @@ def find_invitation(token: str) -> Invitation:
 
 
 def remember_invitation(session: SessionBase, token: str) -> None:
-    """Keep the token in the session until the person has signed up or in."""
-    session[SESSION_KEY] = token
+    """Keep the invitation in the session until the person has signed up or in; sessions are rows, so only the token's hash."""
+    session[SESSION_KEY] = hash_token(token)
 
 
 def invitation_in_session(request: HttpRequest) -> Invitation | None:
     """Return the open invitation that this session holds, or None."""
-    token = request.session.get(SESSION_KEY)
-    if not token:
+    token_hash = request.session.get(SESSION_KEY)
+    if not token_hash:
         return None
     try:
-        return find_invitation(token)
+        return _open_invitation(token_hash)
     except NotFound:
         return None
 
 
 @transaction.atomic
-def sign_up(*, request: HttpRequest, user: User, form: Any, save: Callable[..., Any]) -> User:
-    """Return the new person; the invitation in the session is used up by the same transaction.
+def sign_up(*, request: HttpRequest, save: Callable[[], Any]) -> User:
+    """Return the new person that `save` makes; the invitation in the session is used up by the same transaction.
 
     Raises:
         Conflict: two people used one link at once.
@@ -98,9 +100,7 @@ def sign_up(*, request: HttpRequest, user: User, form: Any, save: Callable[..., 
     invitation = invitation_in_session(request)
     if invitation is None:
         raise Conflict("The invitation was used in the meantime. Ask for a new one.")
-    user.display_name = form.cleaned_data.get("display_name", "")
-    user.is_installation_owner = invitation.is_setup
-    saved: User = save(request, user, form)
+    saved: User = save()
     use_invitation(invitation=invitation, user=saved)
     request.session.pop(SESSION_KEY, None)
     return saved
@@ -108,7 +108,7 @@ def sign_up(*, request: HttpRequest, user: User, form: Any, save: Callable[..., 
 
 @transaction.atomic
 def use_invitation(*, invitation: Invitation, user: User) -> None:
-    """Use the invitation up and let the person into its workspace.
+    """Use the invitation up: let the person into its workspace, or make them owner when it is the set-up token.
 
     Raises:
         Conflict: somebody else was faster.
@@ -118,6 +118,9 @@ def use_invitation(*, invitation: Invitation, user: User) -> None:
     )
     if not used:
         raise Conflict("This link was used in the meantime. Ask for a new one.")
+    if invitation.is_setup:
+        user.is_installation_owner = True
+        User.objects.filter(pk=user.pk).update(is_installation_owner=True)
     if invitation.workspace_id is not None:
         Membership.objects.get_or_create(
             workspace_id=invitation.workspace_id, user=user, defaults={"role": invitation.role}
@@ -131,10 +134,13 @@ def create_api_key(
 
     Raises:
         Invalid: no scope, or one that does not exist.
+        NotFound: the person is not in the workspace that the key is to be bound to.
     """
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown or not scopes:
         raise Invalid(f"Scopes are {', '.join(SCOPES)}.", unknown=unknown)
+    if workspace_id is not None and not user.memberships.filter(workspace_id=workspace_id).exists():
+        raise NotFound("There is no such workspace, or you are not in it.")
     key = KEY_PREFIX + secrets.token_urlsafe(32)
     row = ApiKey.objects.create(
         user=user,
@@ -153,7 +159,7 @@ def revoke_api_key(*, user: User, key_id: int) -> None:
     Raises:
         NotFound: the person has no such key.
     """
-    if not ApiKey.objects.filter(pk=key_id, user=user, revoked_at=None).update(revoked_at=timezone.now()):
+    if not selectors.keys_of(user).filter(pk=key_id).update(revoked_at=timezone.now()):
         raise NotFound()
 
 
@@ -195,3 +201,5 @@ def set_active(*, by: User, user_id: int, is_active: bool) -> None:
     user.save(update_fields=["is_active"])
     if not is_active:
         sign_out_everywhere(user=user)
+        # A link made in time would be a way back in.
+        Invitation.objects.filter(invited_by=user, used_at=None).delete()

@@ -10,10 +10,11 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from webapp.accounts import access, services
+from webapp.accounts import access, selectors, services
 from webapp.accounts.access import person
 from webapp.accounts.forms import ProfileForm
 from webapp.accounts.models import SCOPES, User
+from webapp.accounts.showing import keep_to_show, take_to_show
 from webapp.errors import Invalid, NotFound
 
 
@@ -76,8 +77,8 @@ def profile(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "key_form": KeyForm(),
-        "keys": user.api_keys.filter(revoked_at=None).order_by("-pk"),
-        "new_key": request.session.pop("new_key", None),
+        "keys": selectors.keys_of(user),
+        "new_key": take_to_show(request, "new_key"),
     }
     return render(request, "accounts/profile.html", context, status=422 if form.errors else 200)
 
@@ -92,7 +93,7 @@ def create_key(request: HttpRequest) -> HttpResponse:
     _, key = services.create_api_key(
         user=person(request), name=form.cleaned_data["name"], scopes=form.cleaned_data["scopes"]
     )
-    request.session["new_key"] = key
+    keep_to_show(request, "new_key", key)
     return redirect(reverse("profile") + "#keys")
 
 
@@ -120,7 +121,7 @@ def people(request: HttpRequest) -> HttpResponse:
     access.require_owner(request.user)
     context = {
         "people": User.objects.order_by("display_name"),
-        "invitation_url": request.session.pop("invitation_url", None),
+        "invitation_url": take_to_show(request, "invitation_url"),
     }
     return render(request, "accounts/people.html", context)
 
@@ -131,7 +132,8 @@ def invite_person(request: HttpRequest) -> HttpResponse:
     """Make an invitation to the installation; for the owner."""
     owner = access.require_owner(request.user)
     _, token = services.create_invitation(invited_by=owner)
-    request.session["invitation_url"] = request.build_absolute_uri(reverse("invitation", args=[token]))
+    url = request.build_absolute_uri(reverse("invitation", args=[token]))
+    keep_to_show(request, "invitation_url", url)
     return redirect("people")
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
 
+from webapp.accounts.access import is_bound
 from webapp.accounts.models import User
 from webapp.agents.models import ModelProfile, Run
 from webapp.errors import Forbidden, NotFound
@@ -91,7 +92,7 @@ def _person(user: Person) -> User:
 def own_profiles(user: Person) -> ProfileOwner:
     """Return the person's own profiles' owner; a key bound to a workspace does not reach them."""
     person = _person(user)
-    if getattr(person, "bound_workspace_id", None) is not None:
+    if is_bound(person):
         raise Forbidden("This key is bound to one workspace; a person's own models are beyond it.")
     return ProfileOwner(user=person)
 
@@ -104,7 +105,7 @@ def workspace_profiles(user: Person, workspace_id: int, *, role: str = Role.MAIN
 def installation_profiles(user: Person) -> ProfileOwner:
     """Return the installation's profiles' owner, for its owner."""
     person = _person(user)
-    if not person.is_installation_owner or getattr(person, "bound_workspace_id", None) is not None:
+    if not person.is_installation_owner or is_bound(person):
         raise Forbidden("Only the owner of this installation sets models for everybody.")
     return ProfileOwner()
 

@@ -69,7 +69,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     key = KeyAuth()._get_key(request)
     if key is not None:
         user = authenticate_key(key)
-        if user is None or "admin" not in user.key_scopes or user.bound_workspace_id is not None:
+        if user is None or "admin" not in user.key_scopes:
             raise NotFound()
     require_owner(user)
     return HttpResponse(

@@ -45,11 +45,20 @@ def create_workspace_now(*, name: str, owner: User, source: preparing.Source) ->
     return workspace
 
 
-def _create_rows(*, name: str, description: str, owner: User, source_url: str) -> Workspace:
+def clean_name(name: str) -> str:
+    """Return the name as it is stored.
+
+    Raises:
+        Invalid: it is empty.
+    """
     if not name.strip():
         raise Invalid("A workspace needs a name.")
+    return name.strip()[:80]
+
+
+def _create_rows(*, name: str, description: str, owner: User, source_url: str) -> Workspace:
     workspace = Workspace.objects.create(
-        name=name.strip()[:80], description=description.strip()[:300], created_by=owner, source_url=source_url
+        name=clean_name(name), description=description.strip()[:300], created_by=owner, source_url=source_url
     )
     Membership.objects.create(workspace=workspace, user=owner, role=Role.OWNER)
     if source_url.startswith("https://"):
@@ -61,9 +70,7 @@ def _create_rows(*, name: str, description: str, owner: User, source_url: str) -
 @transaction.atomic
 def update_workspace(*, workspace: Workspace, name: str, description: str) -> None:
     """Rename or describe the workspace."""
-    if not name.strip():
-        raise Invalid("A workspace needs a name.")
-    workspace.name, workspace.description = name.strip()[:80], description.strip()[:300]
+    workspace.name, workspace.description = clean_name(name), description.strip()[:300]
     workspace.save(update_fields=["name", "description"])
     publish_on_commit(
         workspace.pk,
@@ -100,6 +107,8 @@ def set_role(*, workspace: Workspace, user_id: int, role: str) -> Membership:
         _refuse_last_owner(workspace, user_id)
     membership.role = role
     membership.save(update_fields=["role"])
+    if role != Role.OWNER:
+        _withdraw_invitations(workspace, user_id)
     publish_on_commit(workspace.pk, events.MembershipChanged(user_id=user_id, role=role))
     return membership
 
@@ -116,6 +125,7 @@ def remove_member(*, workspace: Workspace, user_id: int) -> None:
     if membership.role == Role.OWNER:
         _refuse_last_owner(workspace, user_id)
     membership.delete()
+    _withdraw_invitations(workspace, user_id)
     publish_on_commit(workspace.pk, events.MembershipChanged(user_id=user_id, role=""))
 
 
@@ -124,6 +134,11 @@ def _membership(workspace: Workspace, user_id: int) -> Membership:
     if membership is None:
         raise NotFound("This person is not in the workspace.")
     return membership
+
+
+def _withdraw_invitations(workspace: Workspace, user_id: int) -> None:
+    # A link made in time would let somebody who invites no longer back in, with any role.
+    workspace.invitations.filter(invited_by_id=user_id, used_at=None).delete()
 
 
 def _refuse_last_owner(workspace: Workspace, user_id: int) -> None:
@@ -148,12 +163,16 @@ def set_remote(
 ) -> Remote:
     """Store a remote; `token` None keeps the stored credential, "" forgets it.
 
+    A credential is bound to where it is sent: when the address changes and no token is given, the stored one is dropped, so
+    that nobody can have somebody else's sent to an address of their own.
+
     Raises:
         Invalid: the address is not https, or carries a credential itself.
     """
     preparing.check_url(url)
     fields: dict[str, Any] = {"url": url, "username": username}
-    if token is not None:
+    has_moved = not Remote.objects.filter(workspace=workspace, name=name, url=url).exists()
+    if token is not None or has_moved:
         fields["sealed_token"] = seal(token) if token else None
     remote, _ = Remote.objects.update_or_create(workspace=workspace, name=name, defaults=fields)
     return remote

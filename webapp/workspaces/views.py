@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from webapp.accounts.access import person
 from webapp.accounts.models import User
 from webapp.accounts.services import create_invitation
+from webapp.accounts.showing import keep_to_show, take_to_show
 from webapp.errors import Invalid
 from webapp.workspaces import access, selectors, services
 from webapp.workspaces.forms import InviteForm, NewWorkspaceForm, WorkspaceForm
@@ -107,7 +108,7 @@ def members(request: HttpRequest, workspace_id: int) -> HttpResponse:
         "roles": Role.choices,
         "is_owner": is_owner,
         "invite_form": InviteForm(),
-        "invitation_url": request.session.pop("invitation_url", None),
+        "invitation_url": take_to_show(request, "invitation_url"),
     }
     return render(request, "workspaces/members.html", context)
 
@@ -122,13 +123,14 @@ def invite(request: HttpRequest, workspace_id: int) -> HttpResponse:
         messages.error(request, "Check the address and the role.")
         return redirect("workspace_members", found.pk)
     email, role = form.cleaned_data["email"].lower(), form.cleaned_data["role"]
-    found_person = User.objects.filter(email=email).first() if email else None
+    found_person = User.objects.filter(email=email, is_active=True).first() if email else None
     if found_person is not None:
         services.add_member(workspace=found, user=found_person, role=role)
         messages.success(request, f"{found_person.display_name} is in.")
     else:
         _, token = create_invitation(invited_by=person(request), workspace=found, role=role, email=email)
-        request.session["invitation_url"] = request.build_absolute_uri(reverse("invitation", args=[token]))
+        url = request.build_absolute_uri(reverse("invitation", args=[token]))
+        keep_to_show(request, "invitation_url", url)
     return redirect("workspace_members", found.pk)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from django.core.cache import cache
 
-from tests.framework.people import Company
+from tests.framework.people import PASSWORD, Company
 from webapp.accounts.models import User
 
 
@@ -88,3 +89,61 @@ def test_owners_of_a_workspace_invite_by_link(company: Company, api_key) -> None
     assert [one["id"] for one in client.get(url, headers=headers).json()] == [made["id"]]
     assert client.delete(f"{url}/{made['id']}", headers=headers).status_code == 204
     assert client.delete(f"{url}/{made['id']}", headers=headers).status_code == 404
+
+
+def test_a_key_bound_to_a_workspace_sees_and_revokes_only_keys_bound_to_it(company: Company, api_key) -> None:  # type: ignore[no-untyped-def]
+    client = company.client(None)
+    whole = api_key(company.member, "admin", "read")
+    bound = api_key(company.member, "admin", workspace=company.workspace)
+    seen = client.get("/api/v1/me/keys", headers=bound).json()
+    assert [one["workspace_id"] for one in seen] == [company.workspace.pk]
+    other = next(
+        one for one in client.get("/api/v1/me/keys", headers=whole).json() if not one["workspace_id"]
+    )
+    assert client.delete(f"/api/v1/me/keys/{other['id']}", headers=bound).status_code == 404
+    assert client.get("/api/v1/me", headers=whole).status_code == 200
+
+
+def test_makes_a_key_for_a_workspace_one_is_in_and_for_no_other(company: Company, api_key) -> None:  # type: ignore[no-untyped-def]
+    client, headers = company.client(None), api_key(company.member, "admin", "read")
+    elsewhere = company.stranger.memberships.get().workspace_id
+
+    def make(workspace_id: int, **headers: str):  # type: ignore[no-untyped-def]
+        body = {"name": "x", "scopes": ["read"], "workspace_id": workspace_id}
+        return client.post("/api/v1/me/keys", body, content_type="application/json", headers=headers)
+
+    assert make(company.workspace.pk, **headers).json()["workspace_id"] == company.workspace.pk
+    assert make(elsewhere, **headers).status_code == 404
+    bound = api_key(company.member, "admin", "read", workspace=company.workspace)
+    company.member.memberships.create(workspace_id=elsewhere, role="viewer")
+    assert make(elsewhere, **bound).status_code == 404, "a bound key makes no key for another workspace"
+
+
+def test_ends_all_sessions_over_rest(company: Company, api_key) -> None:  # type: ignore[no-untyped-def]
+    browser, headers = company.client(None), api_key(company.member, "admin")
+    cache.clear()
+    browser.post("/accounts/login/", {"login": company.member.email, "password": PASSWORD})
+    assert browser.get("/settings/").status_code == 200
+    reply = company.client(None).post("/api/v1/me/sign-out-everywhere", headers=headers)
+    assert reply.status_code == 204
+    assert browser.get("/settings/").status_code == 302
+
+
+def test_accepts_an_invitation_once_over_rest(company: Company, api_key) -> None:  # type: ignore[no-untyped-def]
+    client, headers = company.client(None), api_key(company.stranger, "write")
+    made = client.post(
+        f"/api/v1/workspaces/{company.workspace.pk}/invitations",
+        {"role": "viewer"},
+        content_type="application/json",
+        headers=api_key(company.owner, "admin"),
+    ).json()
+    body = {"token": made["url"].rstrip("/").rpartition("/")[2]}
+
+    def accept():  # type: ignore[no-untyped-def]
+        return client.post(
+            "/api/v1/invitations/accept", body, content_type="application/json", headers=headers
+        )
+
+    assert accept().json() == {"workspace_id": company.workspace.pk}
+    assert company.stranger.memberships.get(workspace=company.workspace).role == "viewer"
+    assert accept().status_code == 404

@@ -6,6 +6,14 @@ import re
 from datetime import timedelta
 
 import pytest
+from allauth.mfa.totp.internal.auth import (
+    TOTP,
+    format_hotp_value,
+    generate_totp_secret,
+    hotp_value,
+    yield_hotp_counters_from_time,
+)
+from django.contrib.sessions.models import Session
 from django.core import mail
 from django.core.cache import cache
 from django.test import Client
@@ -16,6 +24,7 @@ from webapp.accounts import services
 from webapp.accounts.models import ApiKey, Invitation, User
 from webapp.errors import Invalid
 from webapp.workspaces.models import Membership
+from webapp.workspaces.services import remove_member, set_role
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis_client")]
 SIGN_UP = {"display_name": "Ada", "email": "ada@example.org", "password1": "analytical engine 1843"}
@@ -139,3 +148,105 @@ def test_shutting_a_person_out_ends_their_sessions() -> None:
     services.set_active(by=owner, user_id=person.pk, is_active=False)
     assert browser.get("/settings/").status_code == 302
     assert not Client().login(email="grace@example.org", password=PASSWORD)
+
+
+def test_secrets_that_are_shown_once_stand_in_no_session_row(company, client: Client) -> None:  # type: ignore[no-untyped-def]
+    company.owner.is_installation_owner = True
+    company.owner.save()
+    client.force_login(company.owner)
+    client.post("/settings/keys/", {"name": "x", "scopes": ["read"]})
+    client.post("/people/invite/")
+    rows = str([session.get_decoded() for session in Session.objects.all()])
+    assert "pya_" not in rows
+    assert "/invite/" not in rows
+    key = re.search(r"pya_[\w-]+", client.get("/settings/").content.decode())
+    assert key
+    assert services.authenticate_key(key[0]) == company.owner
+    assert b"pya_" not in client.get("/settings/").content.replace(key[0][:12].encode() + "…".encode(), b"")
+    token = re.search(r"/invite/([\w-]{43})/", client.get("/people/").content.decode())
+    assert token
+    Client().get(f"/invite/{token[1]}/")
+    assert token[1] not in str([session.get_decoded() for session in Session.objects.all()])
+
+
+@pytest.mark.parametrize("how", ["removed", "demoted", "shut out"])
+def test_links_of_somebody_who_may_not_invite_any_more_stop_working(
+    company, client: Client, how: str
+) -> None:  # type: ignore[no-untyped-def]
+    workspace = company.workspace
+    set_role(workspace=workspace, user_id=company.maintainer.pk, role="owner")
+    _, token = services.create_invitation(invited_by=company.maintainer, workspace=workspace, role="owner")
+    if how == "removed":
+        remove_member(workspace=workspace, user_id=company.maintainer.pk)
+    elif how == "demoted":
+        set_role(workspace=workspace, user_id=company.maintainer.pk, role="maintainer")
+    else:
+        services.set_active(by=company.owner, user_id=company.maintainer.pk, is_active=False)
+    assert client.get(f"/invite/{token}/").status_code == 404
+
+
+def test_the_setup_token_makes_owner_who_has_an_account_already(client: Client) -> None:
+    grace = make_person("grace")
+    _, token = services.create_invitation(invited_by=None, is_setup=True)
+    client.force_login(grace)
+    assert client.get(f"/setup/?token={token}").status_code == 200
+    assert client.post("/invite/accept/").status_code == 302
+    grace.refresh_from_db()
+    assert grace.is_installation_owner
+
+
+def test_a_wrong_code_of_the_second_factor_lets_nobody_in(client: Client) -> None:
+    cache.clear()
+    grace = make_person("grace")
+    secret = generate_totp_secret()
+    TOTP.activate(grace, secret)
+    login = {"login": "grace@example.org", "password": PASSWORD}
+    assert client.post("/accounts/login/", login)["Location"] == "/accounts/2fa/authenticate/"
+    assert client.get("/settings/").status_code == 302, "the password alone signs nobody in"
+    assert client.post("/accounts/2fa/authenticate/", {"code": "000000"}).status_code == 200
+    assert client.get("/settings/").status_code == 302
+    code = format_hotp_value(hotp_value(secret, next(yield_hotp_counters_from_time())))
+    assert client.post("/accounts/2fa/authenticate/", {"code": code}).status_code == 302
+    assert client.get("/settings/").status_code == 200
+    replayed = Client()
+    replayed.post("/accounts/login/", login)
+    assert replayed.post("/accounts/2fa/authenticate/", {"code": code}).status_code == 200, (
+        "a code works once"
+    )
+
+
+def test_the_session_of_a_visitor_is_not_the_one_they_sign_in_with(company, client: Client) -> None:  # type: ignore[no-untyped-def]
+    cache.clear()
+    _, token = services.create_invitation(invited_by=company.owner)
+    client.get(f"/invite/{token}/")
+    before = client.cookies["sessionid"].value
+    client.post("/accounts/login/", {"login": "mia@example.org", "password": PASSWORD})
+    assert client.cookies["sessionid"].value != before
+    planted = Client()
+    planted.cookies["sessionid"] = before
+    assert planted.get("/settings/").status_code == 302
+
+
+def test_password_reset_says_the_same_to_everybody(company) -> None:  # type: ignore[no-untyped-def]
+    cache.clear()
+    answers = [
+        Client().post("/accounts/password/reset/", {"email": address}, follow=True)
+        for address in ("mia@example.org", "nobody@example.org")
+    ]
+    assert answers[0].redirect_chain == answers[1].redirect_chain
+    bodies = [
+        re.sub(r'(nonce=|value=|content=|hx-headers=)("[^"]*"|\'[^\']*\')', "", one.content.decode())
+        for one in answers
+    ]
+    assert bodies[0] == bodies[1]
+
+
+def test_a_made_up_forwarded_address_does_not_get_round_the_throttle(company) -> None:  # type: ignore[no-untyped-def]
+    cache.clear()
+    for number in range(12):
+        reply = Client().post(
+            "/accounts/login/",
+            {"login": f"nobody{number}@example.org", "password": "wrong"},
+            headers={"X-Forwarded-For": f"10.0.0.{number}", "X-Real-IP": f"10.0.1.{number}"},
+        )
+    assert b"Too many" in reply.content

@@ -12,6 +12,7 @@ from django.test import Client
 from tests.framework.people import Company
 from tests.framework.redis import RedisServer
 from webapp.agents.models import Run
+from webapp.realtime import metrics as _counted_by_the_process  # noqa: F401  what the sockets register
 from webapp.realtime.relay import HEARTBEAT_KEY
 
 pytestmark = pytest.mark.django_db
