@@ -12,7 +12,7 @@ from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.security import APIKeyHeader, SessionAuth
 
-from webapp.errors import status_of
+from webapp.errors import log_failure, say_when_to_retry, status_of
 from workers.errors import PyAgentError
 
 
@@ -51,7 +51,7 @@ class KeyAuth(APIKeyHeader):
 
 
 class DocumentedAPI(NinjaAPI):
-    """Adds to each operation that takes a body what any body may meet: 413 when it is too large, 422 when it is no JSON."""
+    """Adds to each operation what any may meet: 503 while the database is away, and with a body 413 and 422."""
 
     def get_openapi_schema(self, *args: Any, **kwargs: Any) -> Any:
         """Return the schema with those answers."""
@@ -59,6 +59,7 @@ class DocumentedAPI(NinjaAPI):
         reply = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorReply"}}}}
         for path in schema["paths"].values():
             for operation in path.values():
+                operation["responses"].setdefault(503, {"description": "Not available now", **reply})
                 if "requestBody" in operation:
                     operation["responses"].setdefault(413, {"description": "Too large", **reply})
                     operation["responses"].setdefault(422, {"description": "Not acceptable", **reply})
@@ -86,7 +87,11 @@ def _reply(request: HttpRequest, status: int, code: str, message: str, **facts: 
 
 @api.exception_handler(PyAgentError)
 def _named(request: HttpRequest, error: PyAgentError) -> HttpResponse:
-    return api.create_response(request, {"error": error.to_dict()}, status=status_of(error))
+    status = status_of(error)
+    log_failure(request, error, status)
+    response = api.create_response(request, {"error": error.to_dict()}, status=status)
+    say_when_to_retry(response, error, status)
+    return response
 
 
 @api.exception_handler(ValidationError)

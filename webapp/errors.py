@@ -75,6 +75,9 @@ STATUS: dict[str, int] = {
     "workspace_busy": 503,
     "storage_full": 507,
     "storage_failed": 500,
+    "journal_damaged": 500,
+    "access_denied": 422,
+    "diff_unreadable": 422,
     "search_pattern_invalid": 422,
     "git_failed": 422,
     "git_timeout": 504,
@@ -85,16 +88,22 @@ STATUS: dict[str, int] = {
     "workspace_exists": 409,
     "remote_refused": 422,
     "remote_too_large": 413,
+    # Like a model provider: what a person can mend is 422, what the remote did is 424.
+    "remote_auth_failed": 422,
+    "remote_unavailable": 424,
+    "push_rejected": 409,
     "archive_refused": 422,
     "hunk_mismatch": 409,
     "landing_conflict": 409,
     # the engine
     "sandbox_unavailable": 503,
     "sandbox_refused": 422,
+    "sandbox_error": 503,
     "secret_unreadable": 409,
     "unknown_agent": 422,
     # Model providers: what a person can mend is 422; what the provider did is 424 (Failed Dependency), not an error of ours.
     "provider_error": 424,
+    "provider_address_refused": 422,
     "provider_timeout": 424,
     "provider_unavailable": 424,
     "provider_rate_limited": 429,
@@ -109,6 +118,22 @@ STATUS: dict[str, int] = {
 def status_of(error: PyAgentError) -> int:
     """Return the HTTP status for this error; 500 for a code that has none."""
     return STATUS.get(error.code, 500)
+
+
+def log_failure(request: HttpRequest, error: PyAgentError, status: int) -> None:
+    """Write down what is not the caller's doing, with a traceback where the fault may be ours."""
+    if status >= 500:
+        log.error(
+            "request failed", path=request.path, code=error.code, error=str(error), exc_info=status == 500
+        )
+
+
+def say_when_to_retry(response: HttpResponse, error: PyAgentError, status: int) -> None:
+    """Set Retry-After where the error knows it, and on every 503."""
+    if retry_after := error.facts.get("retry_after_s"):
+        response["Retry-After"] = str(int(retry_after))
+    elif status == 503:
+        response["Retry-After"] = "5"
 
 
 def wants_json(request: HttpRequest) -> bool:
@@ -134,10 +159,7 @@ class ErrorReplyMiddleware:
         if not isinstance(error, PyAgentError):
             return None
         status = status_of(error)
-        if status >= 500:
-            log.error(
-                "request failed", path=request.path, code=error.code, error=str(error), exc_info=status == 500
-            )
+        log_failure(request, error, status)
         return error_reply(request, error, status)
 
 
@@ -167,8 +189,5 @@ def error_reply(request: HttpRequest, error: PyAgentError, status: int) -> HttpR
         response["HX-Retarget"], response["HX-Reswap"] = "#notices", "beforeend"
     else:
         response = render(request, "error.html", {"error": body, "status": status}, status=status)
-    if retry_after := body["facts"].get("retry_after_s"):
-        response["Retry-After"] = str(int(retry_after))
-    elif status == 503:
-        response["Retry-After"] = "5"
+    say_when_to_retry(response, error, status)
     return response

@@ -24,6 +24,7 @@ from workers.changes.paths import from_portable, to_portable
 
 router = Router(tags=["git"])
 ERRORS: dict[Any, Any] = {code: ErrorReply for code in (401, 403, 404, 409, 413, 422, 503, 504, 507)}
+TALKING: dict[Any, Any] = {**ERRORS, 424: ErrorReply}
 
 
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
@@ -128,14 +129,14 @@ def _remote_out(remote: Remote) -> dict[str, Any]:
     }
 
 
-@router.post("/{int:workspace_id}/git/fetch", response={204: None, **ERRORS}, summary="Fetch a remote")
+@router.post("/{int:workspace_id}/git/fetch", response={204: None, **TALKING}, summary="Fetch a remote")
 def fetch(request: HttpRequest, workspace_id: int, body: schemas.RemoteRefIn) -> Any:
     """Fetch the remote's branches."""
     services.fetch(workspace=writable(request, workspace_id), user=person(request), remote_name=body.remote)
     return 204, None
 
 
-@router.post("/{int:workspace_id}/git/push", response={204: None, **ERRORS}, summary="Push a branch")
+@router.post("/{int:workspace_id}/git/push", response={204: None, **TALKING}, summary="Push a branch")
 def push(request: HttpRequest, workspace_id: int, body: schemas.RemoteRefIn) -> Any:
     """Push a branch, fast-forward only; for maintainers, since it leaves the installation."""
     workspace = access.workspace_for(require_scope(request, "apply"), workspace_id, role=Role.MAINTAINER)
@@ -172,7 +173,7 @@ def history(
 def read_at(
     request: HttpRequest,
     workspace_id: int,
-    commit: str = Query(..., pattern=r"^[0-9a-fA-F]{4,64}$|^HEAD$"),
+    commit: str = Query(..., pattern=r"^[0-9a-fA-F]{4,64}$|^HEAD$", examples=["HEAD"]),
     path: str = Query(..., min_length=1, max_length=MAX_PATH_CHARS),
 ) -> Any:
     """Return a file as it was in a commit."""

@@ -181,7 +181,7 @@ class SwitchIn(Schema):
 
 
 class RemoteIn(Schema):
-    """A remote. `token` null keeps the stored one, an empty one forgets it; it is never given back."""
+    """A remote. `token` null keeps the stored one while `url` stays, an empty one forgets it; it is never given back."""
 
     name: str = Field("origin", pattern=r"^[A-Za-z0-9_-]{1,40}$")
     url: str = Field(max_length=500, examples=["https://example.org/team/project.git"])

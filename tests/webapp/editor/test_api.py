@@ -169,3 +169,26 @@ def test_writes_are_for_members_only(company: Company, method: str, path: str, b
     assert Door(company, company.viewer).send(method, path, body).status_code == 403
     assert Door(company, company.stranger).send(method, path, body).status_code == 404
     assert Door(company, None).send(method, path, body).status_code in (401, 403)
+
+
+def test_a_credential_stays_with_the_address_that_it_was_stored_for(company: Company) -> None:
+    door = Door(company, company.owner)
+
+    def store(**fields: Any) -> Any:
+        return door.send(
+            "PUT", "git/remotes", {"name": "origin", "url": "https://example.org/x.git"} | fields
+        )
+
+    assert store(token="hunter2").json()["has_token"]
+    assert store(username="ada").json()["has_token"], "the address is the same: the credential stays"
+    moved = store(url="https://evil.example.net/x.git")
+    assert moved.status_code == 200
+    assert not moved.json()["has_token"], "nobody has it sent to an address of their own"
+
+
+def test_a_remote_that_cannot_be_reached_is_no_error_of_ours(company: Company) -> None:
+    door = Door(company, company.owner)
+    for url, expected in (("https://127.0.0.1/x.git", 422), ("https://no-such-host.invalid/x.git", 422)):
+        assert door.send("PUT", "git/remotes", {"name": "far", "url": url}).status_code == 200
+        assert door.send("POST", "git/fetch", {"remote": "far"}).status_code == expected
+        assert door.send("POST", "git/push", {"remote": "far"}).status_code == expected

@@ -1,0 +1,51 @@
+"""Every error with a name that a person can meet has an answer of its own; a stranger meets no 500."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+
+import pytest
+from django.test import RequestFactory
+
+import workers.changes
+import workers.providers
+import workers.sandbox
+from webapp import errors
+from webapp.agents import endpoints
+from webapp.api import api
+from workers.errors import PyAgentError
+
+ROOTS = (workers.changes, workers.providers, workers.sandbox)
+
+
+def _classes(parent: type[PyAgentError] = PyAgentError) -> Iterator[type[PyAgentError]]:
+    for child in parent.__subclasses__():
+        yield child
+        yield from _classes(child)
+
+
+def test_every_error_of_files_git_models_and_sandbox_has_a_status() -> None:
+    for root in ROOTS:
+        for module in pkgutil.walk_packages(root.__path__, f"{root.__name__}."):
+            importlib.import_module(module.name)
+    names = tuple(root.__name__ for root in ROOTS) + (errors.__name__, endpoints.__name__)
+    missing = {
+        one.code for one in _classes() if one.__module__.startswith(names) and one.code not in errors.STATUS
+    }
+    assert not missing
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"), [(errors.TooMany("Wait.", retry_after_s=7), "7"), (errors.Unavailable(), "5")]
+)
+def test_says_when_to_try_again_over_rest_too(error: PyAgentError, expected: str) -> None:
+    reply = api.on_exception(RequestFactory().get("/api/v1/me"), error)
+    assert reply["Retry-After"] == expected
+
+
+def test_every_operation_may_answer_that_the_database_is_away() -> None:
+    for path, operations in api.get_openapi_schema()["paths"].items():
+        for method, operation in operations.items():
+            assert 503 in operation["responses"] or "503" in operation["responses"], f"{method} {path}"
