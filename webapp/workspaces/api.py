@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from ninja import Field, File, Form, Router, Schema, UploadedFile
 
-from webapp.accounts.access import require_scope
+from webapp.accounts.access import is_bound, require_scope
 from webapp.accounts.models import User
 from webapp.accounts.services import create_invitation
 from webapp.api import ErrorReply
@@ -127,13 +127,14 @@ def upload_workspace(
     file_name = archive.name or ""
     if (archive.size or 0) > MAX_UPLOAD_BYTES or not file_name.lower().endswith((".zip", ".tar.gz", ".tgz")):
         raise Invalid("Upload a .zip or a .tar.gz of at most 200 MB.")
+    name = services.clean_name(name)  # before anything is kept on disk
     source = services.archive_source(keep_upload(archive), file_name)
     return 201, services.create_workspace(name=name, owner=user, source=source)
 
 
 def _refuse_bound_key(user: User) -> None:
     # A key bound to one workspace could not even see what it had made.
-    if getattr(user, "bound_workspace_id", None) is not None:
+    if is_bound(user):
         raise NotFound("This key is bound to one workspace.")
 
 

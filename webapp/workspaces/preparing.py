@@ -17,6 +17,7 @@ from time import monotonic
 from typing import Literal
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.db import close_old_connections, transaction
 from django.utils import timezone
 
@@ -33,6 +34,7 @@ from workers.telemetry.logging import get_logger
 
 log = get_logger(__name__)
 CLONE_TIMEOUT_S = 900
+MAX_URL_CHARS = 500
 NOTE_EVERY_S = 1.0
 STALE_AFTER = timedelta(seconds=CLONE_TIMEOUT_S + 120)
 _pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="prepare-workspace")
@@ -53,15 +55,23 @@ class Source:
 
 
 def check_url(url: str) -> None:
-    """Refuse what is not a plain https address.
+    """Refuse what is not a plain https address. It is stored and shown to everybody in the workspace, so no secret may be in it.
 
     Raises:
-        Invalid: another scheme, no host, or a credential inside the address.
+        Invalid: another scheme, no host, a credential or a query inside the address.
     """
-    parts = urlsplit(url)
-    if parts.scheme != "https" or not parts.hostname:
+    if len(url) > MAX_URL_CHARS or not url.isprintable() or " " in url:
+        raise Invalid("An address has no spaces and no invisible characters.", field="url")
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        raise Invalid("This address cannot be read.", field="url") from None
+    if parts.scheme != "https" or not host:
         raise Invalid("Give an address that begins with https://.", field="url")
-    if parts.username or parts.password:
+    if parts.query or parts.fragment:
+        raise Invalid("An address of a repository has no “?” and no “#”.", field="url")
+    if parts.username is not None or parts.password is not None:
         raise Invalid("Leave the credential out of the address; store it with the remote.", field="url")
 
 
@@ -88,24 +98,12 @@ def prepare(workspace_id: int, user_id: int, source: Source) -> None:
     Raises:
         PyAgentError: why it could not be done; the row says the same.
     """
-    author = author_of(User.objects.filter(pk=user_id).first())
-    root = root_of(workspace_id)
-    root.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        if source.kind == "url":
-            note = _throttled_note(workspace_id)
-            Repository.clone(
-                root,
-                source.url,
-                allow_file=source.is_file_allowed,
-                timeout_s=CLONE_TIMEOUT_S,
-                on_progress=note,
-            )
-        elif source.kind == "archive" and source.path is not None:
-            _set_state(workspace_id, Workspace.State.PREPARING, "Unpacking the archive")
-            Repository.from_archive(root, source.path, author=author)
-        else:
-            Repository.create(root, author=author)
+        try:
+            _make_repository(workspace_id, user_id, source)
+        finally:
+            if source.path is not None:
+                shutil.rmtree(source.path.parent, ignore_errors=True)
     except Exception as error:
         remove_files(workspace_id)
         reason = (
@@ -115,10 +113,28 @@ def prepare(workspace_id: int, user_id: int, source: Source) -> None:
         )
         _set_state(workspace_id, Workspace.State.FAILED, reason)
         raise
-    finally:
-        if source.path is not None:
-            shutil.rmtree(source.path.parent, ignore_errors=True)
-    _set_state(workspace_id, Workspace.State.READY, "")
+    if not _set_state(workspace_id, Workspace.State.READY, ""):
+        remove_files(workspace_id)  # deleted meanwhile
+
+
+def _make_repository(workspace_id: int, user_id: int, source: Source) -> None:
+    author = author_of(User.objects.filter(pk=user_id).first())
+    root = root_of(workspace_id)
+    root.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if source.kind == "url":
+        note = _throttled_note(workspace_id)
+        Repository.clone(
+            root,
+            source.url,
+            allow_file=source.is_file_allowed,
+            timeout_s=CLONE_TIMEOUT_S,
+            on_progress=note,
+        )
+    elif source.kind == "archive" and source.path is not None:
+        _set_state(workspace_id, Workspace.State.PREPARING, "Unpacking the archive")
+        Repository.from_archive(root, source.path, author=author)
+    else:
+        Repository.create(root, author=author)
 
 
 def remove_files(workspace_id: int) -> None:
@@ -140,18 +156,22 @@ def _throttled_note(workspace_id: int):  # type: ignore[no-untyped-def]
     return note
 
 
-def _set_state(workspace_id: int, state: str, note: str) -> None:
+def _set_state(workspace_id: int, state: str, note: str) -> bool:
+    """Return whether the workspace is still there."""
     with transaction.atomic():
         Workspace.objects.filter(pk=workspace_id).update(state=state, state_note=note[:500])
-        name = Workspace.objects.filter(pk=workspace_id).values_list("name", flat=True).first() or ""
+        name = Workspace.objects.filter(pk=workspace_id).values_list("name", flat=True).first()
+        if name is None:
+            return False
         publish_on_commit(
             workspace_id, events.WorkspaceChanged(state=state, state_note=note[:500], name=name)
         )
+    return True
 
 
 @periodic(every_s=60)
 def give_up_stale() -> None:
-    """Mark preparations that a restart interrupted as failed."""
+    """Mark preparations that a restart interrupted as failed, and remove the archives that they left."""
     stale = Workspace.objects.filter(
         state=Workspace.State.PREPARING, created_at__lt=timezone.now() - STALE_AFTER
     )
@@ -162,3 +182,6 @@ def give_up_stale() -> None:
             Workspace.State.FAILED,
             "Interrupted by a restart. Delete this workspace and create it again.",
         )
+    for folder in (Path(settings.PYAGENT_HOME) / "uploads").glob("archive-*"):
+        if folder.stat().st_mtime < (timezone.now() - STALE_AFTER).timestamp():
+            shutil.rmtree(folder, ignore_errors=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 import time
 import zipfile
@@ -86,11 +87,56 @@ def test_refuses_hostile_archives_and_leaves_nothing_on_disk(
         "ssh://git@example.org/x",
         "https://user:pw@example.org/x",
         "ext::sh -c id",
+        "--upload-pack=touch /tmp/x",
+        "https://[bad",
+        "https://example.org:99999/x.git",
+        "https://@example.org/x.git",
+        "https://example.org/x.git?private_token=secret",
+        "https://example.org/x.git#secret",
+        "https://example.org/x y.git",
+        "https://example.org/\x00",
+        "https://example.org/\n/x.git",
+        "https://example.org/" + "x" * 500,
+        "https://",
     ],
 )
 def test_accepts_only_plain_https_addresses(url: str) -> None:
     with pytest.raises(Invalid):
         preparing.check_url(url)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_archive_for_a_workspace_without_a_name_is_not_kept(company: Company, api_key) -> None:  # type: ignore[no-untyped-def]
+    reply = company.client(None).post(
+        "/api/v1/workspaces/upload",
+        {"name": "  ", "archive": SimpleUploadedFile("a.zip", zip_of({"a": b"x"}))},
+        headers=api_key(company.member, "write"),
+    )
+    assert reply.status_code == 422
+    assert not list((root_of(0).parent.parent / "uploads").iterdir())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_workspace_that_is_deleted_while_it_is_prepared_leaves_no_files(company: Company) -> None:
+    source = preparing.Source()
+    workspace = Workspace.objects.create(name="Gone", created_by=company.owner)
+    workspace_id = workspace.pk
+    workspace.delete()
+    preparing.prepare(workspace_id, company.owner.pk, source)
+    assert not root_of(workspace_id).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_archives_that_a_crash_left_are_removed_in_time(company: Company) -> None:
+    uploads = root_of(0).parent.parent / "uploads"
+    old, new = uploads / "archive-old", uploads / "archive-new"
+    for folder in (old, new):
+        folder.mkdir()
+    os.utime(old, (1, 1))
+    preparing.give_up_stale()
+    assert not old.exists()
+    assert new.exists()
+    new.rmdir()
 
 
 @pytest.mark.django_db
