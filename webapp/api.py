@@ -6,13 +6,14 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
+from django.db import DataError
 from django.http import HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.security import APIKeyHeader, SessionAuth
 
-from webapp.errors import log_failure, say_when_to_retry, status_of
+from webapp.errors import log_failure, say_when_to_retry, status_of, unstorable
 from workers.errors import PyAgentError
 
 
@@ -92,6 +93,11 @@ def _named(request: HttpRequest, error: PyAgentError) -> HttpResponse:
     response = api.create_response(request, {"error": error.to_dict()}, status=status)
     say_when_to_retry(response, error, status)
     return response
+
+
+@api.exception_handler(DataError)
+def _unstorable(request: HttpRequest, error: DataError) -> HttpResponse:
+    return _named(request, unstorable())
 
 
 @api.exception_handler(ValidationError)

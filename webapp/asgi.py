@@ -12,9 +12,11 @@ from django.core.asgi import get_asgi_application
 
 http_application = get_asgi_application()
 
+from webapp.bodies import bound_bodies  # noqa: E402
 from webapp.realtime.origin import SameOriginOnly  # noqa: E402
 from webapp.routing import websocket_urlpatterns  # noqa: E402
 
+bound_bodies()
 application = ProtocolTypeRouter(
     {
         "http": http_application,

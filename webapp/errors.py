@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.db import InterfaceError, OperationalError
+from django.db import DataError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -18,6 +18,9 @@ from workers.telemetry.logging import get_logger
 
 log = get_logger(__name__)
 DATABASE_AWAY = (OperationalError, InterfaceError)
+# PostgreSQL says of NUL in a text or of a number beyond its column that it cannot be stored: the caller's doing.
+UNSTORABLE = (DataError,)
+BIGGEST_ID = 2**63 - 1
 
 
 class NotFound(PyAgentError):
@@ -120,6 +123,13 @@ def status_of(error: PyAgentError) -> int:
     return STATUS.get(error.code, 500)
 
 
+def unstorable() -> Invalid:
+    """Return the error for data that the database takes in no column."""
+    return Invalid(
+        "Something that was sent cannot be stored: a NUL character, or a number that is too large."
+    )
+
+
 def log_failure(request: HttpRequest, error: PyAgentError, status: int) -> None:
     """Write down what is not the caller's doing, with a traceback where the fault may be ours."""
     if status >= 500:
@@ -144,7 +154,9 @@ def wants_json(request: HttpRequest) -> bool:
 
 
 class ErrorReplyMiddleware:
-    """Turns a PyAgentError that rises out of a view into a reply: JSON, an htmx notice, or a page."""
+    """Turns a PyAgentError that rises out of a view into a reply: JSON, an htmx notice, or a page; and a number in the address
+    that is too large into the same reply as an absent thing.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -152,10 +164,20 @@ class ErrorReplyMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self.get_response(request)
 
+    def process_view(
+        self, request: HttpRequest, view: Any, args: Any, kwargs: dict[str, Any]
+    ) -> HttpResponse | None:
+        """Return that there is no such thing for a number that no database holds; else go on."""
+        if any(isinstance(value, int) and value > BIGGEST_ID for value in kwargs.values()):
+            return error_reply(request, NotFound(), 404)
+        return None
+
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Return the reply for a known error, None to let others rise."""
         if isinstance(error, DATABASE_AWAY):
             return database_away_reply(request, error)
+        if isinstance(error, UNSTORABLE):
+            error = unstorable()
         if not isinstance(error, PyAgentError):
             return None
         status = status_of(error)

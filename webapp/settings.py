@@ -140,6 +140,8 @@ ACCOUNT_RATE_LIMITS = {
     "reset_password": "20/m/ip,5/m/key",
     "signup": "20/m/ip",
 }
+# Of X-Forwarded-For only what this many proxies of the operator's own have added is believed; the rest anybody can make up.
+ALLAUTH_TRUSTED_PROXY_COUNT = int(os.environ.get("PYAGENT_TRUSTED_PROXIES", "0"))
 ACCOUNT_SESSION_REMEMBER = True
 SOCIALACCOUNT_ADAPTER = "webapp.accounts.adapter.SocialAdapter"
 SOCIALACCOUNT_PROVIDERS = (

@@ -9,13 +9,15 @@ import json
 import re
 import shutil
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
 from django.http import HttpResponse
 from django.test import Client
 
@@ -44,6 +46,8 @@ class Operation:
     body: dict[str, Any] | None
     is_form: bool
     query: dict[str, Any]
+    is_raw: bool = False
+    """Whether the query is percent-encoded already."""
 
     def __str__(self) -> str:
         return f"{self.method.upper()} {self.path}"
@@ -52,6 +56,13 @@ class Operation:
     def is_of_a_workspace(self) -> bool:
         return "{workspace_id}" in self.path
 
+    def try_out(self, client: Client, values: dict[str, Any], **headers: str) -> HttpResponse:
+        """Call it and take back whatever it wrote."""
+        with transaction.atomic():
+            reply = self.call(client, values, **headers)
+            transaction.set_rollback(True)
+        return reply
+
     def call(self, client: Client, values: dict[str, Any], **headers: str) -> HttpResponse:
         path = re.sub(r"{(\w+)}", lambda found: str(values[found[1]]), self.path)
         more: dict[str, Any] = {"headers": headers}
@@ -59,10 +70,10 @@ class Operation:
             more["data"] = {"name": "x", "archive": SimpleUploadedFile("x.zip", b"PK")}
         elif self.body is not None:
             more |= {"data": json.dumps(self.body), "content_type": "application/json"}
-        elif self.method == "get":
-            more["data"] = self.query
-        if self.query and self.method != "get":
-            path += "?" + "&".join(f"{name}={value}" for name, value in self.query.items())
+        if self.query:
+            path += "?" + (
+                "&".join(f"{k}={v}" for k, v in self.query.items()) if self.is_raw else urlencode(self.query)
+            )
         return getattr(client, self.method)(path, **more)
 
 
@@ -263,3 +274,55 @@ def test_the_owner_finds_no_server_error(company: Company, values: dict[str, Any
         )
     for archive in kept.iterdir():  # the rows are rolled back, so nobody unpacks it
         shutil.rmtree(archive)
+
+
+HUGE = (2**31, 10**30)
+HOSTILE = ("a\x00b", "\ud800")
+
+
+def _properties(operation: Operation, kind: str) -> list[str]:
+    content = SCHEMA["paths"][operation.path][operation.method]["requestBody"]["content"]
+    properties = _resolved(content["application/json"]["schema"]).get("properties", {})
+    return [
+        name
+        for name, schema in properties.items()
+        if kind in {schema.get("type"), *(one.get("type") for one in schema.get("anyOf", []))}
+    ]
+
+
+@pytest.mark.timeout(400)
+def test_no_text_and_no_number_of_a_body_is_a_server_error(company: Company, values: dict[str, Any]) -> None:
+    headers = headers_of(company.owner, list(SCOPES))
+    for operation in OPERATIONS:
+        if operation.is_form or operation.body is None:
+            continue
+        spoilt = [(name, text) for name in _properties(operation, "string") for text in HOSTILE]
+        spoilt += [(name, size) for name in _properties(operation, "integer") for size in HUGE]
+        for name, value in spoilt:
+            reply = replace(operation, body=operation.body | {name: value}).try_out(
+                Client(), values, **headers
+            )
+            assert reply.status_code < 500, f"{operation}: {name}={value!r:.30} answered {reply.status_code}"
+    reply = Client().get(f"/api/v1/workspaces/{values['workspace_id']}", headers=headers)
+    assert reply.status_code == 200, "the workspace was there all the time"
+
+
+@pytest.mark.timeout(400)
+def test_no_query_and_no_number_that_anybody_sends_is_a_server_error(
+    company: Company, values: dict[str, Any]
+) -> None:
+    headers = headers_of(company.owner, list(SCOPES))
+    for operation in OPERATIONS:
+        parameters = SCHEMA["paths"][operation.path][operation.method].get("parameters", [])
+        asked = [one["name"] for one in parameters if one["in"] == "query"]
+        for name in asked:
+            for text in ("a%00b", "9" * 30):
+                spoilt = replace(operation, query=operation.query | {name: text}, is_raw=True)
+                reply = spoilt.try_out(Client(), values, **headers)
+                assert reply.status_code < 500, (
+                    f"{operation}: {name}={text[:20]!r} answered {reply.status_code}"
+                )
+        for name in re.findall(r"{(\w+)}", operation.path):
+            for number in (0, 2**63, "a%00b"):
+                reply = operation.try_out(Client(), values | {name: number}, **headers)
+                assert reply.status_code < 500, f"{operation}: {name}={number} answered {reply.status_code}"

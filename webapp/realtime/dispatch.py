@@ -13,7 +13,7 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from webapp.accounts.models import User
-from webapp.errors import DATABASE_AWAY, Invalid, NotFound, TooMany, Unavailable
+from webapp.errors import DATABASE_AWAY, UNSTORABLE, Invalid, NotFound, TooMany, Unavailable, unstorable
 from webapp.events.registry import Command, find_command
 from webapp.realtime.metrics import COMMANDS
 from webapp.workspaces.access import workspace_for
@@ -33,6 +33,9 @@ def run_command(user: User, workspace_id: int, name: str, args: Any) -> dict[str
     except PyAgentError as error:
         COMMANDS.labels("refused").inc()
         return {"ok": False, "error": error.to_dict()}
+    except UNSTORABLE:
+        COMMANDS.labels("refused").inc()
+        return {"ok": False, "error": unstorable().to_dict()}
     except DATABASE_AWAY as error:
         COMMANDS.labels("failed").inc()
         log.warning("database is away", command=name, error=str(error))

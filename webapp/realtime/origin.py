@@ -16,11 +16,15 @@ ASGIApplication = Callable[..., Awaitable[None]]
 
 
 def is_same_origin(headers: Mapping[bytes, bytes]) -> bool:
-    """Return whether Origin names the very host and port that were asked, and that host is ours."""
+    """Return whether Origin names our scheme and the very host and port that were asked, and that host is ours."""
     origin = headers.get(b"origin", b"").decode("latin-1")
     host = headers.get(b"host", b"").decode("latin-1").lower()
     parts = urlsplit(origin)
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.netloc.lower() != host:
+    if (
+        parts.scheme != ("https" if settings.IS_HTTPS else "http")
+        or not parts.netloc
+        or parts.netloc.lower() != host
+    ):
         return False
     return validate_host(
         (parts.hostname or "") if ":" not in (parts.hostname or "") else f"[{parts.hostname}]",

@@ -72,7 +72,7 @@ class HistoryMixin:
         try:
             self.bare.run("check-ref-format", "--branch", name)
             self.bare.run("check-ref-format", ref)
-        except GitFailed:
+        except (GitFailed, ValueError):  # ValueError: a NUL, which no argument of a program can hold
             raise UnknownRevision("This is not a branch name.", revision=to_portable(name)) from None
         return ref
 
