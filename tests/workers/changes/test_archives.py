@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import struct
 import tarfile
 import time
 import zipfile
@@ -232,3 +233,17 @@ def test_a_link_that_needs_the_outer_folder_keeps_it(tmp_path: Path) -> None:
     archive = make_tar(tmp_path / "a.tar.gz", then(names("p/a"), link("p/up", "../p/a")))
     repository = Repository.from_archive(tmp_path / "w", archive, author=AUTHOR)
     assert repository.files.exists("p/a")
+
+
+def test_a_list_of_a_million_entries_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    entry = struct.pack("<4s4B4HL2L5H2L", b"PK\1\2", 20, 3, 20, *[0] * 8, 1, *[0] * 6) + b"a"
+    listing = entry * 1_000_000
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 65535, 65535, len(listing), 0, 0)
+    path = tmp_path / "million.zip"
+    path.write_bytes(listing + end)
+    begun = time.monotonic()
+    with pytest.raises(ArchiveRefused) as refusal:
+        Repository.from_archive(tmp_path / "w", path, author=AUTHOR)
+    assert refusal.value.facts["reason"] == "header_too_large"
+    assert time.monotonic() - begun < 2
+    assert not (tmp_path / "w").exists()
