@@ -7,6 +7,7 @@ from typing import Any
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from django.http import HttpRequest
+from django.urls import reverse
 
 from webapp.accounts import services
 
@@ -23,6 +24,18 @@ class AccountAdapter(DefaultAccountAdapter):
         user.display_name = form.cleaned_data.get("display_name", "")
         save = super().save_user
         return services.sign_up(request=request, save=lambda: save(request, user, form, commit))
+
+    def get_signup_redirect_url(self, request: HttpRequest) -> str:
+        """Lead to the workspace that the invitation was for."""
+        if joined_id := request.session.pop(services.JOINED_KEY, None):
+            return reverse("workspace", args=[joined_id])
+        return str(super().get_signup_redirect_url(request))
+
+    def get_login_redirect_url(self, request: HttpRequest) -> str:
+        """Lead back to the invitation with which somebody came who has an account already."""
+        if services.invitation_in_session(request) is not None:
+            return reverse("invitation", args=[request.session[services.SESSION_KEY]])
+        return str(super().get_login_redirect_url(request))
 
 
 class SocialAdapter(DefaultSocialAccountAdapter):

@@ -21,6 +21,7 @@ from webapp.events.publish import publish_to_person_on_commit
 from webapp.workspaces.models import Membership, Role, Workspace
 
 SESSION_KEY = "invitation"
+JOINED_KEY = "joined_workspace_id"
 INVITATION_DAYS = 14
 KEY_PREFIX = "pya_"
 # A key's last use is written at most this often: reading with a key should not cost a write.
@@ -103,6 +104,8 @@ def sign_up(*, request: HttpRequest, save: Callable[[], Any]) -> User:
     saved: User = save()
     use_invitation(invitation=invitation, user=saved)
     request.session.pop(SESSION_KEY, None)
+    if invitation.workspace_id is not None:
+        request.session[JOINED_KEY] = invitation.workspace_id
     return saved
 
 

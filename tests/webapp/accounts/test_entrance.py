@@ -71,6 +71,20 @@ def test_puts_who_was_invited_into_the_workspace_with_the_role(company, client: 
     assert not person.is_installation_owner
 
 
+def test_leads_who_was_invited_to_the_workspace_after_signing_up_or_in(company, client: Client) -> None:  # type: ignore[no-untyped-def]
+    address = f"/w/{company.workspace.pk}/"
+    _, token = services.create_invitation(invited_by=company.owner, workspace=company.workspace)
+    client.get(f"/invite/{token}/")
+    assert client.post("/accounts/signup/", SIGN_UP).headers["Location"] == address
+    make_person("late")
+    _, token = services.create_invitation(invited_by=company.owner, workspace=company.workspace)
+    other = Client()
+    other.get(f"/invite/{token}/")
+    signed_in = other.post("/accounts/login/", {"login": "late@example.org", "password": PASSWORD})
+    assert signed_in.headers["Location"] == f"/invite/{token}/"
+    assert other.post("/invite/accept/").headers["Location"] == address
+
+
 def test_signs_in_and_throttles_wrong_passwords(client: Client) -> None:
     cache.clear()
     make_person("grace")
