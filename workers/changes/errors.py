@@ -149,13 +149,40 @@ class RemoteTooLarge(ChangeError):
     code = "remote_too_large"
 
 
+_ARCHIVE_WORDS = {
+    "absolute": "an entry has an absolute path",
+    "not_plain": "an entry points out of the archive or has no plain path",
+    "git_folder": "an entry lies in a .git folder",
+    "too_long": "an entry's path is too long",
+    "too_large": "it is too large once unpacked",
+    "compressed_too_much": "it unpacks to far more than its size, as an archive bomb does",
+    "too_many_entries": "it has too many entries",
+    "too_deep": "its folders are nested too deeply",
+    "case_collision": "two entries differ only in upper and lower case or in how they are spelled",
+    "below_a_file_or_link": "an entry lies below a file or a link",
+    "duplicate": "an entry comes twice",
+    "encrypted": "it is protected by a password",
+    "special_file": "an entry is a device, a pipe or the like",
+    "hard_link": "an entry is a hard link",
+    "link_out_of_tree": "a link leads out of the archive",
+    "link_without_target": "a link leads nowhere",
+    "header_too_large": "a header in it is too large",
+    "unknown_format": "it is neither a .zip nor a .tar.gz",
+    "unreadable": "it is damaged or cut off",
+}
+
+
 class ArchiveRefused(ChangeError):
     """The archive holds something that is not taken in; `reason` and `entry` say what and where."""
 
     code = "archive_refused"
 
     def __init__(self, reason: str, entry: str = "") -> None:
-        super().__init__(f"The archive was refused: {reason.replace('_', ' ')}.", reason=reason, entry=entry)
+        words = _ARCHIVE_WORDS.get(reason, reason.replace("_", " "))
+        at = f" ({entry[:120]})" if entry else ""
+        super().__init__(
+            f"The archive was refused: {words}{at}. Nothing was kept.", reason=reason, entry=entry
+        )
         self.reason, self.entry = reason, entry
 
 

@@ -20,6 +20,14 @@ MAX_PATH_BYTES = 4000  # Linux takes 4,096 with the final NUL; the rest is room 
 _GIT_IGNORES = dict.fromkeys(  # code points that HFS+ drops from names, so that ".g\u200cit" is ".git" there
     [0x200C, 0x200D, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF]
 )
+_WORDS = {
+    "empty": "it is empty",
+    "absolute": "it begins with /",
+    "nul": "it holds a NUL character",
+    "too_long": "it is too long",
+    "not_plain": "it has empty parts, . or ..",
+    "git_folder": "what is git's own is not for editing",
+}
 
 
 def to_bytes(text: str) -> bytes:
@@ -87,9 +95,7 @@ def check_path(path: str, *, is_root_allowed: bool = False) -> str:
             elif is_git_name(part):
                 reason = "git_folder"
     if reason:
-        raise PathRefused(
-            f"The path is refused: {reason.replace('_', ' ')}.", path=to_portable(path), reason=reason
-        )
+        raise PathRefused(f"The path is refused: {_WORDS[reason]}.", path=to_portable(path), reason=reason)
     return path
 
 
