@@ -1,4 +1,6 @@
-// What every page has: the theme, the drawer on phones, dialogs and dismissable notices.
+// What every page has: the theme, the drawer on phones, dialogs, dismissable notices, and times in the reader's zone.
+import { localTimes } from "./lib/when.js";
+
 const root = document.documentElement;
 
 function setTheme(theme) {
@@ -55,4 +57,12 @@ export function notify(text, level = "") {
   document.getElementById("notices")?.append(notice);
   if (level !== "bad") setTimeout(() => notice.remove(), 6000);
 }
+const main = document.getElementById("main");
+if (main && !main.classList.contains("chat")) {
+  localTimes(main);
+  new MutationObserver(() => localTimes(main)).observe(main, { childList: true, subtree: true });
+}
+// Tabs that do not fit scroll: the present one is to be seen.
+document.querySelector('.tabs [aria-current="page"]')?.scrollIntoView({ inline: "center", block: "nearest" });
+
 window.addEventListener("pa:notify", (event) => notify(event.detail.text, event.detail.level));

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cache
+from html import escape
 from typing import Any, Final
 
 from django import template
@@ -110,18 +111,19 @@ def status_badge(run: Run) -> SafeString:
 
 
 @register.filter
-def facts_line(run: Run) -> str:
+def facts_line(run: Run) -> SafeString:
     """Return who called, when, on what, how long and for how much, on one line: a list of runs shows nothing more."""
-    facts = [
-        str(run.requested_by) if run.requested_by else "",
-        run.created_at.strftime("%b %-d, %H:%M"),
-        run.model_label,
-    ]
+    at = run.created_at
+    facts = [run.model_label]
     if (ms := elapsed_ms(run)) is not None:
         facts.append(duration(ms))
     if run.input_tokens + run.output_tokens:
         facts.append(usd(run.cost_usd))
-    return " · ".join(visible(fact) for fact in facts if fact)
+    who = [str(run.requested_by)] if run.requested_by else []
+    when = f'<time datetime="{at.isoformat()}">{at:%b %-d, %H:%M}</time>'
+    words = [escape(visible(fact)) for fact in (*who, *facts) if fact]
+    words.insert(len(who), when)
+    return mark_safe(" · ".join(words))  # noqa: S308 - every text is escaped above
 
 
 @register.filter

@@ -1,0 +1,16 @@
+// Times as their reader's clock and language have them; the server writes them in UTC.
+const FORMAT = new Intl.DateTimeFormat([], { year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
+
+/** Return a moment as words; what is no moment comes back as it is. */
+export function when(iso) {
+  const at = new Date(iso);
+  return Number.isNaN(at.getTime()) ? iso : FORMAT.format(at);
+}
+
+/** Write every <time> below `root` in the reader's zone. Messages do it by themselves. */
+export function localTimes(root) {
+  for (const time of root.querySelectorAll("time[datetime]:not([data-is-local])")) {
+    time.dataset.isLocal = "";
+    time.textContent = when(time.dateTime);
+  }
+}
