@@ -19,11 +19,15 @@ class NewWorkspaceForm(forms.Form):
     url = forms.URLField(
         required=False,
         label="Import from a git URL",
+        widget=forms.URLInput(attrs={"placeholder": "https://example.org/project.git"}),
         assume_scheme="https",
-        help_text="https:// only. Leave empty for an empty repository.",
+        help_text="https:// only. Leave both empty to begin with an empty repository.",
     )
     archive = forms.FileField(
-        required=False, label="Or upload an archive", help_text=".zip or .tar.gz, up to 200 MB."
+        required=False,
+        label="Or upload an archive",
+        help_text=".zip or .tar.gz, up to 200 MB.",
+        widget=forms.FileInput(attrs={"accept": ".zip,.tar.gz,.tgz"}),
     )
 
     def clean_archive(self) -> Any:
