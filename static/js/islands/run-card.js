@@ -8,6 +8,7 @@ import { repeat } from "lit/directives/repeat.js";
 import { cost, duration, tokens, visible } from "../agents/format.js";
 import { act, fetchDetail, fetchState, runUrl } from "../agents/http.js";
 import { icon, STATUS } from "../agents/icons.js";
+import { prose } from "../agents/prose.js";
 import { foldRow, stepRow } from "../agents/rows.js";
 import { StepTree } from "../agents/tree.js";
 import { events } from "../events.js";
@@ -336,7 +337,7 @@ class RunCard extends LitElement {
       </div>
       <div class="run-facts small muted">${this.#facts()}</div>
       ${this.#failure()}
-      ${run.answer ? html`<div class="run-answer plain-text" tabindex=${this.isPage ? nothing : 0} role="group" aria-label="Answer of @${run.agent}">${visible(run.answer, 100_000)}</div>` : nothing}
+      ${run.answer ? html`<div class="run-answer plain-text" tabindex=${this.isPage ? nothing : 0} role="group" aria-label="Answer of @${run.agent}">${prose(visible(run.answer, 100_000))}</div>` : nothing}
       ${this.problem ? html`<div class="run-error" role="alert"><p>${visible(this.problem)}</p></div>` : nothing}
       ${this.isOpen && this.#isLoaded ? this.#steps() : nothing}
       <div class="run-foot row">${this.#links()}</div>`;
