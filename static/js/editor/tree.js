@@ -38,6 +38,18 @@ export class FileTree {
     return item.dataset.kind === "dir" ? item.dataset.path : item.dataset.path.split("/").slice(0, -1).join("/");
   }
 
+  /** Open the folders that lead to a path, then select it. */
+  async reveal(path) {
+    const parts = path.split("/");
+    for (let depth = 1; depth < parts.length; depth += 1) {
+      const folder = this.#item(parts.slice(0, depth).join("/"));
+      if (!folder) break;
+      await this.#expand(folder);
+    }
+    this.select(path);
+    this.#item(path)?.querySelector(".tree-label").scrollIntoView({ block: "nearest" });
+  }
+
   select(path) {
     for (const item of this.root.querySelectorAll('[aria-selected="true"]')) item.setAttribute("aria-selected", "false");
     this.#item(path)?.setAttribute("aria-selected", "true");
@@ -54,7 +66,7 @@ export class FileTree {
     list.replaceChildren(...entries.map((entry) => this.#make(entry, level)));
     if (!entries.length && level === 1) {
       const empty = document.createElement("li");
-      empty.className = "muted small";
+      empty.className = "muted small tree-none";
       empty.textContent = "No files yet.";
       list.append(empty);
     }

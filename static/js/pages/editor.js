@@ -4,6 +4,8 @@ import { OpenDocument } from "../editor/document.js";
 import { describeAudit } from "../editor/health.js";
 import { FileTree } from "../editor/tree.js";
 import { events } from "../events.js";
+import { notify } from "../lib/notify.js";
+import { when } from "../lib/when.js";
 
 const page = document.querySelector(".editor-page");
 const mayEdit = page.dataset.mayEdit === "1";
@@ -13,7 +15,6 @@ const status = document.getElementById("editor-status");
 const documents = new Map();
 let active = null;
 
-const notify = (text, level = "") => window.dispatchEvent(new CustomEvent("pa:notify", { detail: { text, level } }));
 const fail = (error) => notify(error.message, "bad");
 
 const tree = new FileTree(document.getElementById("tree"), { onOpen: open, onError: fail });
@@ -23,7 +24,7 @@ async function open(path, line) {
   if (!entry) {
     const pane = document.createElement("div");
     pane.className = "editor-pane";
-    const doc = new OpenDocument(path, { isReadOnly: !mayEdit, onChange: renderTabs, onAudit: renderStatus });
+    const doc = new OpenDocument(path, { isReadOnly: !mayEdit, onChange: renderChanged, onAudit: renderStatus });
     entry = { doc, pane };
     documents.set(path, entry);
     place.append(pane);
@@ -58,10 +59,10 @@ function show(path) {
   if (path) url.searchParams.set("path", path);
   else url.searchParams.delete("path");
   history.replaceState(null, "", url);
-  renderTabs();
+  renderChanged();
   renderStatus();
   if (path) {
-    tree.select(path);
+    tree.reveal(path).catch(fail);
     documents.get(path).doc.view?.focus();
   }
 }
@@ -90,9 +91,13 @@ function renderTabs() {
   );
 }
 
+function renderChanged() {
+  renderTabs();
+  document.getElementById("save").disabled = !mayEdit || !documents.get(active)?.doc.isDirty;
+}
+
 function renderStatus() {
   const doc = documents.get(active)?.doc;
-  document.getElementById("save").disabled = !mayEdit || !doc?.view;
   status.textContent = doc?.view ? [doc.path, doc.encoding, doc.lineSeparator === "\r\n" ? "CRLF" : "LF", describeAudit(doc.audit)].filter(Boolean).join(" · ") : "";
 }
 
@@ -107,7 +112,7 @@ function closeTab(path) {
 
 async function save() {
   const doc = documents.get(active)?.doc;
-  if (!doc?.view || !mayEdit) return;
+  if (!doc?.view || !mayEdit || !doc.isDirty) return;
   const started = performance.now();
   try {
     await doc.save();
@@ -192,10 +197,15 @@ const ACTIONS = {
     }
     await tree.refresh();
   },
+  "close-panel"() {
+    for (const panel of document.querySelectorAll(".editor-panel")) panel.hidden = true;
+    documents.get(active)?.doc.view?.focus();
+  },
   search: () => openPanel("search-panel", "search-query"),
   async history() {
     if (!active) return notify("Open a file first.");
     openPanel("history-panel");
+    document.getElementById("history-path").textContent = active;
     const list = document.getElementById("history-list");
     const commits = await api("GET", "git/log", { query: { path: active } });
     list.replaceChildren(...commits.map((commit) => historyItem(commit, active)));
@@ -215,7 +225,7 @@ function historyItem(commit, path) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "button quiet history-item";
-  button.textContent = `${commit.subject} · ${commit.author} · ${commit.at.slice(0, 16).replace("T", " ")}`;
+  button.textContent = `${commit.subject} · ${commit.author} · ${when(commit.at)}`;
   button.addEventListener("click", () => compareWith(commit, path).catch(fail));
   item.append(button);
   return item;
@@ -247,7 +257,7 @@ document.getElementById("search-form").addEventListener("submit", async (event) 
     results.replaceChildren(...found.matches.map(searchItem));
     const words = document.createElement("li");
     words.className = "muted small";
-    words.textContent = `${found.matches.length} matches${found.is_complete ? "" : "; there are more, narrow the search"}`;
+    words.textContent = `${found.matches.length === 1 ? "1 match" : `${found.matches.length} matches`}${found.is_complete ? "" : "; there are more, narrow the search"}`;
     results.prepend(words);
   } catch (error) {
     results.replaceChildren();

@@ -1,10 +1,11 @@
 // The git page: what changed, staging, committing, branches, remotes, history.
 import { api } from "../lib/api.js";
 import { events } from "../events.js";
+import { notify } from "../lib/notify.js";
+import { when } from "../lib/when.js";
 
 const page = document.querySelector(".git-page");
 const mayEdit = page.dataset.mayEdit === "1";
-const notify = (text, level = "") => window.dispatchEvent(new CustomEvent("pa:notify", { detail: { text, level } }));
 const fail = (error) => notify(error.message, "bad");
 const WORDS = { M: "modified", A: "added", D: "deleted", R: "renamed", C: "copied", T: "type changed", U: "conflict", "?": "new" };
 
@@ -27,9 +28,12 @@ function fillList(id, entries, word, path, verb) {
     ...entries.map((entry) => {
       const item = document.createElement("li");
       item.className = "row between";
-      const name = document.createElement("span");
-      name.className = "grow truncate mono";
+      const name = document.createElement("button");
+      name.type = "button";
+      name.className = "grow truncate mono git-path";
       name.textContent = entry.path;
+      name.title = "What has changed since the last commit";
+      name.addEventListener("click", () => compare(entry.path).catch(fail));
       const kind = document.createElement("span");
       kind.className = "badge";
       kind.textContent = word(entry);
@@ -53,7 +57,25 @@ function fillList(id, entries, word, path, verb) {
     list.append(none);
   }
   const all = document.getElementById(`${id}-all`);
+  if (all) all.hidden = !entries.length;
   if (all) all.onclick = () => move(path, entries.map((entry) => entry.path));
+}
+
+const NOTHING = (path) => ({ path, text: "", why_not: "" });
+const orNothing = (path) => (error) => {
+  if (error.status === 404) return NOTHING(path);
+  throw error;
+};
+
+/** Show a file as the last commit has it beside what stands on disk; new and deleted ones have an empty side. */
+async function compare(path) {
+  const query = { path };
+  const [old, now, { compareDialog }] = await Promise.all([
+    api("GET", "git/file", { query: { commit: "HEAD", ...query } }).catch(orNothing(path)),
+    api("GET", "file", { query }).catch(orNothing(path)),
+    import("../editor/compare.js"),
+  ]);
+  await compareDialog(old, now.text ?? now.why_not, { sha: "HEAD" });
 }
 
 async function move(path, paths) {
@@ -76,7 +98,7 @@ async function loadHistory(skip = 0) {
     subject.textContent = commit.subject;
     const who = document.createElement("span");
     who.className = "muted small";
-    who.textContent = `${commit.author} · ${commit.at.slice(0, 16).replace("T", " ")}`;
+    who.textContent = `${commit.author} · ${when(commit.at)}`;
     item.append(sha, subject, who);
     list.append(item);
   }
@@ -104,8 +126,10 @@ async function loadRemotes() {
         button.textContent = verb;
         button.addEventListener("click", async () => {
           button.disabled = true;
+          button.textContent = `${verb}ing …`;
           await api("POST", path, { body: { remote: remote.name } }).then(() => notify(`${verb} of ${remote.name} is done.`, "good"), fail);
           button.disabled = false;
+          button.textContent = verb;
           await refresh().catch(fail);
         });
         item.append(button);
@@ -142,7 +166,10 @@ document.getElementById("branch")?.addEventListener("change", async (event) => {
 document.getElementById("new-branch-form")?.addEventListener("submit", async (event) => {
   event.preventDefault();
   const branch = new FormData(event.target).get("branch");
-  await api("POST", "git/switch", { body: { branch, is_new: true } }).then(() => event.target.reset(), fail);
+  await api("POST", "git/switch", { body: { branch, is_new: true } }).then(() => {
+    event.target.reset();
+    notify(`On the new branch ${branch}.`, "good");
+  }, fail);
   await refresh().catch(fail);
 });
 
@@ -151,7 +178,11 @@ document.getElementById("remote-form")?.addEventListener("submit", async (event)
   const form = new FormData(event.target);
   const token = form.get("token");
   const body = { name: form.get("name"), url: form.get("url"), username: form.get("username"), token: token === "" ? null : token };
-  await api("PUT", "git/remotes", { body }).then(() => event.target.reset(), fail);
+  await api("PUT", "git/remotes", { body }).then(() => {
+    event.target.reset();
+    event.target.closest("details").open = false;
+    notify(`Stored ${body.name}.`, "good");
+  }, fail);
   await loadRemotes().catch(fail);
 });
 
