@@ -40,6 +40,11 @@ def channels_of(workspace: Workspace, user: User) -> QuerySet[Channel]:
     return rows.annotate(unread=F("last_number") - F("last_read"))
 
 
+def archived_channels(workspace: Workspace) -> list[Channel]:
+    """Return the channels that the rail no longer shows, by name."""
+    return list(Channel.objects.filter(workspace=workspace, is_archived=True).order_by("name"))
+
+
 def first_channel(workspace: Workspace) -> Channel | None:
     """Return the channel that opens first: the oldest one that is not archived."""
     return Channel.objects.filter(workspace=workspace).order_by("is_archived", "pk").first()

@@ -15,7 +15,7 @@ from webapp.chat import access, selectors, services
 from webapp.chat.models import Channel, Topic
 from webapp.chat.rendering import messages_html
 from webapp.errors import Invalid, NotFound
-from webapp.workspaces.access import workspace_for
+from webapp.workspaces.access import includes, workspace_for
 from webapp.workspaces.models import Role
 
 MAX_NUMBER = 2**31 - 1
@@ -81,6 +81,7 @@ def channel(request: HttpRequest, workspace_id: int, name: str) -> HttpResponse:
         "read_to": read_to,
         "as_of": as_of.timestamp(),
         "may_call_agents": access.may_call_agents(request.user, workspace),
+        "may_change": includes(workspace.role, Role.MAINTAINER),  # type: ignore[attr-defined]
     }
     return render(request, "chat/channel.html", context)
 
@@ -195,5 +196,6 @@ def search(request: HttpRequest, workspace_id: int) -> HttpResponse:
     workspace = workspace_for(request.user, workspace_id)
     query = request.GET.get("q", "").strip()
     found = selectors.search(workspace, query, before=_number(request, "before") or 0) if query else None
-    context = {"workspace": workspace, "query": query, "found": found}
+    archived = [] if query else selectors.archived_channels(workspace)
+    context = {"workspace": workspace, "query": query, "found": found, "archived": archived}
     return render(request, "chat/search.html", context)

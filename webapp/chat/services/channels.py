@@ -89,7 +89,7 @@ def change_channel(
 def furnish(workspace: Workspace) -> None:
     """Give a new workspace its first channel."""
     create_channel(
-        workspace=workspace, name=FIRST_CHANNEL, purpose="Everything that has no channel of its own"
+        workspace=workspace, name=FIRST_CHANNEL, purpose="For everything that has no channel of its own."
     )
 
 
