@@ -19,7 +19,7 @@ function closeDrawer() {
 }
 
 document.addEventListener("click", (event) => {
-  const target = event.target.closest("[data-theme-choice], [data-drawer], [data-open-dialog], [data-close-dialog], [data-dismiss], [data-copy]");
+  const target = event.target.closest("[data-theme-choice], [data-drawer], [data-open-dialog], [data-close-dialog], [data-dismiss], [data-copy], [data-back]");
   if (!target) {
     if (!event.target.closest(".rail")) closeDrawer();
     return;
@@ -31,6 +31,7 @@ document.addEventListener("click", (event) => {
   }
   if (target.dataset.openDialog) document.getElementById(target.dataset.openDialog)?.showModal();
   if ("closeDialog" in target.dataset) target.closest("dialog")?.close();
+  if ("back" in target.dataset) history.back();
   if ("dismiss" in target.dataset) target.closest(".notice")?.remove();
   if (target.dataset.copy) {
     navigator.clipboard?.writeText(target.dataset.copy).then(() => notify("Copied.", "good"));
@@ -39,6 +40,16 @@ document.addEventListener("click", (event) => {
 
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") closeDrawer();
+});
+
+// What cannot be taken back is asked about; a form that is on its way is not sent a second time.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || form.method !== "post") return;
+  const words = event.submitter?.dataset.confirm;
+  if ((words && !confirm(words)) || "isSent" in form.dataset) return event.preventDefault();
+  form.dataset.isSent = "";
+  setTimeout(() => delete form.dataset.isSent, 3000);
 });
 
 /** Show a passing notice; `level` is good, warn or bad. Notices of trouble stay until dismissed. */

@@ -103,6 +103,9 @@ def do_the_main_job(browser: Browser, stack: Stack, archive: Path, *, is_shootin
     for one in (page, grace.page):
         expect(one.locator("run-card").last).to_contain_text("Finished", timeout=RUN_S)
         expect(one.locator("run-card").last).to_contain_text("Apply the safe fixes")
+        title = one.locator("run-card").last.locator(".step-title", has_text="Choose the files")
+        box = title.bounding_box()
+        assert box is not None and box["width"] > 60, f"the title of a step is {box} small"
     shoot(ada, "channel")
     page.locator("run-card").last.get_by_role("link", name="Open").click()
     expect(page.get_by_role("tree").first).to_be_visible()

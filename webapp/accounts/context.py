@@ -1,9 +1,10 @@
-"""What sign-up shows about the invitation that let the visitor in."""
+"""What the pages about people show: the invitation that let the visitor in, and where mail goes."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
@@ -11,5 +12,8 @@ from webapp.accounts.services import invitation_in_session
 
 
 def invitation(request: HttpRequest) -> dict[str, Any]:
-    """Context processor: `setup_invitation`, looked up only when a template asks for it."""
-    return {"setup_invitation": SimpleLazyObject(lambda: invitation_in_session(request))}
+    """Context processor: `setup_invitation`, looked up only when a template asks for it, and `is_mail_logged`."""
+    return {
+        "setup_invitation": SimpleLazyObject(lambda: invitation_in_session(request)),
+        "is_mail_logged": not settings.EMAIL_HOST,
+    }

@@ -50,6 +50,16 @@ def accept_invitation(request: HttpRequest) -> HttpResponse:
     return redirect(reverse("workspace", args=[found.workspace_id]) if found.workspace_id else "home")
 
 
+SCOPE_WORDS = {
+    "read": "see what you may see",
+    "write": "edit files, commit, post messages",
+    "run": "call agents and stop their runs",
+    "review": "comment, accept and reject",
+    "apply": "land change sets and take them out again",
+    "admin": "members, settings, models, deletion",
+}
+
+
 class KeyForm(forms.Form):
     """Name and scopes of a new API key."""
 
@@ -57,7 +67,7 @@ class KeyForm(forms.Form):
         max_length=80, label="Name", widget=forms.TextInput(attrs={"placeholder": "laptop script"})
     )
     scopes = forms.MultipleChoiceField(
-        choices=[(scope, scope) for scope in SCOPES],
+        choices=[(scope, f"{scope}: {SCOPE_WORDS[scope]}") for scope in SCOPES],
         widget=forms.CheckboxSelectMultiple,
         initial=["read"],
         label="Scopes",

@@ -1,4 +1,5 @@
 // Comments on lines: the form comes from the server and stands under its line.
+import { notify } from "../lib/notify.js";
 
 function formUrl(root, hunk, number) {
   const url = new URL(`${root.dataset.url}comments/form/`, location.href);
@@ -9,7 +10,14 @@ function formUrl(root, hunk, number) {
 }
 
 async function open(root, hunk, number) {
-  root.querySelector(".rv-comment-form[data-busy] [data-close-form]")?.click();
+  const begun = root.querySelector(".rv-comment-form[data-busy]");
+  const draft = begun?.querySelector("textarea");
+  if (draft?.value.trim()) {
+    draft.scrollIntoView({ block: "center" });
+    draft.focus({ preventScroll: true });
+    return notify("You have begun a comment here. Send it or cancel it first.");
+  }
+  begun?.querySelector("[data-close-form]").click();
   const line = number.closest(".ln");
   await window.htmx.ajax("GET", formUrl(root, hunk, number), { target: line, swap: "afterend" });
   line.nextElementSibling?.querySelector?.("textarea")?.focus();

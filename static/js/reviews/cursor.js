@@ -1,9 +1,12 @@
 // Which hunk is the current one. It survives swaps, because hunks are known by their key and not by their element.
 import { ask } from "./lazy.js";
 
+const hunksOf = (file) => [...(document.getElementById(`file-${file}`)?.querySelectorAll(".hunk[data-key]") ?? [])];
+
 export class Cursor {
   #root;
   #key = null;
+  #place = null;
   #awaited = null;
 
   constructor(root) {
@@ -24,6 +27,7 @@ export class Cursor {
   set(hunk, { isQuiet = false } = {}) {
     for (const other of this.#root.querySelectorAll(".hunk.is-current")) if (other !== hunk) other.classList.remove("is-current");
     this.#key = hunk.dataset.key;
+    this.#place = { file: hunk.dataset.file, at: hunksOf(hunk.dataset.file).indexOf(hunk) };
     hunk.classList.add("is-current");
     if (isQuiet) return;
     hunk.focus({ preventScroll: true });
@@ -52,15 +56,22 @@ export class Cursor {
     else if (first) this.set(first);
   }
 
+  // A hunk that was split, or carried over to another revision, has gone: what stands in its place is the current one.
+  #takeOver() {
+    const hunks = hunksOf(this.#place.file);
+    const hunk = hunks[Math.min(this.#place.at, hunks.length - 1)];
+    if (hunk) this.set(hunk, { isQuiet: document.activeElement !== document.body });
+  }
+
   #fetch(lazy, step) {
-    this.#awaited = { file: lazy.closest(".rv-file").id, step };
+    this.#awaited = { file: lazy.closest(".rv-file").dataset.file, step };
     ask(lazy);
   }
 
   #afterSwap() {
     if (this.#awaited) {
-      const hunks = document.getElementById(this.#awaited.file)?.querySelectorAll(".hunk[data-key]") ?? [];
-      const hunk = this.#awaited.step > 0 ? hunks[0] : hunks[hunks.length - 1];
+      const hunks = hunksOf(this.#awaited.file);
+      const hunk = this.#awaited.step > 0 ? hunks[0] : hunks.at(-1);
       if (hunk) {
         this.#awaited = null;
         this.set(hunk);
@@ -68,6 +79,7 @@ export class Cursor {
       }
     }
     const hunk = this.hunk;
+    if (!hunk && this.#key) return this.#takeOver();
     if (!hunk || hunk.classList.contains("is-current")) return;
     hunk.classList.add("is-current");
     // The button that was pressed is gone with the old element: keep the keyboard where it was.

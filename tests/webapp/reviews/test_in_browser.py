@@ -98,6 +98,7 @@ def test_is_worked_by_keys_alone(desk: Desk, open_review: Open) -> None:
     page.locator(".is-splitting").get_by_role("checkbox").nth(3).check()
     page.locator(".is-splitting").get_by_role("button", name="Split").click()
     expect(page.locator(".hunk")).to_have_count(4)
+    expect(page.locator(".hunk").nth(1)).to_be_focused()
     press("?")
     expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
     press("Escape")
@@ -125,6 +126,18 @@ def test_takes_a_comment_on_a_line_and_shows_it_under_that_line(desk: Desk, open
     expect(page.locator("#review-header").get_by_text("1 must-fix")).to_be_visible()
     page.locator(".hunk .rv-thread").get_by_role("button", name="Resolve").click()
     expect(page.locator("#review-header").get_by_text("1 must-fix")).to_have_count(0)
+
+
+def test_keeps_a_comment_that_was_begun_when_another_one_is_opened(desk: Desk, open_review: Open) -> None:
+    page = open_review(desk.three_hunks(), desk.company.member)
+    page.keyboard.press("j")
+    page.keyboard.press("c")
+    begun = page.locator("#remark-text")
+    begun.fill("A long thought")
+    page.locator(".hunk").nth(1).get_by_role("button", name="Comment", exact=True).click()
+    expect(page.get_by_text("You have begun a comment here.")).to_be_visible()
+    expect(begun).to_have_value("A long thought")
+    expect(begun).to_be_focused()
 
 
 def test_shows_what_somebody_else_decides_and_tells_who_was_slower(desk: Desk, open_review: Open) -> None:
