@@ -15,7 +15,7 @@ from tests.browser.conftest import DESKTOP, PHONE, Person
 from tests.browser.furnished import Furnished
 from tests.framework.stack import Stack
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 Enter = Callable[..., Person]
 TOKYO = "Asia/Tokyo"
 
