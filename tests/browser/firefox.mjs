@@ -60,8 +60,10 @@ async function doTheMainJob() {
   await click(".cm-content");
   await press("End", "Control");
   await page.keyboard.type("\n# Edited in Firefox");
+  await see("#tabs", "●");
   await press("s", "Control");
-  await see("#editor-status", "maintainability");
+  await see("#editor-status", "Saved");
+  await page.waitForFunction(() => !document.querySelector("#tabs").textContent.includes("●"));
   await go(`${base}/git/`);
   await see("#changed", "src/requests/api.py");
   say("edited and saved a file");
