@@ -21,8 +21,11 @@ from django.db import connection
 from django.utils import timezone
 
 from webapp.errors import Conflict, Invalid
+from webapp.operations.unpacking import unpack_workspace
 
 FORMAT = 1
+# A session's key is what signs a browser in: whoever reads a backup must not be able to use one.
+_SESSIONS = "django_session"
 KEY_FILES = ("secret-key", "vault-key", "internal-token")
 
 
@@ -35,6 +38,7 @@ def back_up(target: Path, *, with_keys: bool) -> dict[str, Any]:
     if target.exists() and any(target.iterdir()):
         raise Invalid(f"{target} is not empty.")
     target.mkdir(mode=0o700, parents=True, exist_ok=True)
+    target.chmod(0o700)  # it may have been there, open to all
     home = Path(settings.PYAGENT_HOME)
     _dump_database(target)
     workspaces = home / "workspaces"
@@ -51,11 +55,7 @@ def back_up(target: Path, *, with_keys: bool) -> dict[str, Any]:
         "made_at": timezone.now().isoformat(),
         "database": connection.vendor,
         "has_keys": with_keys,
-        "files": {
-            str(path.relative_to(target)): hash_file(path)
-            for path in sorted(target.rglob("*"))
-            if path.is_file()
-        },
+        "files": {name: hash_file(target / name) for name in sorted(_names_in(target))},
     }
     draft = target / "manifest.json.new"
     draft.write_text(json.dumps(manifest, indent=1))
@@ -80,14 +80,23 @@ def restore(source: Path) -> dict[str, Any]:
     if manifest["database"] != connection.vendor:
         raise Invalid(f"The backup is of {manifest['database']}, this installation uses {connection.vendor}.")
     home = Path(settings.PYAGENT_HOME)
+    if any((home / "workspaces").iterdir()):
+        raise Conflict(
+            f"{home / 'workspaces'} is not empty. Restore into an empty PYAGENT_HOME and database."
+        )
+    try:
+        for archive_path in sorted(source.glob("workspace-*.tar")):
+            unpack_workspace(archive_path, home / "workspaces")
+    except BaseException:
+        for root in (home / "workspaces").iterdir():
+            shutil.rmtree(root)
+        raise
     _load_database(source)
-    for archive_path in sorted(source.glob("workspace-*.tar")):
-        with tarfile.open(archive_path) as archive:
-            archive.extractall(home / "workspaces", filter="tar")
     if manifest["has_keys"]:
         for name in KEY_FILES:
             if (source / "keys" / name).exists():
                 shutil.copy2(source / "keys" / name, home / "keys" / name)
+                (home / "keys" / name).chmod(0o600)
     return manifest
 
 
@@ -101,13 +110,23 @@ def read_manifest(source: Path) -> dict[str, Any]:
         manifest: dict[str, Any] = json.loads((source / "manifest.json").read_text())
     except (OSError, ValueError) as error:
         raise Invalid(f"{source} is not a backup: manifest.json cannot be read.") from error
-    if manifest.get("format") != FORMAT:
-        raise Invalid(f"This backup has format {manifest.get('format')}; this version reads {FORMAT}.")
-    for name, expected in manifest["files"].items():
-        path = source / name
-        if not path.is_file() or hash_file(path) != expected:
-            raise Invalid(f"{name} is missing or has changed since the backup was made.")
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise Invalid(f"This is no backup of format {FORMAT}, which this version reads.")
+    files = manifest.get("files")
+    if not isinstance(files, dict) or not {"database", "has_keys", "made_at"} <= manifest.keys():
+        raise Invalid(f"{source} is not a backup: manifest.json lacks what every backup says.")
+    for name in _names_in(source) ^ files.keys():
+        raise Invalid(f"{name} is missing, or was not there when the backup was made.")
+    for name, expected in files.items():
+        if hash_file(source / name) != expected:
+            raise Invalid(f"{name} has changed since the backup was made.")
     return manifest
+
+
+def _names_in(folder: Path) -> set[str]:
+    """Return the names of all files in a backup, links included, but for the manifest."""
+    paths = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    return {str(path.relative_to(folder)) for path in paths} - {"manifest.json"}
 
 
 def hash_file(path: Path) -> str:
@@ -126,9 +145,17 @@ def _dump_database(target: Path) -> None:
         copy = sqlite3.connect(target / "database.sqlite3")
         with copy:
             connection.connection.backup(copy)
+            copy.execute("PRAGMA secure_delete = ON")
+            copy.execute(f"DELETE FROM {_SESSIONS}")  # noqa: S608  a name of ours
         copy.close()
         return
-    _run_postgres_tool("pg_dump", "--format=custom", "--no-owner", f"--file={target / 'database.dump'}")
+    _run_postgres_tool(
+        "pg_dump",
+        "--format=custom",
+        "--no-owner",
+        f"--exclude-table-data={_SESSIONS}",
+        f"--file={target / 'database.dump'}",
+    )
 
 
 def _load_database(source: Path) -> None:

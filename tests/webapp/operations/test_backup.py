@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import sqlite3
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from tests.framework.people import Company, make_person
 from webapp.accounts.models import User
 from webapp.errors import Invalid
 from webapp.operations import backup
 from webapp.operations.doctor import examine
+from webapp.operations.unpacking import GIT_CONFIG, unpack_workspace
+from webapp.workspaces.repositories import root_of
 
 
 @pytest.mark.django_db(transaction=True)
@@ -65,8 +77,6 @@ def test_doctor_names_each_component_and_why_it_is_not_healthy(redis_client: obj
 
 @pytest.mark.django_db
 def test_createuser_reads_the_password_from_standard_input(monkeypatch: pytest.MonkeyPatch, capsys) -> None:  # type: ignore[no-untyped-def]
-    import io
-
     monkeypatch.setattr("sys.stdin", io.StringIO("a long enough password\n"))
     call_command("createuser", "Ops@Example.org", "--password-stdin", "--owner")
     user = User.objects.get(email="ops@example.org")
@@ -95,3 +105,150 @@ def test_prepare_recovers_workspaces_and_prints_one_url(company: Company, capsys
     User.objects.filter(pk=company.owner.pk).update(is_installation_owner=True)
     call_command("prepare")
     assert "token" not in capsys.readouterr().out
+
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def _restore(source: Path, home: Path, database_url: str) -> subprocess.CompletedProcess[str]:
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PYAGENT_", "DATABASE_"))
+    }
+    environment = kept | {
+        "PYAGENT_HOME": str(home),
+        "DATABASE_URL": database_url,
+        "DJANGO_SETTINGS_MODULE": "webapp.settings",
+    }
+    command = [sys.executable, "manage.py", "restore", str(source)]
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=50, check=False
+    )
+
+
+@pytest.fixture
+def empty_database(tmp_path: Path) -> Iterator[str]:
+    """The address of an empty database of the kind that the tests use."""
+    if connection.vendor == "sqlite":
+        yield f"sqlite:///{tmp_path / 'restored.sqlite3'}"
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE DATABASE restored")
+    yield os.environ["DATABASE_URL"].rpartition("/")[0] + "/restored"
+    with connection.cursor() as cursor:
+        cursor.execute("DROP DATABASE restored WITH (FORCE)")
+
+
+def _count(database_url: str, table: str) -> int:
+    sql = f"SELECT count(*) FROM {table}"
+    if database_url.startswith("sqlite"):
+        with sqlite3.connect(database_url.removeprefix("sqlite:///")) as rows:
+            return int(rows.execute(sql).fetchone()[0])
+    with psycopg.connect(database_url) as rows:
+        found = rows.execute(sql).fetchone()
+    assert found
+    return int(found[0])
+
+
+def _tar(path: Path, *entries: tuple[str, bytes, str]) -> None:
+    with tarfile.open(path, "w") as archive:
+        for name, kind, target in entries:
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.linkname = kind, target
+            data = b"evil" if kind == tarfile.REGTYPE else b""
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_restore_brings_people_files_history_and_keys_back_and_signs_nobody_in(
+    company: Company, tmp_path: Path, empty_database: str
+) -> None:
+    browser = company.client(company.owner)
+    session = browser.cookies["sessionid"].value
+    repository = root_of(company.workspace.pk)
+    (repository / "files" / "a.py").write_text("print(1)\n")
+    (repository / "files" / "out").symlink_to("/etc/passwd")
+    source, home = tmp_path / "backup", tmp_path / "home"
+    source.mkdir(mode=0o755)
+    backup.back_up(source, with_keys=True)
+    (repository / "files" / "out").unlink()
+    assert source.stat().st_mode & 0o777 == 0o700
+    dump = next(path for path in source.iterdir() if path.name.startswith("database."))
+    assert session.encode() not in dump.read_bytes()
+    done = _restore(source, home, empty_database)
+    assert done.returncode == 0, done.stderr
+    restored = home / "workspaces" / str(company.workspace.pk)
+    assert (restored / "files" / "a.py").read_text() == "print(1)\n"
+    assert (restored / "files" / "out").readlink() == Path("/etc/passwd")
+    assert (home / "keys" / "vault-key").read_text().strip() == settings.VAULT_KEY
+    log = subprocess.run(
+        ["git", "log", "--oneline"], cwd=restored / "repo.git", capture_output=True, check=True
+    )
+    assert log.stdout
+    assert _count(empty_database, "accounts_user") == 5
+    assert _count(empty_database, "django_session") == 0
+    assert "people already" in _restore(source, home, empty_database).stderr
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [("../keys/vault-key", tarfile.REGTYPE, "")],
+        [("/tmp/evil", tarfile.REGTYPE, "")],
+        [("2/files/x", tarfile.REGTYPE, "")],
+        [("1/x", tarfile.SYMTYPE, "/"), ("1/x/tmp/evil", tarfile.REGTYPE, "")],
+        [("1/files/key", tarfile.LNKTYPE, "../keys/vault-key")],
+        [("1/k", tarfile.SYMTYPE, "../../keys"), ("1/files/key", tarfile.LNKTYPE, "1/k/vault-key")],
+        [("1/files/disk", tarfile.BLKTYPE, "")],
+    ],
+    ids=[
+        "out",
+        "absolute",
+        "another",
+        "through a link",
+        "hard link out",
+        "hard link through a link",
+        "device",
+    ],
+)
+def test_restore_lets_no_archive_out_of_its_workspace(
+    tmp_path: Path, entries: list[tuple[str, bytes, str]]
+) -> None:
+    workspaces, keys = tmp_path / "home" / "workspaces", tmp_path / "home" / "keys"
+    workspaces.mkdir(parents=True)
+    keys.mkdir()
+    (keys / "vault-key").write_text("secret")
+    _tar(tmp_path / "workspace-1.tar", *entries)
+    with pytest.raises(Invalid):
+        unpack_workspace(tmp_path / "workspace-1.tar", workspaces)
+    assert (keys / "vault-key").read_text() == "secret"
+    assert (keys / "vault-key").stat().st_nlink == 1
+    assert not Path("/tmp/evil").exists()
+
+
+def test_restore_takes_nothing_that_makes_git_run_programs(tmp_path: Path) -> None:
+    ours = ("config", "hooks/post-checkout", "objects/info/alternates")
+    _tar(
+        tmp_path / "workspace-1.tar",
+        *((f"1/repo.git/{name}", tarfile.REGTYPE, "") for name in (*ours, "HEAD")),
+    )
+    unpack_workspace(tmp_path / "workspace-1.tar", tmp_path)
+    repository = tmp_path / "1" / "repo.git"
+    assert sorted(path.name for path in repository.rglob("*") if path.is_file()) == ["HEAD", "config"]
+    assert (repository / "config").read_text() == GIT_CONFIG
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_file_that_was_put_into_a_backup_is_refused(company: Company, tmp_path: Path) -> None:
+    backup.back_up(tmp_path / "backup", with_keys=False)
+    _tar(tmp_path / "backup" / "workspace-99.tar", ("99/x", tarfile.REGTYPE, ""))
+    with pytest.raises(Invalid, match="workspace-99"):
+        backup.read_manifest(tmp_path / "backup")
+    (tmp_path / "backup" / "manifest.json").write_text('{"format": 1}')
+    with pytest.raises(Invalid):
+        backup.read_manifest(tmp_path / "backup")
+
+
+@pytest.mark.django_db
+def test_repositories_are_made_with_the_configuration_that_restore_writes(company: Company) -> None:
+    assert (root_of(company.workspace.pk) / "repo.git" / "config").read_text() == GIT_CONFIG
