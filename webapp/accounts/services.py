@@ -18,6 +18,7 @@ from webapp.accounts import events, selectors
 from webapp.accounts.models import SCOPES, ApiKey, Invitation, User
 from webapp.errors import Conflict, Invalid, NotFound
 from webapp.events.publish import publish_to_person_on_commit
+from webapp.events.registry import rights_lost
 from webapp.workspaces.models import Membership, Role, Workspace
 
 SESSION_KEY = "invitation"
@@ -204,5 +205,6 @@ def set_active(*, by: User, user_id: int, is_active: bool) -> None:
     user.save(update_fields=["is_active"])
     if not is_active:
         sign_out_everywhere(user=user)
+        rights_lost(user.pk, None)
         # A link made in time would be a way back in.
         Invitation.objects.filter(invited_by=user, used_at=None).delete()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from webapp.agents import leases
-from webapp.agents.services import losing, recording
-from webapp.events.registry import on_engine_event, periodic
+from webapp.agents.services import losing, recording, stop_runs_of
+from webapp.events.registry import on_engine_event, on_rights_lost, periodic
 from workers import events as engine
 
+on_rights_lost(stop_runs_of)
 on_engine_event(engine.RunStarted)(recording.record_started)
 on_engine_event(engine.Heartbeat)(recording.record_heartbeat)
 on_engine_event(engine.StepStarted)(recording.record_step_started)

@@ -32,6 +32,7 @@ _periodic: list[Periodic] = []
 _run_queued: list[RunHook] = []
 _run_ended: list[RunHook] = []
 _workspace_created: list[Callable[[Any], None]] = []
+_rights_lost: list[Callable[[int, int | None], None]] = []
 
 
 def on_engine_event(kind: type[EngineEvent]) -> Callable[[EngineHandler], EngineHandler]:
@@ -118,3 +119,15 @@ def workspace_created(workspace: Any) -> None:
     """Tell the apps above `workspaces` that this workspace was created."""
     for hook in _workspace_created:
         hook(workspace)
+
+
+def on_rights_lost(hook: Callable[[int, int | None], None]) -> Callable[[int, int | None], None]:
+    """Register what ends when a person may call agents no more: called with their id and the workspace's, None for all."""
+    _rights_lost.append(hook)
+    return hook
+
+
+def rights_lost(user_id: int, workspace_id: int | None) -> None:
+    """Tell the apps above that this person may call agents no more, in the transaction that takes the right away."""
+    for hook in _rights_lost:
+        hook(user_id, workspace_id)

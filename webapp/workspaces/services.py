@@ -10,7 +10,7 @@ from django.db import transaction
 from webapp.accounts.models import User
 from webapp.errors import Conflict, Invalid, NotFound
 from webapp.events.publish import publish_on_commit
-from webapp.events.registry import workspace_created
+from webapp.events.registry import rights_lost, workspace_created
 from webapp.vault import seal
 from webapp.workspaces import events, preparing
 from webapp.workspaces.models import Membership, Remote, Role, Workspace
@@ -109,6 +109,8 @@ def set_role(*, workspace: Workspace, user_id: int, role: str) -> Membership:
     membership.save(update_fields=["role"])
     if role != Role.OWNER:
         _withdraw_invitations(workspace, user_id)
+    if role == Role.VIEWER:
+        rights_lost(user_id, workspace.pk)
     publish_on_commit(workspace.pk, events.MembershipChanged(user_id=user_id, role=role))
     return membership
 
@@ -125,6 +127,7 @@ def remove_member(*, workspace: Workspace, user_id: int) -> None:
     if membership.role == Role.OWNER:
         _refuse_last_owner(workspace, user_id)
     membership.delete()
+    rights_lost(user_id, workspace.pk)
     _withdraw_invitations(workspace, user_id)
     publish_on_commit(workspace.pk, events.MembershipChanged(user_id=user_id, role=""))
 

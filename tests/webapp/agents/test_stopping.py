@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from webapp.accounts.services import set_active
 from webapp.agents import services
 from webapp.agents.models import ModelProfile, Run
 from webapp.errors import Conflict
+from webapp.workspaces.services import remove_member, set_role
 from workers import events as engine
 from workers.events import cancel_key
 
@@ -75,3 +77,23 @@ def test_does_not_lend_one_persons_key_to_another(workspace, people):
     assert again.model_profile is None
     assert again.model_label == "SmolLM2-135M-Instruct (embedded)"
     assert services.retry_run(run=run, requested_by=people.member).model_profile == own
+
+
+@pytest.mark.parametrize("how", ["removed", "viewer", "shut out"])
+def test_an_agent_stops_when_who_called_it_may_call_none_any_more(
+    worker, people, workspace, redis_client, how
+):
+    queued = services.start_run(workspace=workspace, requested_by=people.member, agent="tidy", goal="")
+    others = services.start_run(workspace=workspace, requested_by=people.maintainer, agent="tidy", goal="")
+    if how == "removed":
+        remove_member(workspace=workspace, user_id=people.member.pk)
+    elif how == "viewer":
+        set_role(workspace=workspace, user_id=people.member.pk, role="viewer")
+    else:
+        set_active(by=people.maintainer, user_id=people.member.pk, is_active=False)
+    for run in (worker.run, queued, others):
+        run.refresh_from_db()
+    assert worker.run.status == Run.Status.CANCELLING
+    assert redis_client.exists(cancel_key(str(worker.run.pk)))
+    assert queued.status == Run.Status.CANCELLED
+    assert others.status == Run.Status.QUEUED

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from webapp.accounts.access import require_scope
 from webapp.accounts.models import User
-from webapp.agents import access, checks, choosing, services
+from webapp.agents import access, checks, choosing, embedded, services
 from webapp.agents.access import ProfileOwner
 from webapp.agents.models import ModelProfile
 from webapp.agents.services.profiles import ProfileFields
@@ -79,6 +79,13 @@ class CheckOut(Schema):
     text: str = Field(examples=["qwen2.5-coder:7b answered in 0.8 s: OK"])
 
 
+class EmbeddedOut(Schema):
+    """The embedded model, as its server says it."""
+
+    state: Literal["ready", "loading", "unavailable"] = Field(examples=["ready"])
+    note: str
+
+
 def _shown(profile: ModelProfile) -> dict[str, Any]:
     kind = "person" if profile.user_id else "workspace" if profile.workspace_id else "installation"
     names = (
@@ -131,6 +138,25 @@ def add_model(request: HttpRequest, body: ModelIn) -> Any:
         owner=owner, fields=body.to_fields(), is_installation_owner=user.is_installation_owner
     )
     return 201, _shown(profile)
+
+
+@router.get("/models/embedded", response={200: EmbeddedOut, **ERRORS}, summary="How the embedded model is")
+def embedded_state(request: HttpRequest) -> Any:
+    """Return whether the model that ships with PyAgent is ready."""
+    require_scope(request, "read")
+    return embedded.state()
+
+
+@router.post(
+    "/models/embedded/test",
+    response={200: CheckOut, 424: ErrorReply, 429: ErrorReply, **ERRORS},
+    summary="Test the embedded model",
+)
+def test_embedded(request: HttpRequest) -> Any:
+    """Ask the embedded model one short thing and return what came back."""
+    user = require_scope(request, "run")
+    profile = ModelProfile(provider=ModelProfile.Provider.EMBEDDED)
+    return {"text": checks.check_profile(profile=profile, is_installation_owner=user.is_installation_owner)}
 
 
 @router.get("/models/{int:model_id}", response={200: ModelOut, **ERRORS}, summary="Get a model")

@@ -2,7 +2,7 @@
 
 from webapp.agents.services.launching import launch, ring
 from webapp.agents.services.profiles import delete_profile, make_default, save_profile
-from webapp.agents.services.runs import cancel_run, retry_run, start_run
+from webapp.agents.services.runs import cancel_run, retry_run, start_run, stop_runs_of
 
 __all__ = [
     "cancel_run",
@@ -13,4 +13,5 @@ __all__ = [
     "ring",
     "save_profile",
     "start_run",
+    "stop_runs_of",
 ]

@@ -141,6 +141,21 @@ def cancel_run(*, run: Run, cancelled_by: User) -> Run:
     run = Run.objects.select_for_update().get(pk=run.pk)
     if run.is_final:
         raise Conflict(f"This run has ended already: {run.get_status_display().lower()}.", status=run.status)
+    _stop(run, f"Stopped by {cancelled_by}")
+    log.info("run cancelled", run_id=str(run.pk), by=cancelled_by.pk)
+    return run
+
+
+@transaction.atomic
+def stop_runs_of(user_id: int, workspace_id: int | None) -> None:
+    """Stop the runs of a person who may call agents no more, in one workspace or (None) in all: an agent has no more rights."""
+    runs = Run.objects.select_for_update().filter(requested_by_id=user_id, status__in=selectors.ACTIVE)
+    for run in runs if workspace_id is None else runs.filter(workspace_id=workspace_id):
+        _stop(run, "Stopped, since who called the agent may call none here any more")
+        log.info("run stopped with its person's rights", run_id=str(run.pk), user_id=user_id)
+
+
+def _stop(run: Run, reason: str) -> None:
     if run.status == Run.Status.QUEUED:
         # A worker may be taking it at this very moment: a higher fence makes its events void, the sign makes it stop.
         run.fence += 1
@@ -149,17 +164,15 @@ def cancel_run(*, run: Run, cancelled_by: User) -> Run:
             run,
             Run.Status.CANCELLED,
             code="run_cancelled",
-            message=f"Stopped by {cancelled_by} before it began.",
+            message=f"{reason}, before it began.",
             is_retryable=True,
         )
     elif run.status == Run.Status.RUNNING:
         run.status = Run.Status.CANCELLING
-        run.error_message = f"Stopped by {cancelled_by}."
+        run.error_message = f"{reason}."
         run.save(update_fields=["status", "error_message"])
         announce(run)
     transaction.on_commit(lambda: tell_worker_to_stop(run), robust=True)
-    log.info("run cancelled", run_id=str(run.pk), by=cancelled_by.pk)
-    return run
 
 
 def retry_run(*, run: Run, requested_by: User) -> Run:
