@@ -22,7 +22,7 @@ _TOO_LARGE = (b"413 Request Entity Too Large", "too_large", "The body is too lar
 _TOO_MANY = (b"503 Service Unavailable", "unavailable", "Others are uploading; try again in a moment.")
 
 
-class BoundedRequest(http_protocol.WebRequest):  # type: ignore[misc]
+class BoundedRequest(http_protocol.WebRequest):
     """A request whose body is refused when it is, or grows, too large."""
 
     _large: ClassVar[set[BoundedRequest]] = set()

@@ -65,9 +65,9 @@ def api_key(company: Company) -> Callable[..., dict[str, str]]:
     from webapp.accounts.services import create_api_key
 
     def headers(person: User, *scopes: str, workspace: Workspace | None = None) -> dict[str, str]:
-        _, key = create_api_key(
-            user=person, name="test", scopes=scopes, workspace_id=workspace.pk if workspace else None
-        )
+        row, key = create_api_key(user=person, name="test", scopes=scopes)
+        row.workspace = workspace  # also one that the person has left since
+        row.save()
         return {"Authorization": f"Bearer {key}"}
 
     return headers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema, Status
@@ -133,6 +133,14 @@ class ReadOut(Schema):
     """How many messages are unread now."""
 
     unread: int
+
+
+class MentionableOut(Schema):
+    """Somebody who can be named with `@`."""
+
+    kind: Literal["agent", "person"]
+    handle: str = Field(examples=["tidy"])
+    name: str
 
 
 class SearchOut(Schema):
@@ -340,6 +348,19 @@ def react(request: HttpRequest, workspace_id: int, message_id: int, body: Reacti
     message = access.message_in(workspace, message_id)
     services.react(workspace=workspace, message=message, user=user, emoji=body.emoji, is_on=body.is_on)
     return _messages_out([message])[0]
+
+
+@router.get(
+    "/{int:workspace_id}/mentions",
+    response={200: list[MentionableOut], **READ_ERRORS},
+    summary="Complete a mention",
+)
+def mentions(
+    request: HttpRequest, workspace_id: int, q: str = Query("", max_length=40, examples=["ad"])
+) -> Any:
+    """Return agents and people whose handle or name begins with `q`, eight at most."""
+    _, workspace = _enter(request, workspace_id, "read")
+    return selectors.mentionable(workspace, q)
 
 
 @router.get(

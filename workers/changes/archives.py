@@ -167,7 +167,7 @@ def _plain(name: str) -> str:
 
 
 def _unpack_zip(archive: Path, state: _Unpacking) -> None:
-    with archive.open("rb") as packed, zipfile.ZipFile(_BoundedReads(packed, _DIRECTORY_LIMIT_BYTES)) as file:  # type: ignore[call-overload]
+    with archive.open("rb") as packed, zipfile.ZipFile(_BoundedReads(packed, _DIRECTORY_LIMIT_BYTES)) as file:
         if len(file.infolist()) > state.limits.entries:
             raise ArchiveRefused("too_many_entries")
         for info in file.infolist():

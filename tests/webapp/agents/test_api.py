@@ -17,9 +17,9 @@ CANARY = "sk-canary-4f1d2c3b5a697887"
 
 
 def caller(user, *scopes, workspace=None):
-    _, key = create_api_key(
-        user=user, name="test", scopes=scopes or SCOPES, workspace_id=workspace and workspace.pk
-    )
+    row, key = create_api_key(user=user, name="test", scopes=scopes or SCOPES)
+    row.workspace = workspace  # also one that the person has left since
+    row.save()
     client = Client(headers={"Authorization": f"Bearer {key}"})
 
     def call(method, path, body=None):

@@ -10,6 +10,7 @@ from django.test import Client
 
 from tests.framework.people import Company
 from webapp.chat.models import Channel, Message
+from webapp.chat.services import post_message
 
 Headers = Callable[..., dict[str, str]]
 
@@ -137,3 +138,34 @@ def test_binds_a_key_to_its_workspace(company: Company, base: str, api_key: Head
 def test_names_a_taken_channel_a_conflict(company: Company, base: str, api_key: Headers):
     reply = call("POST", f"{base}/channels", api_key(company.member, "write"), {"name": "general"})
     assert (reply.status_code, reply.json()["error"]["code"]) == (409, "conflict")
+
+
+def test_a_client_id_gives_no_message_of_another_channel_away(company: Company, api_key) -> None:  # type: ignore[no-untyped-def]
+    elsewhere = company.stranger.memberships.get().workspace
+    company.member.memberships.create(workspace=elsewhere, role="member")
+    secret = post_message(
+        workspace=elsewhere,
+        channel=elsewhere.channels.get(),
+        author=company.member,
+        text="canary",
+        client_id="c1",
+    )
+    url = f"/api/v1/workspaces/{company.workspace.pk}/channels/{company.workspace.channels.get().pk}/messages"
+    headers = api_key(company.member, "write", workspace=company.workspace)
+    reply = company.client(None).post(
+        url, {"text": "hi", "client_id": "c1"}, content_type="application/json", headers=headers
+    )
+    assert reply.status_code == 409
+    assert "canary" not in reply.content.decode()
+    assert secret.message.pk
+
+
+def test_completes_mentions(company: Company, api_key) -> None:  # type: ignore[no-untyped-def]
+    url = f"/api/v1/workspaces/{company.workspace.pk}/mentions?q="
+    client = company.client(None)
+    found = client.get(f"{url}mi", headers=api_key(company.viewer, "read")).json()
+    assert found == [{"kind": "person", "handle": "mia", "name": "Mia"}]
+    assert {"kind", "handle", "name"} == client.get(
+        f"{url}ti", headers=api_key(company.viewer, "read")
+    ).json()[0].keys()
+    assert client.get(f"{url}stan", headers=api_key(company.viewer, "read")).json() == []

@@ -17,7 +17,7 @@ from webapp.chat.models import Channel, Mention, Message, Reaction, Topic
 from webapp.chat.services.calling import call_agents
 from webapp.chat.services.channels import mark_read
 from webapp.chat.services.placing import add_message, announce_changed, announce_posted
-from webapp.errors import Invalid
+from webapp.errors import Conflict, Invalid
 from webapp.workspaces.models import Workspace
 
 DEFAULT_TOPIC = "general"
@@ -101,6 +101,8 @@ def _post(
 ) -> Posted:
     channel = access.writable(Channel.objects.select_for_update().get(pk=channel.pk))
     if client_id and (known := Message.objects.filter(author=author, client_id=client_id).first()):
+        if known.channel_id != channel.pk:
+            raise Conflict("This client_id is that of a message elsewhere; make a new one.")
         return Posted(known)
     topic = Topic.objects.get_or_create(channel=channel, name=topic_name)[0]
     message = Message(author=author, text=text, html=rendered.html, client_id=client_id)

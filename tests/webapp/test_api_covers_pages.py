@@ -1,0 +1,108 @@
+"""Everything a page does can be done over REST: each address of a page names the operations that do the same."""
+
+from __future__ import annotations
+
+from django.urls import get_resolver
+
+from tests.webapp.test_doors import walk
+from webapp.api import api
+
+W, ONE = "/workspaces/{workspace_id}", "/workspaces/{workspace_id}/reviews/{change_set_id}"
+RUN, MODEL = f"{W}/runs/{{run_id}}", "/models/{model_id}"
+MODELS = {
+    "": "GET /models",
+    "_add": "POST /models",
+    "_edit": f"PUT {MODEL}",
+    "_delete": f"DELETE {MODEL}",
+    "_default": f"PUT {MODEL}",
+    "_test": f"POST {MODEL}/test",
+    "_test_embedded": "POST /models/embedded/test",
+}
+SAME_OVER_REST = {
+    # people; how one signs in, and one's password, are for a browser alone
+    "accept_invitation": "POST /invitations/accept",
+    "profile": "PUT /me, GET /me, GET /me/keys",
+    "create_key": "POST /me/keys",
+    "revoke_key": "DELETE /me/keys/{key_id}",
+    "sign_out_everywhere": "POST /me/sign-out-everywhere",
+    "people": "GET /people",
+    "invite_person": "POST /people/invitations",
+    "set_active": "PUT /people/{user_id}/active",
+    # workspaces
+    "home": "GET /workspaces",
+    "new_workspace": "POST /workspaces, POST /workspaces/upload",
+    "workspace": f"GET {W}",
+    "workspace_state": f"GET {W}",
+    "workspace_members": f"GET {W}/members, GET {W}/invitations",
+    "workspace_invite": f"POST {W}/members, POST {W}/invitations",
+    "revoke_invitation": f"DELETE {W}/invitations/{{invitation_id}}",
+    "change_member": f"PUT {W}/members/{{user_id}}, DELETE {W}/members/{{user_id}}",
+    "workspace_settings": f"PUT {W}",
+    "delete_workspace": f"POST {W}/delete",
+    # channels
+    "workspace_channels": f"GET {W}/channels",
+    "new_channel": f"POST {W}/channels",
+    "channel_rail": f"GET {W}/channels",
+    "channel_mentions": f"GET {W}/mentions",
+    "workspace_search": f"GET {W}/messages",
+    "channel": f"GET {W}/channels/{{channel_id}}/messages, POST {W}/channels/{{channel_id}}/messages",
+    "channel_messages": f"GET {W}/channels/{{channel_id}}/messages",
+    "channel_topics": f"GET {W}/channels/{{channel_id}}/topics",
+    "channel_settings": f"PATCH {W}/channels/{{channel_id}}",
+    "message": f"GET {W}/messages/{{message_id}}",
+    # runs and models
+    "workspace_runs": f"GET {W}/runs, GET {W}/agents",
+    "start_run": f"POST {W}/runs",
+    "run": f"GET {RUN}",
+    "run_state": f"GET {RUN}/steps",
+    "run_card": f"GET {RUN}",
+    "run_row": f"GET {RUN}",
+    "cancel_run": f"POST {RUN}/cancel",
+    "retry_run": f"POST {RUN}/retry",
+    "run_step": f"GET {RUN}/steps/{{step_id}}",
+    **{f"my_models{suffix}": same for suffix, same in MODELS.items()},
+    **{f"workspace_models{suffix}": same for suffix, same in MODELS.items()},
+    **{f"installation_models{suffix}": same for suffix, same in MODELS.items()},
+    # reviews
+    "workspace_reviews": f"GET {W}/reviews",
+    "review_rows": f"GET {W}/reviews",
+    "review": f"GET {ONE}",
+    "review_header": f"GET {ONE}",
+    "review_file": f"GET {ONE}",
+    "review_hunk": f"GET {ONE}/hunks/{{key}}",
+    "review_decide": f"POST {ONE}/hunks/{{key}}/decision",
+    "review_edit": f"POST {ONE}/hunks/{{key}}/decision",
+    "review_split": f"POST {ONE}/hunks/{{key}}/decision",
+    "review_decide_file": f"POST {ONE}/decision",
+    "review_decide_all": f"POST {ONE}/decision",
+    "review_undo": f"POST {ONE}/undo",
+    "review_comment": f"POST {ONE}/comments",
+    "review_comment_form": f"POST {ONE}/comments",
+    "review_reply": f"POST {ONE}/comments",
+    "review_resolve": f"POST {ONE}/comments/{{comment_id}}/resolve",
+    "review_send": f"POST {ONE}/send",
+    "review_evidence": f"POST {ONE}/evidence",
+    "review_cancel_evidence": f"POST {ONE}/evidence/{{evidence_id}}/cancel",
+    "review_apply": f"POST {ONE}/apply",
+    "review_revert": f"POST {ONE}/revert",
+    "review_discard": f"POST {ONE}/discard",
+    "review_reopen": f"POST {ONE}/reopen",
+    # files and git; the pages themselves ask the API
+    "workspace_files": f"GET {W}/files, GET {W}/file, PUT {W}/file, DELETE {W}/file, GET {W}/files/search",
+    "workspace_git": f"GET {W}/git, POST {W}/git/commit, GET {W}/git/log, GET {W}/git/archive, POST {W}/git/push",
+}
+# The way in, and what programs ask.
+WITHOUT = {"setup", "invitation", "internal_credentials", "healthz", "readyz", "metrics"}
+
+
+def test_every_page_has_operations_that_do_the_same() -> None:
+    pages = {name for path, name in walk(get_resolver()) if not path.startswith(("accounts/", "api/"))}
+    assert pages - WITHOUT == SAME_OVER_REST.keys()
+    operations = {
+        f"{method.upper()} {path.removeprefix('/api/v1')}"
+        for path, methods in api.get_openapi_schema()["paths"].items()
+        for method in methods
+    }
+    for page, named in SAME_OVER_REST.items():
+        missing = set(named.split(", ")) - operations
+        assert not missing, f"{page} cannot be done over REST: {missing}"
