@@ -326,3 +326,24 @@ def test_no_query_and_no_number_that_anybody_sends_is_a_server_error(
             for number in (0, 2**63, "a%00b"):
                 reply = operation.try_out(Client(), values | {name: number}, **headers)
                 assert reply.status_code < 500, f"{operation}: {name}={number} answered {reply.status_code}"
+
+
+def _shows_how(schema: dict[str, Any]) -> bool:
+    schema = _resolved((schema.get("allOf") or [schema])[0])
+    plain = {"boolean", "integer", "number"}
+    return bool({"examples", "enum", "const"} & schema.keys()) or schema.get("type") in plain
+
+
+def test_whatever_must_be_sent_has_an_example() -> None:
+    for operation in OPERATIONS:
+        described = SCHEMA["paths"][operation.path][operation.method]
+        needed = {
+            one["name"]: one["schema"]
+            for one in described.get("parameters", [])
+            if one["in"] == "query" and one["required"]
+        }
+        if operation.body is not None:
+            body = _resolved(described["requestBody"]["content"]["application/json"]["schema"])
+            needed |= {name: body["properties"][name] for name in body.get("required", [])}
+        for name, schema in needed.items():
+            assert _shows_how(schema), f"{operation}: {name} has no example"

@@ -61,7 +61,9 @@ def list_folder(
 
 @router.get("/{int:workspace_id}/file", response={200: schemas.DocumentOut, **ERRORS}, summary="Read a file")
 def read_file(
-    request: HttpRequest, workspace_id: int, path: str = Query(..., min_length=1, max_length=MAX_PATH_CHARS)
+    request: HttpRequest,
+    workspace_id: int,
+    path: str = Query(..., min_length=1, max_length=MAX_PATH_CHARS, examples=["src/parser.py"]),
 ) -> Any:
     """Return a file's text with its version and audit."""
     content = files_of(readable(request, workspace_id)).read(from_portable(path), max_bytes=MAX_TEXT_BYTES)
@@ -95,7 +97,9 @@ def save_file(request: HttpRequest, workspace_id: int, body: schemas.SaveIn) -> 
 
 @router.delete("/{int:workspace_id}/file", response={204: None, **ERRORS}, summary="Delete a file or folder")
 def delete_path(
-    request: HttpRequest, workspace_id: int, path: str = Query(..., min_length=1, max_length=MAX_PATH_CHARS)
+    request: HttpRequest,
+    workspace_id: int,
+    path: str = Query(..., min_length=1, max_length=MAX_PATH_CHARS, examples=["src/parser.py"]),
 ) -> Any:
     """Delete a file, or a folder with everything in it."""
     services.delete_path(
@@ -136,7 +140,7 @@ def make_folder(request: HttpRequest, workspace_id: int, body: schemas.PathIn) -
 def search(
     request: HttpRequest,
     workspace_id: int,
-    q: str = Query(..., min_length=1, max_length=500),
+    q: str = Query(..., min_length=1, max_length=500, examples=["def parse"]),
     is_regex: bool = False,
     is_case_sensitive: bool = False,
     glob: str = Query("", max_length=200),

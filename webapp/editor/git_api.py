@@ -174,7 +174,7 @@ def read_at(
     request: HttpRequest,
     workspace_id: int,
     commit: str = Query(..., pattern=r"^[0-9a-fA-F]{4,64}$|^HEAD$", examples=["HEAD"]),
-    path: str = Query(..., min_length=1, max_length=MAX_PATH_CHARS),
+    path: str = Query(..., min_length=1, max_length=MAX_PATH_CHARS, examples=["src/parser.py"]),
 ) -> Any:
     """Return a file as it was in a commit."""
     data = repository_of(readable(request, workspace_id)).read_at(commit, from_portable(path))

@@ -11,6 +11,7 @@ from pydantic import StringConstraints
 from workers.codehealth.metrics import FileAudit
 
 Path = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+TEXT_EXAMPLE = "def parse(text: str) -> list[str]:\n    return text.split()\n"
 MAX_TEXT_CHARS = 2 * 1024 * 1024
 
 
@@ -88,7 +89,7 @@ class SaveIn(Schema):
     """The new text and the version it is based on; `expected` null means that the file must not exist yet."""
 
     path: Path = Field(examples=["src/parser.py"])
-    text: str = Field(max_length=MAX_TEXT_CHARS)
+    text: str = Field(max_length=MAX_TEXT_CHARS, examples=[TEXT_EXAMPLE])
     encoding: Literal["utf-8", "utf-8-sig", "latin-1"] = "utf-8"
     expected: str | None = Field(None, max_length=64)
 
@@ -104,8 +105,8 @@ class SavedOut(Schema):
 class AuditIn(Schema):
     """A buffer to measure without saving it."""
 
-    path: Path
-    text: str = Field(max_length=MAX_TEXT_CHARS)
+    path: Path = Field(examples=["src/parser.py"])
+    text: str = Field(max_length=MAX_TEXT_CHARS, examples=[TEXT_EXAMPLE])
 
 
 class PathIn(Schema):
@@ -158,7 +159,7 @@ class GitOut(Schema):
 class PathsIn(Schema):
     """Paths to stage or unstage."""
 
-    paths: list[Path] = Field(max_length=10_000)
+    paths: list[Path] = Field(max_length=10_000, examples=[["src/parser.py"]])
 
 
 class CommitIn(Schema):

@@ -16,7 +16,8 @@ from webapp.workspaces.access import workspace_for
 from workers.changes.paths import from_portable
 
 router = Router(tags=["reviews"])
-ERRORS: dict[Any, Any] = {code: ErrorReply for code in (401, 403, 404, 422)}
+# 413 and 504: git reads the diffs, and neither its output nor its time is without bounds.
+ERRORS: dict[Any, Any] = {code: ErrorReply for code in (401, 403, 404, 413, 422, 504)}
 CHANGING: dict[Any, Any] = {**ERRORS, 409: ErrorReply, 503: ErrorReply}
 LANDING: dict[Any, Any] = {**CHANGING, 502: ErrorReply, 507: ErrorReply}
 BIGGEST_ID = 2**63 - 1
