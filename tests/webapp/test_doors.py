@@ -10,11 +10,13 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from django.urls import get_resolver
 from django.urls.resolvers import URLPattern, URLResolver
 
 from tests.framework.people import Company
+from webapp.accounts.models import User
 from webapp.agents.models import Run, Step
 from webapp.chat.models import Channel
 from webapp.chat.services import post_message
@@ -139,3 +141,49 @@ def test_security_headers_stand_on_every_page(company: Company) -> None:
 
 def test_trace_is_refused(company: Company) -> None:
     assert company.client(company.owner).generic("TRACE", "/").status_code == 405
+
+
+# Names of fields of our forms, each filled with what no database stores.
+FIELDS = (
+    "name", "display_name", "handle", "description", "email", "role", "confirmation", "purpose", "agent", "goal", "text",
+    "verdict", "reason", "command", "kind", "side", "diff_hash", "selection", "hunk", "model", "base_url", "provider", "url",
+)  # fmt: skip
+HOSTILE_FORM = dict.fromkeys(FIELDS, "a\x00b") | {"scopes": ["a\x00b"], "line": "9" * 30, "seen": "9" * 30}
+
+HOSTILE_QUERY = {
+    name: "a\x00b"
+    for name in (
+        "q",
+        "token",
+        "near",
+        "before",
+        "after",
+        "topic",
+        "cursor",
+        "status",
+        "agent",
+        "which",
+        "rev",
+        "since",
+        "file",
+    )
+}
+
+
+@pytest.mark.timeout(300)
+def test_nothing_that_the_owner_sends_is_a_server_error(company: Company, values: dict[str, object]) -> None:
+    User.objects.filter(pk=company.owner.pk).update(is_installation_owner=True)
+    client = company.client(company.owner)
+    client.raise_request_exception = False
+    for path, name in DOORS:
+        if name in ("readyz", "sign_out_everywhere"):  # not ready without a relay; and the session would end
+            continue
+        hostile = [(path, values)] + [
+            (path, values | {key: 2**63}) for key in re.findall(r"<int:(\w+)>", path)
+        ]
+        for place, filled in hostile:
+            for method, data in (("get", HOSTILE_QUERY), ("post", HOSTILE_FORM)):
+                with transaction.atomic():
+                    reply = getattr(client, method)(fill(place, filled), data)
+                    transaction.set_rollback(True)
+                assert reply.status_code < 500, f"{method} {fill(place, filled)} answered {reply.status_code}"
