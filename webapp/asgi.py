@@ -6,17 +6,20 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 
-from channels.auth import AuthMiddlewareStack
-from channels.routing import ProtocolTypeRouter, URLRouter
-from django.core.asgi import get_asgi_application
+import django
 
-http_application = get_asgi_application()
+django.setup(set_prefix=False)
+
+from channels.auth import AuthMiddlewareStack  # noqa: E402
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 
 from webapp.bodies import bound_bodies  # noqa: E402
 from webapp.realtime.origin import SameOriginOnly  # noqa: E402
+from webapp.realtime.threads import PageHandler, RequestThreads  # noqa: E402
 from webapp.routing import websocket_urlpatterns  # noqa: E402
 
 bound_bodies()
+http_application = RequestThreads(PageHandler())
 application = ProtocolTypeRouter(
     {
         "http": http_application,

@@ -62,6 +62,8 @@ def _sign(match: re.Match[str]) -> str:
 
 def visible(text: str, *, limit: int = SHOW_CHARS, line_limit: int = SHOW_LINE_CHARS) -> str:
     """Return `text` for a `<pre>`: control and invisible characters as signs, long lines and long texts cut with a note."""
+    if len(text) <= min(limit, line_limit) and text.isascii() and text.isprintable():
+        return text
     left_out = max(0, len(text) - limit)
     text = text[:limit].replace("\r\n", "\n")
     text = _LONE.sub("\ufffd", _ODD.sub(_sign, text))

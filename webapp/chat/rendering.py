@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from html import escape
 from typing import Any
 
 from django.template.loader import render_to_string
-from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
 from webapp.agents.models import Run
@@ -68,7 +68,7 @@ def _article(workspace: Workspace, message: Message) -> str:
         facts["run-id"] = message.run_id
     if message.client_id:
         facts["client-id"] = message.client_id
-    data = "".join(f' data-{name}="{escape(value)}"' for name, value in facts.items())
+    data = "".join(f' data-{name}="{escape(str(value))}"' for name, value in facts.items())
     label = f"{author}, {message.created_at:%H:%M}"
     content = _card(message) if message.run_id else _head(workspace, message, author) + _body(message)
     foot = "" if message.deleted_at else _reactions(message) + _actions()

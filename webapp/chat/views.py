@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from webapp.chat import access, selectors, services
+from webapp.chat.lists import hits_html, people_html, topics_html
 from webapp.chat.models import Channel, Topic
 from webapp.chat.rendering import messages_html
 from webapp.errors import Invalid, NotFound
@@ -73,8 +74,8 @@ def channel(request: HttpRequest, workspace_id: int, name: str) -> HttpResponse:
         "workspace": workspace,
         "channel": found,
         "topic": topic,
-        "topics": selectors.topics_of(found),
-        "people": selectors.people_of(workspace),
+        "topics": topics_html(workspace, found, selectors.topics_of(found), topic),
+        "people": people_html(selectors.people_of(workspace)),
         "messages_html": messages_html(workspace, page.messages),
         "page": page,
         "near": near,
@@ -138,8 +139,8 @@ def message(request: HttpRequest, workspace_id: int, message_id: int) -> HttpRes
 def topics(request: HttpRequest, workspace_id: int, name: str) -> HttpResponse:
     """The list of a channel's topics."""
     workspace, found = access.channel_for(request.user, workspace_id, name)
-    context = {"workspace": workspace, "channel": found, "topic": _topic(request, found)}
-    return render(request, "chat/_topics.html", {**context, "topics": selectors.topics_of(found)})
+    here = _topic(request, found)
+    return HttpResponse(topics_html(workspace, found, selectors.topics_of(found), here))
 
 
 @require_safe
@@ -196,6 +197,7 @@ def search(request: HttpRequest, workspace_id: int) -> HttpResponse:
     workspace = workspace_for(request.user, workspace_id)
     query = request.GET.get("q", "").strip()
     found = selectors.search(workspace, query, before=_number(request, "before") or 0) if query else None
+    hits = hits_html(workspace, found.messages) if found else ""
     archived = [] if query else selectors.archived_channels(workspace)
-    context = {"workspace": workspace, "query": query, "found": found, "archived": archived}
+    context = {"workspace": workspace, "query": query, "found": found, "hits": hits, "archived": archived}
     return render(request, "chat/search.html", context)

@@ -12,9 +12,13 @@ from webapp.events.publish import redis_client
 
 # Makes the epoch when there is none, so that a reader who comes before the first event learns the epoch it will carry.
 POSITION_SCRIPT = """
-local epoch = redis.call('HGET', KEYS[2], 'epoch')
-if not epoch then epoch = ARGV[1]; redis.call('HSET', KEYS[2], 'epoch', epoch); redis.call('DEL', KEYS[1]) end
-return {epoch, tonumber(redis.call('HGET', KEYS[2], 'seq') or '0')}
+local found = {}
+for at = 1, #KEYS, 2 do
+  local epoch = redis.call('HGET', KEYS[at + 1], 'epoch')
+  if not epoch then epoch = ARGV[1]; redis.call('HSET', KEYS[at + 1], 'epoch', epoch); redis.call('DEL', KEYS[at]) end
+  found[at], found[at + 1] = epoch, tonumber(redis.call('HGET', KEYS[at + 1], 'seq') or '0')
+end
+return found
 """
 
 
@@ -29,10 +33,11 @@ class Position:
         return f"{self.epoch}:{self.seq}"
 
 
-def read_position(group: Group) -> Position | None:
-    """Return where the group stands now; None while Redis is away."""
+def read_positions(*groups: Group) -> list[Position | None]:
+    """Return where each group stands now, asked in one go; None while Redis is away."""
+    keys = [key for group in groups for key in (group.stream_key, group.seq_key)]
     try:
-        epoch, seq = redis_client().eval(POSITION_SCRIPT, 2, group.stream_key, group.seq_key, token_hex(6))
+        found = redis_client().eval(POSITION_SCRIPT, len(keys), *keys, token_hex(6))
     except redis.RedisError:
-        return None
-    return Position(epoch.decode(), int(seq))
+        return [None] * len(groups)
+    return [Position(found[at].decode(), int(found[at + 1])) for at in range(0, len(found), 2)]

@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 
 from webapp.events.groups import person_group, workspace_group
-from webapp.events.position import read_position
+from webapp.events.position import read_positions
 
 
 class EventPositionMiddleware:
@@ -30,5 +30,6 @@ class EventPositionMiddleware:
         )
         if workspace_id is None or not is_page or not request.user.is_authenticated:
             return
-        request.event_position = read_position(workspace_group(int(workspace_id)))  # type: ignore[attr-defined]
-        request.person_position = read_position(person_group(request.user.pk))  # type: ignore[attr-defined]
+        request.event_position, request.person_position = read_positions(  # type: ignore[attr-defined]
+            workspace_group(int(workspace_id)), person_group(request.user.pk)
+        )

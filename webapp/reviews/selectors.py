@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, QuerySet
 
 from webapp.agents.models import Run
+from webapp.agents.selectors import badge_count
 from webapp.errors import Invalid, NotFound
 from webapp.reviews.interdiff import Interdiff, compare
 from webapp.reviews.models import ChangeSet, Evidence, ReviewComment, Revision
@@ -90,9 +91,8 @@ def list_reviews(
 
 
 def counts(workspace: Workspace) -> dict[str, str]:
-    """Return how many reviews are open, as a badge says it; nobody needs to know beyond 99, and counting on costs time."""
-    found = ChangeSet.objects.filter(workspace=workspace, status=ChangeSet.Status.OPEN)[:100].count()
-    return {"open": "99+" if found > 99 else str(found or "")}
+    """Return how many reviews are open, as a badge says it."""
+    return {"open": badge_count(ChangeSet, workspace.pk, (ChangeSet.Status.OPEN,))}
 
 
 @dataclass(frozen=True, slots=True)

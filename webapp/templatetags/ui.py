@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from django import template
 from django.conf import settings
+from django.template.base import FilterExpression, Parser, Token, Variable
+from django.template.context import Context
+from django.template.defaulttags import url
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -41,6 +45,42 @@ def icon(name: str, label: str = "") -> SafeString:
     if label:
         return format_html('<svg class="icon" role="img" aria-label="{}"><use href="{}"/></svg>', label, href)
     return format_html('<svg class="icon" aria-hidden="true"><use href="{}"/></svg>', href)
+
+
+class _Lasting(template.Node):
+    """A tag that says the same on every page, and so is asked once."""
+
+    def __init__(self, node: Any) -> None:
+        self.node = node
+        self.shown: str | None = None
+
+    def render(self, context: Context) -> str:
+        if self.shown is None:
+            self.shown = self.node.render(context)
+        return self.shown
+
+
+def _kept(compile_tag: Callable[[Parser, Token], Any]) -> Callable[[Parser, Token], Any]:
+    """Return the tag, made once in each place where nothing in it varies; the frame of a page has some thirty of these."""
+
+    def compile_kept(parser: Parser, token: Token) -> Any:
+        node = compile_tag(parser, token)
+        given = [*node.args, *node.kwargs.values(), getattr(node, "view_name", None)]
+        varies = any(
+            isinstance(one, FilterExpression)
+            and (isinstance(one.var, Variable) or one.filters or ":" in str(one))
+            for one in given
+        )
+        is_stored = getattr(node, "asvar", None) or getattr(node, "target_var", None)
+        return node if varies or is_stored else _Lasting(node)
+
+    return compile_kept
+
+
+for _name in ("asset", "icon"):
+    register.tag(_name, _kept(register.tags[_name]))
+# Django's own, which would look through all addresses again for every link of every page.
+register.tag("url", _kept(url))
 
 
 @register.filter

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.contrib.auth.models import AnonymousUser
+from django.db.models import QuerySet
 
 from webapp.errors import Forbidden, NotFound
 from webapp.workspaces.models import Membership, Role, Workspace
@@ -20,18 +21,19 @@ def includes(role: str, needed: str) -> bool:
     return ORDER.index(Role(role)) >= ORDER.index(Role(needed))
 
 
-def role_of(user: User | AnonymousUser, workspace_id: int) -> str | None:
-    """Return the person's role in the workspace, None for a stranger. A key bound to another workspace makes a stranger."""
-    if (
-        not user.is_authenticated or not user.is_active or not 0 < workspace_id < 2**63
-    ):  # larger: no database has it
-        return None
+def _memberships(user: User | AnonymousUser, workspace_id: int) -> QuerySet[Membership]:
+    """Return the person's membership of the workspace, if any. A key bound to another workspace makes a stranger."""
     bound_to = getattr(user, "bound_workspace_id", None)
-    if bound_to is not None and bound_to != workspace_id:
-        return None
-    return (
-        Membership.objects.filter(workspace_id=workspace_id, user=user).values_list("role", flat=True).first()
-    )
+    is_bound_elsewhere = bound_to not in (None, workspace_id)
+    is_possible = 0 < workspace_id < 2**63  # larger: no database has it
+    if user.pk is None or not user.is_active or is_bound_elsewhere or not is_possible:
+        return Membership.objects.none()
+    return Membership.objects.filter(workspace_id=workspace_id, user_id=user.pk)
+
+
+def role_of(user: User | AnonymousUser, workspace_id: int) -> str | None:
+    """Return the person's role in the workspace, None for a stranger."""
+    return _memberships(user, workspace_id).values_list("role", flat=True).first()
 
 
 def workspace_for(user: User | AnonymousUser, workspace_id: int, *, role: str = Role.VIEWER) -> Workspace:
@@ -41,10 +43,10 @@ def workspace_for(user: User | AnonymousUser, workspace_id: int, *, role: str = 
         NotFound: there is none, or the person is not in it.
         Forbidden: the person is in it with less than `role`.
     """
-    found = role_of(user, workspace_id)
-    workspace = Workspace.objects.filter(pk=workspace_id).first() if found else None
-    if workspace is None or found is None:
+    membership = _memberships(user, workspace_id).select_related("workspace").first()
+    if membership is None:
         raise NotFound("There is no such workspace, or you are not in it.")
+    workspace, found = membership.workspace, membership.role
     if not includes(found, role):
         raise Forbidden(f"This needs the role “{role}”; you are {found} here.")
     workspace.role = found  # type: ignore[attr-defined]

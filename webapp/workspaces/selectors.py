@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 
 from webapp.accounts.models import Invitation, User
 from webapp.workspaces.models import Membership, Workspace
@@ -13,6 +13,12 @@ def workspaces_of(user: User) -> QuerySet[Workspace]:
     workspaces = Workspace.objects.filter(memberships__user=user).order_by("name", "pk")
     bound_to = getattr(user, "bound_workspace_id", None)
     return workspaces.filter(pk=bound_to) if bound_to is not None else workspaces
+
+
+def with_member_counts(workspaces: QuerySet[Workspace]) -> QuerySet[Workspace]:
+    """Return the workspaces, each with `member_count`."""
+    members = Membership.objects.filter(workspace=OuterRef("pk")).order_by().values("workspace")
+    return workspaces.annotate(member_count=Subquery(members.annotate(count=Count("pk")).values("count")))
 
 
 def members_of(workspace: Workspace) -> QuerySet[Membership]:

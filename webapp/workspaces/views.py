@@ -30,7 +30,7 @@ from webapp.workspaces.preparing import Source, check_url
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
     """The person's workspaces."""
-    workspaces = list(selectors.workspaces_of(person(request)).prefetch_related("memberships"))
+    workspaces = list(selectors.with_member_counts(selectors.workspaces_of(person(request))))
     return render(request, "workspaces/home.html", {"workspaces": workspaces})
 
 

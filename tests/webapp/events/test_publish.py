@@ -13,7 +13,7 @@ from django.db import transaction
 
 from tests.framework.redis import RedisServer
 from webapp.events.groups import Group, workspace_group
-from webapp.events.position import read_position
+from webapp.events.position import read_positions
 from webapp.events.publish import publish_on_commit
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -42,13 +42,13 @@ def test_tells_nothing_before_the_commit_and_nothing_after_a_rollback(redis_clie
 
 
 def test_numbers_each_group_by_itself_and_agrees_with_the_position(redis_client: redis.Redis):
-    before = read_position(GROUP)
+    (before,) = read_positions(GROUP)
     assert before is not None
     for number in range(3):
         publish_on_commit(7, Ticked(number))
     publish_on_commit(8, Ticked(9))
     assert [seq for seq, _, _ in stream(redis_client)] == [1, 2, 3]
-    after = read_position(GROUP)
+    (after,) = read_positions(GROUP)
     assert after is not None
     assert (after.epoch, after.seq, before.seq) == (before.epoch, 3, 0)
 
@@ -76,7 +76,7 @@ def test_tells_the_group_that_it_missed_something_once_redis_is_back(
 ):
     redis_server.kill()
     publish_on_commit(7, Ticked(1))
-    assert read_position(GROUP) is None
+    assert read_positions(GROUP) == [None]
     redis_server.start()
     deadline = time.monotonic() + 10
     while not (found := stream(redis_server.client)):

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import cache
-from html import escape
 from typing import Any, Final
 
 from django import template
-from django.template.loader import render_to_string
-from django.utils.safestring import SafeString, mark_safe
 
 from webapp.agents import selectors
 from webapp.agents.advice import advice_for
 from webapp.agents.models import Run, Step
-from webapp.agents.plain import one_line, visible
-from webapp.templatetags.ui import duration, usd
+from webapp.agents.plain import visible
 
 register = template.Library()
 MAX_SECTIONS: Final = 40
@@ -96,48 +91,6 @@ def step_sections(step: Step) -> list[Section]:
 def run_json(run: Run) -> str:
     """Return the run's summary as JSON for a `data-` attribute."""
     return json.dumps(selectors.summary(run), separators=(",", ":"))
-
-
-@cache
-def _status_badge(status: str) -> SafeString:
-    run = Run(status=status)
-    return mark_safe(render_to_string("agents/_status.html", {"run": run}).strip())  # noqa: S308 -- our own template, no data in it
-
-
-@register.filter
-def status_badge(run: Run) -> SafeString:
-    """Return the run's status as a badge; the few there are are rendered once."""
-    return _status_badge(run.status)
-
-
-@register.filter
-def facts_line(run: Run) -> SafeString:
-    """Return who called, when, on what, how long and for how much, on one line: a list of runs shows nothing more."""
-    at = run.created_at
-    facts = [run.model_label]
-    if (ms := elapsed_ms(run)) is not None:
-        facts.append(duration(ms))
-    if run.input_tokens + run.output_tokens:
-        facts.append(usd(run.cost_usd))
-    who = [str(run.requested_by)] if run.requested_by else []
-    when = f'<time datetime="{at.isoformat()}">{at:%b %-d, %H:%M}</time>'
-    words = [escape(visible(fact)) for fact in (*who, *facts) if fact]
-    words.insert(len(who), when)
-    return mark_safe(" · ".join(words))  # noqa: S308 - every text is escaped above
-
-
-@register.filter
-def goal_line(run: Run) -> str:
-    """Return the goal on one line."""
-    return one_line(run.goal, limit=160)
-
-
-@register.filter
-def error_line(run: Run) -> str:
-    """Return why the run failed, on one line; nothing for a run that did not."""
-    return (
-        one_line(run.error_message, limit=160) if run.status in (Run.Status.FAILED, Run.Status.DEAD) else ""
-    )
 
 
 @register.filter

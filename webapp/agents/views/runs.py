@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -9,11 +10,14 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
 
 from webapp.agents import access, selectors, services
 from webapp.agents.forms import StartForm
 from webapp.agents.models import Run
+from webapp.agents.rows import row_html, rows_html
 from webapp.agents.tree import build_tree
 from webapp.errors import Invalid
 from webapp.workspaces.access import includes, workspace_for
@@ -36,6 +40,12 @@ def _start_form(data: Any = None) -> StartForm:
     )
 
 
+@cache
+def _start_fields() -> SafeString:
+    """Return the empty form's fields, which are the same for everybody."""
+    return render_to_string("_fields.html", {"form": _start_form()})
+
+
 @require_safe
 @login_required
 def runs(request: HttpRequest, workspace_id: int) -> HttpResponse:
@@ -43,15 +53,19 @@ def runs(request: HttpRequest, workspace_id: int) -> HttpResponse:
     workspace = workspace_for(request.user, workspace_id)
     status, cursor = request.GET.get("status", "all"), request.GET.get("after", "")
     agent = request.GET.get("agent", "")[:40]
-    page = selectors.runs_page(workspace.pk, status=status, agent=agent, cursor=cursor)
-    context = {"workspace": workspace, "page": page, "status": status, "agent": agent, "tabs": TABS.items()}
+    page = selectors.run_rows(workspace.pk, status=status, agent=agent, cursor=cursor)
+    rows = rows_html(page, status=status, agent=agent)
     if request.headers.get("HX-Request") and cursor:
-        return render(request, "agents/_runs_page.html", context)
+        return HttpResponse(rows)
     may_start = includes(workspace.role, Role.MEMBER)  # type: ignore[attr-defined]
-    context |= {
+    context = {
+        "workspace": workspace,
+        "page": page,
+        "rows": rows,
+        "status": status,
+        "tabs": TABS.items(),
         "counts": selectors.counts(workspace.pk),
-        "may_start": may_start,
-        "form": _start_form() if may_start else None,
+        "start_fields": _start_fields() if may_start else "",
     }
     return render(request, "agents/runs.html", context)
 
@@ -94,7 +108,7 @@ def run(request: HttpRequest, workspace_id: int, run_id: UUID) -> HttpResponse:
 def row(request: HttpRequest, workspace_id: int, run_id: UUID) -> HttpResponse:
     """A run's line in the list, for the page that heard of a change."""
     found = access.run_for(request.user, run_id, workspace_id=workspace_id)
-    return render(request, "agents/_row.html", {"run": found, "workspace": found.workspace})
+    return HttpResponse(row_html(selectors.run_row(found)))
 
 
 @require_safe
