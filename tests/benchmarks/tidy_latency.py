@@ -5,7 +5,6 @@ The whole product runs as `make run` starts it; the message is posted over REST 
 
 from __future__ import annotations
 
-import os
 import shutil
 import statistics
 import tempfile
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.benchmarks.noise import report_noise, verdict
 from tests.framework.stack import Stack
 
 ROUNDS = 5
@@ -27,16 +27,18 @@ def main() -> None:
         files = len(list(PACKAGE.rglob("*.py")))
         archive = shutil.make_archive(str(Path(folder) / "package"), "gztar", PACKAGE)
         stack = Stack(Path(folder) / "home")
-        stack.start()
+        stack.start(timeout_s=180)
         try:
             email = stack.person("bench")
             with stack.api(email) as api:
                 taken = [_one_round(stack, api, email, archive, number) for number in range(ROUNDS)]
         finally:
             stack.stop()
-    print(f"message to open review, {files} files (load {os.getloadavg()[0]:.1f})")
+    report_noise()
+    told = verdict(max(taken) <= LIMIT_S, f"<= {LIMIT_S:.0f} s")
+    median, worst = statistics.median(taken), max(taken)
     print(
-        f"  median {statistics.median(taken):.2f} s, worst {max(taken):.2f} s of {ROUNDS}; limit {LIMIT_S} s"
+        f"  @tidy on {files} files, message to open review: median {median:.2f} s, worst {worst:.2f} s of {ROUNDS}   {told}"
     )
 
 

@@ -98,6 +98,16 @@ class Person:
         self.page.wait_for_load_state("networkidle")
 
 
+def keep_cookies(stack: Stack, chromium: Browser, email: str, folder: Path) -> Path:
+    """Sign somebody in and return the file that keeps the cookies."""
+    person = Person(chromium.new_context(viewport=DESKTOP), stack, email)  # type: ignore[arg-type]
+    person.sign_in()
+    path = folder / "signed-in.json"
+    person.context.storage_state(path=path)
+    person.context.close()
+    return path
+
+
 @pytest.fixture
 def people(stack: Stack, chromium: Browser) -> Iterator[list[Person]]:
     """Two people, each in a browser context of their own, signed out."""
@@ -122,9 +132,4 @@ def signed_in(
     stack: Stack, chromium: Browser, furnished: Furnished, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """The owner's cookies, for contexts that begin signed in."""
-    owner = Person(chromium.new_context(viewport=DESKTOP), stack, furnished.owner)  # type: ignore[arg-type]
-    owner.sign_in()
-    path = tmp_path_factory.mktemp("browser") / "signed-in.json"
-    owner.context.storage_state(path=path)
-    owner.context.close()
-    return path
+    return keep_cookies(stack, chromium, furnished.owner, tmp_path_factory.mktemp("browser"))

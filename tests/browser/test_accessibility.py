@@ -49,6 +49,19 @@ def violations(page: Page) -> list[str]:
     ]
 
 
+def find_everywhere(person: Person, furnished: Furnished, name: str) -> list[str]:
+    """Return what axe-core finds on a page: on a desktop and a phone, light and dark."""
+    found: list[str] = []
+    for size, viewport in (("desktop", DESKTOP), ("phone", PHONE)):
+        person.page.set_viewport_size(viewport)  # type: ignore[arg-type]
+        page = visit(person, furnished, name)
+        for theme in ("light", "dark"):
+            page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+            page.wait_for_timeout(50)
+            found += [f"{size} {theme}: {line}" for line in violations(page)]
+    return found
+
+
 @pytest.fixture
 def unbound(stack: Stack, chromium: Browser, furnished: Furnished, signed_in: Path) -> Iterator[Person]:
     """The owner in a browser without the page's policy, which would refuse the checker's own script."""
@@ -70,14 +83,7 @@ def bound(stack: Stack, chromium: Browser, furnished: Furnished, signed_in: Path
 def test_axe_finds_nothing(unbound: Person, furnished: Furnished, name: str) -> None:
     if name in SIGNED_OUT:
         unbound.context.clear_cookies()
-    found: list[str] = []
-    for size, viewport in (("desktop", DESKTOP), ("phone", PHONE)):
-        unbound.page.set_viewport_size(viewport)  # type: ignore[arg-type]
-        page = visit(unbound, furnished, name)
-        for theme in ("light", "dark"):
-            page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
-            page.wait_for_timeout(50)
-            found += [f"{size} {theme}: {line}" for line in violations(page)]
+    found = find_everywhere(unbound, furnished, name)
     assert not found, "\n".join(found)
 
 
