@@ -18,6 +18,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import django
+
 from tests.benchmarks.noise import quantile, report_noise, verdict
 from tests.framework.redis import RedisServer
 
@@ -30,11 +32,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
     parser.add_argument("--rows", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--requests", type=int, default=60, help="of each page in a round")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--requests", type=int, default=40, help="of each page in a round")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="pyagent-bench-") as folder:
         redis = RedisServer(Path(folder) / "redis", Path(folder) / "redis.sock")
+        os.environ["DJANGO_SETTINGS_MODULE"] = "webapp.settings"
         os.environ |= {"PYAGENT_HOME": f"{folder}/home", "REDIS_URL": redis.url, "PYAGENT_LOG_LEVEL": "ERROR"}
         if options.database == "postgres":
             from tests.framework.postgres import server_url
@@ -48,8 +51,9 @@ def main() -> None:
 
 
 def _measure(options: argparse.Namespace) -> None:
+    django.setup(set_prefix=False)
     from tests.benchmarks.many_rows import fill
-    from webapp.asgi import http_application  # sets Django up
+    from webapp.asgi import http_application
 
     filled = fill(options.rows)
     found = asyncio.run(

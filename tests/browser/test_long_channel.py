@@ -39,7 +39,8 @@ def make_long_channel(stack: Stack, owner: str) -> str:
     with stack.api(owner) as api:
         workspace_id = make_workspace(api, "Long", {"README.md": "# Long\n"})
         channel_id = general(api, workspace_id)
-    stack.manage("shell", "--command", FILL.format(email=owner, channel_id=channel_id, count=MESSAGES))
+    fill = FILL.format(email=owner, channel_id=channel_id, count=MESSAGES)
+    stack.manage("shell", "--command", fill, timeout_s=240)
     return f"/w/{workspace_id}/c/general/"
 
 

@@ -93,7 +93,7 @@ class Stack:
             self.process.send_signal(signal.SIGINT)
             self.process.wait(timeout=15)
 
-    def manage(self, *arguments: str, stdin: str = "") -> str:
+    def manage(self, *arguments: str, stdin: str = "", timeout_s: float = 60) -> str:
         """Run an operator's command and return what it prints."""
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
@@ -102,7 +102,7 @@ class Stack:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=timeout_s,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()

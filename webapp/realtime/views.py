@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
+import webapp.realtime.metrics  # noqa: F401  what it counts stands in the registry from the start
 from webapp.accounts.access import require_owner
 from webapp.accounts.services import authenticate_key
 from webapp.agents.models import Run
