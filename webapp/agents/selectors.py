@@ -272,6 +272,6 @@ def badge_count(model: type[Model], workspace_id: int, statuses: Sequence[str]) 
     table, marks = connection.ops.quote_name(model._meta.db_table), ", ".join(["%s"] * len(statuses))
     rows = f"SELECT 1 FROM {table} WHERE workspace_id = %s AND status IN ({marks}) LIMIT 100"  # noqa: S608  no value in it
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT COUNT(*) FROM ({rows}) AS some", [workspace_id, *map(str, statuses)])  # noqa: S608
+        cursor.execute(f"SELECT COUNT(*) FROM ({rows}) AS counted", [workspace_id, *map(str, statuses)])  # noqa: S608
         found = int(cursor.fetchone()[0])
     return "99+" if found > 99 else str(found or "")
