@@ -16,6 +16,7 @@ MODELS = {
     "_delete": f"DELETE {MODEL}",
     "_default": f"PUT {MODEL}",
     "_test": f"POST {MODEL}/test",
+    "_embedded": "GET /models/embedded",
     "_test_embedded": "POST /models/embedded/test",
 }
 SAME_OVER_REST = {

@@ -34,7 +34,7 @@ class AccountAdapter(DefaultAccountAdapter):
     def get_login_redirect_url(self, request: HttpRequest) -> str:
         """Lead back to the invitation with which somebody came who has an account already."""
         if services.invitation_in_session(request) is not None:
-            return reverse("invitation", args=[request.session[services.SESSION_KEY]])
+            return reverse("accept_invitation")
         return str(super().get_login_redirect_url(request))
 
 

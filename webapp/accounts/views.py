@@ -38,13 +38,15 @@ def _enter(request: HttpRequest, token: str) -> HttpResponse:
     return redirect("account_signup")
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def accept_invitation(request: HttpRequest) -> HttpResponse:
-    """Join with the account one has."""
+    """Join with the account one has: asked by the page, done by its button."""
     found = services.invitation_in_session(request)
     if found is None:
         raise NotFound("This link was used already or is too old. Ask for a new one.")
+    if request.method != "POST":
+        return render(request, "accounts/invitation.html", {"invitation": found})
     services.use_invitation(invitation=found, user=person(request))
     request.session.pop(services.SESSION_KEY, None)
     return redirect(reverse("workspace", args=[found.workspace_id]) if found.workspace_id else "home")

@@ -81,6 +81,7 @@ class Session:
         self._active_at = clock()
         self._input: asyncio.Queue[bytes] = asyncio.Queue()
         self._waiting_input = 0
+        self._is_closing = False
         self.is_over = False
 
     @property
@@ -125,8 +126,14 @@ class Session:
         self._waiting_input += len(data)
         self._input.put_nowait(data)
 
+    async def close(self) -> None:
+        """End everything that runs in the terminal, also while a browser that does not read holds up what it shows."""
+        self._is_closing = True
+        self._open_window()
+        await self.terminal.close()
+
     def _open_window(self) -> None:
-        if self.unacked < WINDOW:
+        if self.unacked < WINDOW or self._is_closing:
             self._window_opened.set()
             return
         self._window_opened.clear()
@@ -243,7 +250,7 @@ class Terminals:
     async def end(self, session: Session, code: int) -> None:
         """Close the browser's socket and everything that runs in the terminal."""
         session.part(code)
-        await session.terminal.close()
+        await session.close()
 
     def count(self, user_id: int) -> int:
         """Return how many terminals a person has."""

@@ -81,7 +81,8 @@ def test_leads_who_was_invited_to_the_workspace_after_signing_up_or_in(company, 
     other = Client()
     other.get(f"/invite/{token}/")
     signed_in = other.post("/accounts/login/", {"login": "late@example.org", "password": PASSWORD})
-    assert signed_in.headers["Location"] == f"/invite/{token}/"
+    assert signed_in.headers["Location"] == "/invite/accept/"
+    assert "Join Parser" in other.get("/invite/accept/").content.decode()
     assert other.post("/invite/accept/").headers["Location"] == address
 
 

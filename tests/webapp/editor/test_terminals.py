@@ -76,8 +76,19 @@ async def test_parts_from_a_reader_that_stays_stuck(tmp_path: Path) -> None:
     replay = session.attach(again, after=len(tab.seen) - 1000)
     assert replay.data == tab.seen[-1000:]
     assert session.verdict() is None
-    await session.terminal.close()
+    await session.close()
     await pump
+
+
+async def test_ends_while_a_browser_that_does_not_read_holds_it_up(tmp_path: Path) -> None:
+    session, pump = await _session(tmp_path, Clock())
+    session.attach(Tab(), after=0)
+    session.type(b"yes 0123456789\n")
+    await _until(lambda: session.unacked >= WINDOW)
+    await session.close()
+    async with asyncio.timeout(10):
+        await pump
+    assert session.is_over
 
 
 async def test_ends_one_that_nobody_comes_back_to(tmp_path: Path) -> None:
@@ -91,7 +102,7 @@ async def test_ends_one_that_nobody_comes_back_to(tmp_path: Path) -> None:
     assert session.verdict() is None
     clock.now += 2
     assert session.verdict() == IDLE
-    await session.terminal.close()
+    await session.close()
     await pump
 
 
@@ -108,7 +119,7 @@ async def test_ends_one_in_which_nothing_happens(tmp_path: Path) -> None:
     await asyncio.sleep(0.2)
     clock.now += IDLE_S + 1
     assert session.verdict() == IDLE
-    await session.terminal.close()
+    await session.close()
     await pump
 
 
@@ -130,7 +141,7 @@ async def test_keeps_the_last_of_its_output_only(tmp_path: Path) -> None:
     assert len(replay.data) <= KEPT == WINDOW + CHUNK
     assert replay.offset + len(replay.data) == len(tab.seen)
     assert replay.data == tab.seen[replay.offset :]
-    await session.terminal.close()
+    await session.close()
     await pump
 
 
