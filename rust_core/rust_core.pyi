@@ -1,6 +1,6 @@
 """PyAgent's computing core, written in Rust. Only `workers/codehealth/metrics.py` imports it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
@@ -19,8 +19,10 @@ def audit_source(
     Returns:
         path, language (None: unknown, only lines are counted);
         functions: in source order, each {name, qualname, kind "function"|"method"|"closure", is_async, line,
-        end_line, cyclomatic (ruff's C901), cyclomatic_mccabe, complexity_radon}; those that a syntax error
-        touches are left out;
+        end_line, lines, cyclomatic (ruff's C901), cyclomatic_mccabe, complexity_radon, cognitive (Sonar's paper),
+        nesting (how deep blocks stand one inside another), parameters, fan_out (how many different names it
+        calls), halstead (radon's, of the function; for reading only: equal ones may be one dict)}; those that a
+        syntax error touches are left out;
         maintainability_index, complexity_radon, halstead: radon's, of the file; None when it does not parse;
         raw: radon's counts {loc, lloc, sloc, comments, multi, blank, single_comments};
         errors: each {line, column, message}, counted from 1, or 0 for the file as a whole; at most 100.
@@ -35,6 +37,7 @@ def audit_paths(
     *,
     root: str | PathLike[str] | None = None,
     threads: int | None = None,
+    cache: str | PathLike[str] | None = None,
 ) -> list[dict[str, Any]]:
     """Return `audit_source` of each file, in the order of `paths`, computed in parallel without the GIL.
 
@@ -43,10 +46,48 @@ def audit_paths(
             larger than 64 MiB has a diagnosis in its `errors`.
         root: Given a folder, the paths are relative to it, and none leaves it or follows a symbolic link.
         threads: How many threads work; one per core when not given.
+        cache: A folder that keeps audits by content, made when absent; any number of processes may share it.
+            What is damaged in it, or was made by another build, is computed again.
 
     Raises:
-        OSError: `root` cannot be opened.
+        OSError: `root` cannot be opened, or the cache's folder cannot be made.
         RuntimeError: the threads cannot be started.
+    """
+
+def audit_workspace(
+    root: str | PathLike[str],
+    *,
+    threads: int | None = None,
+    cache: str | PathLike[str] | None = None,
+    known: Mapping[str, str] | None = None,
+    progress: Callable[[int, int], object] | None = None,
+    cancel: Callable[[], object] | None = None,
+) -> dict[str, Any]:
+    """Audit every file beneath `root` that its .gitignore files do not exclude, in parallel without the GIL.
+
+    Nothing outside `root` is opened and no symbolic link followed.
+
+    Args:
+        root: A folder.
+        threads: How many threads work; one per core when not given.
+        cache: As for `audit_paths`.
+        known: Keys of audits that the caller has, by path: such files come back in `unchanged`, without figures.
+        progress: Called about every 100 ms, and at the end, with how many files are done and of how many.
+        cancel: Called as often; once it returns something true, the audit ends with what is done until then.
+
+    Returns:
+        files: `audit_source` of each, with its `key`: equal keys mean equal audits; ordered by path;
+        unchanged: paths of files whose key is the known one;
+        skipped: each {path, reason}: binary, too large, a link, unreadable, …;
+        from_cache: how many audits came from the cache;
+        is_truncated: whether there are more than 200,000 files;
+        is_cancelled: whether it was cancelled.
+
+    Raises:
+        OSError: `root` cannot be opened, or the cache's folder cannot be made.
+        ValueError: a known key is not one.
+        RuntimeError: the threads cannot be started.
+        Whatever a callback raises, once the audit has ended.
     """
 
 def outline_source(source: bytes) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 //! What the core says instead of failing.
 
 /// Why a source has no figures, or not all of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Diagnosis {
     /// Counted from 1; 0 when the diagnosis is about the file as a whole.
     pub line: u32,

@@ -88,7 +88,7 @@ fn audits_in_the_order_of_the_paths() {
     let folder = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let root = Root::beneath(&folder).unwrap();
     let names = ["rust_core.pyi", "absent.py", "Cargo.toml"].map(std::path::PathBuf::from);
-    let audits = audit_paths(&names, &root, Some(2)).unwrap();
+    let audits = audit_paths(&names, &root, Some(2), None).unwrap();
     assert_eq!(
         audits.iter().map(|audit| audit.language).collect::<Vec<_>>(),
         [Some("python"), Some("python"), None]

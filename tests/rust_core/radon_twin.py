@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import mccabe
-from radon.metrics import h_visit_ast, mi_visit
+from radon.metrics import h_visit_ast, halstead_visitor_report, mi_visit
 from radon.raw import analyze
-from radon.visitors import Class, ComplexityVisitor, Function
+from radon.visitors import Class, ComplexityVisitor, Function, HalsteadVisitor
+
+from tests.rust_core.twin import twin_figures
 
 Key = tuple[str, int]
 
@@ -23,13 +25,14 @@ def read_source(path: Path) -> str:
 
 
 def radon_figures(source: str) -> dict[str, Any]:
-    """Return complexity by (name, line), its total, Halstead's figures, raw counts and maintainability index."""
+    """Return complexity and Halstead's figures by (name, line) and of the file, raw counts, maintainability index."""
     tree = ast.parse(source)
     visitor = ComplexityVisitor.from_ast(tree)
     return {
         "functions": dict(_function_figures(visitor.functions, visitor.classes)),
         "total": visitor.total_complexity,
         "halstead": h_visit_ast(tree).total._asdict(),
+        "function_halstead": _halstead_by_function(tree),
         "raw": analyze(source)._asdict(),
         "maintainability_index": mi_visit(source, True),
     }
@@ -42,6 +45,15 @@ def _function_figures(functions: list[Function], classes: list[Class]) -> list[t
         found += _function_figures(function.closures, [])
     for one in classes:
         found += _function_figures(one.methods, one.inner_classes)
+    return found
+
+
+def _halstead_by_function(tree: ast.Module) -> dict[Key, dict[str, float]]:
+    found = {}
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            visitor = HalsteadVisitor.from_ast(node)
+            found[node.name, node.lineno] = halstead_visitor_report(visitor.function_visitors[-1])._asdict()
     return found
 
 
@@ -60,7 +72,7 @@ def mccabe_figures(source: str) -> dict[Key, int]:
 
 
 def figures_within(path: Path, limit_s: int) -> dict[str, Any] | str:
-    """Return a file's figures from both, or why a peer gave none. Radon can take minutes, hence the limit.
+    """Return a file's figures from both and from the twins, or why a peer gave none. Radon can take minutes, hence the limit.
 
     The limit is CPU time, so that a busy machine changes nothing. Runs in a process of its own, whose timer it uses.
     """
@@ -72,7 +84,7 @@ def figures_within(path: Path, limit_s: int) -> dict[str, Any] | str:
     signal.setitimer(signal.ITIMER_PROF, limit_s)
     try:
         source = read_source(path)
-        return {**radon_figures(source), "mccabe": mccabe_figures(source)}
+        return {**radon_figures(source), "mccabe": mccabe_figures(source), "twins": twin_figures(source)}
     except (SyntaxError, UnicodeDecodeError, RecursionError, TimeoutError) as error:
         return f"{type(error).__name__}: {error}"
     finally:

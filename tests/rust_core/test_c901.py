@@ -1,16 +1,17 @@
-"""C901 as the pinned ruff reports it, over the standard library and Django, function by function."""
+"""C901 as the pinned ruff reports it, over the standard library, Django and ten more packages, function by function."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 import rust_core
-from tests.rust_core.corpus import DJANGO, STANDARD_LIBRARY, corpus
+from tests.rust_core.corpus import DJANGO, PACKAGES, STANDARD_LIBRARY, corpus, files_of, packages
 
 RUFF = Path(sys.executable).with_name("ruff")
 
@@ -38,13 +39,24 @@ def ruff_figures(folder: Path, *, exclude: str) -> dict[str, dict[tuple[str, int
 
 @pytest.mark.timeout(180)
 def test_equals_ruff_on_every_function_that_ruff_reports():
-    paths = [str(path) for path in corpus()]
+    library = ruff_figures(STANDARD_LIBRARY, exclude="'site-packages'")
+    compared = _compare(corpus(), {**library, **ruff_figures(DJANGO, exclude="")})
+    assert compared > 60_000
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("name", PACKAGES)
+def test_equals_ruff_on_every_function_of_ten_more_packages(name: str):
+    folder = packages()[name]
+    assert _compare(files_of(folder), ruff_figures(folder, exclude="")) > 500
+
+
+def _compare(paths: Sequence[Path], theirs: dict[str, dict[tuple[str, int], int]]) -> int:
+    """Return how many functions were compared and found equal."""
     ours = {
         audit["path"]: {(one["name"], one["line"]): one["cyclomatic"] for one in audit["functions"]}
-        for audit in rust_core.audit_paths(paths)
+        for audit in rust_core.audit_paths([str(path) for path in paths])
     }
-    library = ruff_figures(STANDARD_LIBRARY, exclude="'site-packages'")
-    theirs = {**library, **ruff_figures(DJANGO, exclude="")}
     compared = {path: figures for path, figures in theirs.items() if path in ours}
     differing = {
         (path, *function): (complexity, ours[path].get(function))
@@ -53,4 +65,4 @@ def test_equals_ruff_on_every_function_that_ruff_reports():
         if ours[path].get(function) != complexity
     }
     assert not differing
-    assert sum(map(len, compared.values())) > 60_000
+    return sum(map(len, compared.values()))

@@ -30,6 +30,9 @@ def _compound(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         st.tuples(inner, inner, inner).map(lambda part: f"({part[0]} if {part[1]} else {part[2]})"),
         st.tuples(inner, inner).map(lambda part: f"[{part[0]} for x in {part[1]} if x]"),
         st.tuples(inner, inner).map(lambda part: f"(lambda y={part[0]}: {part[1]})"),
+        st.tuples(inner, st.sampled_from(["f", "g", "self.f", "self.g", "a.b.c", "x[0].c", "f()"])).map(
+            lambda part: f"{part[1]}({part[0]})"
+        ),
         st.tuples(inner, inner).map(lambda part: f"{{{part[0]}: {part[1]}}}"),
     )
 
@@ -61,11 +64,14 @@ def _blocks(block: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         "while {0}:\n{1}": (value, body),
         "with {0} as x:\n{1}": (value, body),
         "try:\n{0}\nexcept A:\n{1}\nelse:\n{2}\nfinally:\n{3}": (body, body, body, body),
+        "async def g():\n  async for x in {0}:\n{1}\n  async with a:\n{1}": (value, body.map(_indent)),
         "try:\n{0}\nexcept* A:\n{1}": (body, body),
         "match {0}:\n  case 1:\n{1}\n  case [_, x]:\n{2}": (value, body.map(_indent), body.map(_indent)),
         "match {0}:\n  case A() as b:\n{1}\n  case x:\n{2}": (value, body.map(_indent), body.map(_indent)),
         "@a({0})\ndef f(x={1}):\n{2}": (value, value, body),
         "def g():\n{0}": (body,),
+        "def f(self, /, *rest, key=None, **more):\n{0}": (body,),
+        "def decorate(function):\n  def g():\n{0}\n  return g": (body.map(_indent),),
         "class A({0}):\n{1}": (value, body),
     }
     return st.one_of(

@@ -7,6 +7,26 @@ from __future__ import annotations
 
 import ast
 
+from tests.rust_core import cognitive_twin
+
+
+def twin_figures(source: str) -> list[tuple[str, dict[str, int]]]:
+    """Return every function's qualified name and the figures that have a twin, in source order."""
+    return [
+        (
+            name,
+            {
+                "cyclomatic": c901(function),
+                "cognitive": cognitive_twin.cognitive(function, is_method=is_method),
+                "nesting": cognitive_twin.nesting(function),
+                "parameters": cognitive_twin.parameters(function),
+                "fan_out": cognitive_twin.fan_out(function),
+                "lines": function.end_lineno - function.lineno + 1,
+            },
+        )
+        for name, function, is_method in qualified_functions(ast.parse(source))
+    ]
+
 
 def c901(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     """Return the cyclomatic complexity of a function as ruff counts it."""
@@ -50,19 +70,19 @@ def _statements_in(node: ast.AST) -> list[ast.AST]:
     ]
 
 
-def qualified_functions(tree: ast.Module) -> list[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
-    """Return every function with its `__qualname__`, in source order."""
-    found: list[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]] = []
+def qualified_functions(tree: ast.Module) -> list[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef, bool]]:
+    """Return every function with its `__qualname__` and whether it is a method, in source order."""
+    found: list[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef, bool]] = []
 
-    def visit(node: ast.AST, prefix: str) -> None:
+    def visit(node: ast.AST, prefix: str, *, is_class: bool) -> None:
         for child in ast.iter_child_nodes(node):
             if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                found.append((f"{prefix}{child.name}", child))
-                visit(child, f"{prefix}{child.name}.<locals>.")
+                found.append((f"{prefix}{child.name}", child, is_class))
+                visit(child, f"{prefix}{child.name}.<locals>.", is_class=False)
             elif isinstance(child, ast.ClassDef):
-                visit(child, f"{prefix}{child.name}.")
+                visit(child, f"{prefix}{child.name}.", is_class=True)
             else:
-                visit(child, prefix)
+                visit(child, prefix, is_class=is_class)
 
-    visit(tree, "")
+    visit(tree, "", is_class=False)
     return found

@@ -6,12 +6,23 @@
 
 use std::borrow::Cow;
 
-use hashbrown::HashSet;
-use ruff_python_ast::{Expr, ExprStringLiteral, Number};
+use hashbrown::HashMap;
+use ruff_python_ast::{
+    Expr, ExprBinOp, ExprBoolOp, ExprCompare, ExprStringLiteral, ExprUnaryOp, Number, StmtAugAssign,
+};
 
 use super::numbers::{NumberKey, float_key, int_key};
 
-/// The fields of `radon.metrics.HalsteadReport` for a whole file.
+/// How many different operators and operands there are, and how many in all; every other figure follows from these.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct HalsteadCounts {
+    pub h1: u32,
+    pub h2: u32,
+    pub n1: u32,
+    pub n2: u32,
+}
+
+/// The fields of `radon.metrics.HalsteadReport`.
 #[derive(Debug, Default, Clone, Copy, PartialEq)]
 pub struct HalsteadReport {
     pub h1: u32,
@@ -28,85 +39,9 @@ pub struct HalsteadReport {
     pub bugs: f64,
 }
 
-/// Where operands are told apart: a function's name, `None` outside functions.
-pub type Context<'a> = Option<&'a str>;
-
-#[derive(PartialEq, Eq, Hash)]
-enum Operand<'a> {
-    Text(Cow<'a, str>),
-    Bytes(Cow<'a, [u8]>),
-    Number(NumberKey),
-    None,
-    Ellipsis,
-}
-
-/// Counts operators and operands while the walker passes them.
-pub struct HalsteadCounter<'a> {
-    text: &'a str,
-    seen_operators: u64,
-    seen_operands: HashSet<(Context<'a>, Operand<'a>)>,
-    unlike_operands: u32,
-    operators: u32,
-    operands: u32,
-}
-
-impl<'a> HalsteadCounter<'a> {
-    pub fn new(text: &'a str) -> Self {
-        let seen_operands = HashSet::new();
-        Self { text, seen_operators: 0, seen_operands, unlike_operands: 0, operators: 0, operands: 0 }
-    }
-
-    /// Count the operator that `expression` is, when it is one, and its operands.
-    pub fn read(&mut self, context: Context<'a>, expression: &'a Expr) {
-        match expression {
-            Expr::BinOp(node) => {
-                self.add_operator(BINARY + node.op as u32);
-                self.add_operand(context, &node.left);
-                self.add_operand(context, &node.right);
-            }
-            Expr::UnaryOp(node) => {
-                self.add_operator(UNARY + node.op as u32);
-                self.add_operand(context, &node.operand);
-            }
-            Expr::BoolOp(node) => {
-                self.add_operator(BOOLEAN + node.op as u32);
-                node.values.iter().for_each(|value| self.add_operand(context, value));
-            }
-            Expr::Compare(node) => {
-                node.ops.iter().for_each(|op| self.add_operator(COMPARISON + *op as u32));
-                self.add_operand(context, &node.left);
-                node.comparators.iter().for_each(|value| self.add_operand(context, value));
-            }
-            _ => {}
-        }
-    }
-
-    /// Count `target op= value`; its operator is that of the binary expression.
-    pub fn read_assignment(&mut self, context: Context<'a>, node: &'a ruff_python_ast::StmtAugAssign) {
-        self.add_operator(BINARY + node.op as u32);
-        self.add_operand(context, &node.target);
-        self.add_operand(context, &node.value);
-    }
-
-    fn add_operator(&mut self, bit: u32) {
-        self.operators += 1;
-        self.seen_operators |= 1 << bit;
-    }
-
-    fn add_operand(&mut self, context: Context<'a>, expression: &'a Expr) {
-        self.operands += 1;
-        match operand_of(expression, self.text) {
-            Some(operand) => {
-                self.seen_operands.insert((context, operand));
-            }
-            None => self.unlike_operands += 1,
-        }
-    }
-
-    pub fn report(&self) -> HalsteadReport {
-        let (h1, h2) =
-            (self.seen_operators.count_ones(), self.seen_operands.len() as u32 + self.unlike_operands);
-        let (n1, n2) = (self.operators, self.operands);
+impl HalsteadCounts {
+    pub fn report(self) -> HalsteadReport {
+        let Self { h1, h2, n1, n2 } = self;
         let (vocabulary, length) = (h1 + h2, n1 + n2);
         let entropy = |count: u32| f64::from(count) * log2(count);
         let calculated_length = if h1 > 0 && h2 > 0 { entropy(h1) + entropy(h2) } else { 0.0 };
@@ -126,6 +61,143 @@ impl<'a> HalsteadCounter<'a> {
             effort,
             time: effort / 18.0,
             bugs: volume / 3000.0,
+        }
+    }
+}
+
+#[derive(PartialEq, Eq, Hash)]
+enum Operand<'a> {
+    Text(Cow<'a, str>),
+    Bytes(Cow<'a, [u8]>),
+    Number(NumberKey),
+    None,
+    Ellipsis,
+}
+
+/// The file, or a function that the walk is inside of. Figures of a nested function are part of those around it.
+struct Level {
+    /// Where operands are told apart: a number for each function name, 0 outside functions.
+    context: u32,
+    /// How many operands had passed when the function began.
+    entered_at: u32,
+    seen_operators: u64,
+    distinct_operands: u32,
+    operators: u32,
+    operands: u32,
+}
+
+impl Level {
+    fn counts(&self) -> HalsteadCounts {
+        HalsteadCounts {
+            h1: self.seen_operators.count_ones(),
+            h2: self.distinct_operands,
+            n1: self.operators,
+            n2: self.operands,
+        }
+    }
+}
+
+/// Counts operators and operands while the walker passes them.
+///
+/// One map serves every level: it holds when an operand was last seen, so that a level knows whether that was before it
+/// began.
+pub struct HalsteadCounter<'a> {
+    text: &'a str,
+    contexts: HashMap<&'a str, u32>,
+    last_seen: HashMap<(u32, Operand<'a>), u32>,
+    levels: Vec<Level>,
+    clock: u32,
+}
+
+impl<'a> HalsteadCounter<'a> {
+    pub fn new(text: &'a str) -> Self {
+        let mut counter =
+            Self { text, contexts: HashMap::new(), last_seen: HashMap::new(), levels: Vec::new(), clock: 0 };
+        counter.push(0);
+        counter
+    }
+
+    /// Go into the body of a function.
+    pub fn enter(&mut self, function: &'a str) {
+        let next = self.contexts.len() as u32 + 1;
+        let context = *self.contexts.entry(function).or_insert(next);
+        self.push(context);
+    }
+
+    fn push(&mut self, context: u32) {
+        self.levels.push(Level {
+            context,
+            entered_at: self.clock,
+            seen_operators: 0,
+            distinct_operands: 0,
+            operators: 0,
+            operands: 0,
+        });
+    }
+
+    /// Leave the function and return its counts.
+    pub fn leave(&mut self) -> HalsteadCounts {
+        let inner = self.levels.pop().expect("every leave follows an enter");
+        let outer = self.innermost();
+        outer.seen_operators |= inner.seen_operators;
+        outer.operators += inner.operators;
+        outer.operands += inner.operands;
+        inner.counts()
+    }
+
+    /// The counts of the whole file.
+    pub fn counts(&self) -> HalsteadCounts {
+        self.levels[0].counts()
+    }
+
+    fn innermost(&mut self) -> &mut Level {
+        self.levels.last_mut().expect("the file's level is never left")
+    }
+
+    pub fn read_binary(&mut self, node: &'a ExprBinOp) {
+        self.add_operator(BINARY + node.op as u32);
+        self.add_operand(&node.left);
+        self.add_operand(&node.right);
+    }
+
+    pub fn read_unary(&mut self, node: &'a ExprUnaryOp) {
+        self.add_operator(UNARY + node.op as u32);
+        self.add_operand(&node.operand);
+    }
+
+    pub fn read_boolean(&mut self, node: &'a ExprBoolOp) {
+        self.add_operator(BOOLEAN + node.op as u32);
+        node.values.iter().for_each(|value| self.add_operand(value));
+    }
+
+    pub fn read_comparison(&mut self, node: &'a ExprCompare) {
+        node.ops.iter().for_each(|op| self.add_operator(COMPARISON + *op as u32));
+        self.add_operand(&node.left);
+        node.comparators.iter().for_each(|value| self.add_operand(value));
+    }
+
+    /// Count `target op= value`; its operator is that of the binary expression.
+    pub fn read_assignment(&mut self, node: &'a StmtAugAssign) {
+        self.add_operator(BINARY + node.op as u32);
+        self.add_operand(&node.target);
+        self.add_operand(&node.value);
+    }
+
+    fn add_operator(&mut self, bit: u32) {
+        let level = self.innermost();
+        level.operators += 1;
+        level.seen_operators |= 1 << bit;
+    }
+
+    fn add_operand(&mut self, expression: &'a Expr) {
+        self.clock += 1;
+        let level = self.levels.last_mut().expect("the file's level is never left");
+        level.operands += 1;
+        let last_seen = operand_of(expression, self.text)
+            .and_then(|operand| self.last_seen.insert((level.context, operand), self.clock));
+        let is_new_to = |level: &&mut Level| last_seen.is_none_or(|at| at <= level.entered_at);
+        for level in self.levels.iter_mut().rev().take_while(is_new_to) {
+            level.distinct_operands += 1;
         }
     }
 }

@@ -1,11 +1,16 @@
 //! Measures source code: complexity per function, maintainability of a file, raw counts, and what does not parse.
 
+mod batch;
 mod c901;
+mod cache;
+mod calls;
 mod checks;
+mod cognitive;
 mod files;
 mod halstead;
 mod limits;
 mod lines;
+mod listing;
 mod maintainability;
 mod numbers;
 mod outline;
@@ -13,32 +18,38 @@ mod python_source;
 mod radon;
 mod raw;
 mod recovery;
+mod scopes;
 mod source;
+mod static_names;
 mod tree;
 mod walk;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use rayon::ThreadPoolBuilder;
-use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
+pub use batch::{ListedAudit, Options, Progress, WorkspaceAudit, audit_paths, audit_workspace};
+pub use cache::{Cache, Key};
 pub use files::Root;
-pub use halstead::HalsteadReport;
+pub use halstead::{HalsteadCounts, HalsteadReport};
+pub use listing::Skipped;
 pub use outline::{Outline, Symbol};
 pub use raw::RawCounts;
 
 use crate::errors::Diagnosis;
+use static_names::StaticName;
 
 /// What is known of one function or method.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FunctionAudit {
     /// As Python's `__qualname__`: `Class.method`, `outer.<locals>.inner`.
     pub qualname: String,
     /// Where the name itself begins in `qualname`.
     pub name_start: usize,
     /// `function`, `method`, or `closure` when it stands inside another function.
-    pub kind: &'static str,
+    #[serde(with = "static_names")]
+    pub kind: StaticName,
     pub is_async: bool,
     /// The line of the name, counted from 1: where ruff reports.
     pub line: u32,
@@ -46,22 +57,37 @@ pub struct FunctionAudit {
     pub cyclomatic: u32,
     pub cyclomatic_mccabe: u32,
     pub complexity_radon: u32,
+    /// By Sonar's paper; nested functions count in the function around them too.
+    pub cognitive: u32,
+    /// How deep blocks stand one inside another.
+    pub nesting: u32,
+    pub parameters: u32,
+    /// How many different names it calls.
+    pub fan_out: u32,
+    /// `None`: no operators are counted for the language.
+    pub halstead: Option<HalsteadCounts>,
 }
 
 impl FunctionAudit {
     pub fn name(&self) -> &str {
         &self.qualname[self.name_start..]
     }
+
+    /// From the line of the name to the last one.
+    pub fn lines(&self) -> u32 {
+        self.end_line.saturating_sub(self.line) + 1
+    }
 }
 
 /// What is known of one source. Figures of the whole file are absent when it does not parse.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct FileAudit {
-    pub language: Option<&'static str>,
+    #[serde(with = "static_names::optional")]
+    pub language: Option<StaticName>,
     pub functions: Vec<FunctionAudit>,
     pub maintainability_index: Option<f64>,
     pub complexity_radon: Option<u32>,
-    pub halstead: Option<HalsteadReport>,
+    pub halstead: Option<HalsteadCounts>,
     pub raw: RawCounts,
     pub errors: Vec<Diagnosis>,
 }
@@ -101,36 +127,18 @@ pub fn outline(bytes: &[u8]) -> Outline {
     outlined.unwrap_or_default()
 }
 
-/// Audit files on `threads` threads (`None`: one per core), in the order of the paths.
-///
-/// A file that cannot be read has a diagnosis. Fails only when the threads cannot be started.
-pub fn audit_paths(paths: &[PathBuf], root: &Root, threads: Option<usize>) -> Result<Vec<FileAudit>, String> {
-    let pool = ThreadPoolBuilder::new()
-        .num_threads(threads.unwrap_or(0))
-        .thread_name(|index| format!("codehealth-{index}"))
-        .build()
-        .map_err(|error| error.to_string())?;
-    Ok(pool.install(|| paths.par_iter().map(|path| audit_path(path, root)).collect()))
-}
-
-fn audit_path(path: &Path, root: &Root) -> FileAudit {
-    let language = language_of(path);
-    match root.read(path) {
-        Ok(bytes) => audit(&bytes, language),
-        Err(error) => FileAudit {
-            language,
-            errors: vec![Diagnosis::of_file(error.to_string())],
-            ..FileAudit::default()
-        },
-    }
-}
-
 fn guarded(language: Option<&'static str>, audit: impl FnOnce() -> FileAudit) -> FileAudit {
     catch_unwind(AssertUnwindSafe(audit)).unwrap_or_else(|_| FileAudit {
         language,
-        errors: vec![Diagnosis::of_file("the audit of this file broke down; please report it as a defect")],
+        errors: vec![Diagnosis::of_file(BROKEN_DOWN)],
         ..FileAudit::default()
     })
+}
+
+const BROKEN_DOWN: &str = "the audit of this file broke down; please report it as a defect";
+
+fn is_broken_down(audit: &FileAudit) -> bool {
+    audit.errors.first().is_some_and(|error| error.message == BROKEN_DOWN)
 }
 
 fn audit_unguarded(text: &str, language: Option<&'static str>) -> FileAudit {

@@ -53,7 +53,7 @@ fn put_together(text: &str, parsed: &Parsed<ModModule>, figures: &Figures) -> Re
         ..FileAudit::default()
     };
     if errors.is_empty() {
-        let index = maintainability_index(figures.halstead.volume, figures.complexity_radon, &raw);
+        let index = maintainability_index(figures.halstead.report().volume, figures.complexity_radon, &raw);
         audit.maintainability_index = Some(index);
         audit.complexity_radon = Some(figures.complexity_radon);
         audit.halstead = Some(figures.halstead);
@@ -123,6 +123,11 @@ fn function_audit(function: &FunctionFigures, lines: &LineStarts) -> FunctionAud
         cyclomatic: function.cyclomatic,
         cyclomatic_mccabe: function.cyclomatic_mccabe,
         complexity_radon: function.complexity_radon,
+        cognitive: function.cognitive,
+        nesting: function.nesting,
+        parameters: function.parameters,
+        fan_out: function.fan_out,
+        halstead: Some(function.halstead),
     }
 }
 

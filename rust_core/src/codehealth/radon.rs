@@ -1,9 +1,9 @@
 //! Radon's cyclomatic complexity, on which its maintainability index is defined.
 //!
-//! It counts expressions too (boolean operators, conditional expressions, comprehensions). A nested function keeps its
+//! It counts expressions too (boolean operators, conditional expressions, comprehensions), as the walk passes them. A nested function keeps its
 //! figure to itself, and neither it nor a class inside a function reaches the total of the file.
 
-use ruff_python_ast::{Expr, Pattern, Stmt, StmtMatch};
+use ruff_python_ast::{Pattern, Stmt, StmtMatch};
 
 /// What one statement adds by itself.
 pub fn branches(statement: &Stmt) -> u32 {
@@ -16,15 +16,6 @@ pub fn branches(statement: &Stmt) -> u32 {
         Stmt::Try(node) if !node.is_star => node.handlers.len() as u32 + u32::from(!node.orelse.is_empty()),
         Stmt::Match(node) => cases_that_branch(node),
         Stmt::Assert(_) => 1,
-        _ => 0,
-    }
-}
-
-/// What one expression adds by itself; comprehensions are counted where their `for` stands.
-pub fn branches_of_expression(expression: &Expr) -> u32 {
-    match expression {
-        Expr::BoolOp(node) => node.values.len() as u32 - 1,
-        Expr::If(_) => 1,
         _ => 0,
     }
 }

@@ -5,12 +5,16 @@
 
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{
-    Comprehension, Decorator, Expr, InterpolatedStringElement, Pattern, Stmt, StmtClassDef, StmtFunctionDef,
+    Comprehension, Decorator, ElifElseClause, ExceptHandler, Expr, ExprBoolOp, ExprIf, ExprLambda,
+    InterpolatedStringElement, Parameters, Pattern, Stmt, StmtClassDef, StmtFor, StmtFunctionDef, StmtIf,
+    StmtMatch, StmtTry, StmtWhile,
 };
 use ruff_text_size::{Ranged, TextRange};
 
-use super::halstead::{Context, HalsteadCounter, HalsteadReport};
-use super::{c901, radon};
+use super::calls::{Calls, is_recursive};
+use super::halstead::{HalsteadCounter, HalsteadCounts};
+use super::scopes::{Scope, ScopeKind};
+use super::{c901, cognitive, radon};
 
 /// One function or method, with where it stands as offsets.
 #[derive(Debug)]
@@ -24,6 +28,11 @@ pub struct FunctionFigures {
     pub cyclomatic: u32,
     pub cyclomatic_mccabe: u32,
     pub complexity_radon: u32,
+    pub cognitive: u32,
+    pub nesting: u32,
+    pub parameters: u32,
+    pub fan_out: u32,
+    pub halstead: HalsteadCounts,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +46,7 @@ pub enum FunctionKind {
 pub struct Figures {
     pub functions: Vec<FunctionFigures>,
     pub complexity_radon: u32,
-    pub halstead: HalsteadReport,
+    pub halstead: HalsteadCounts,
     pub depth: usize,
 }
 
@@ -47,27 +56,9 @@ pub fn walk<'a>(text: &'a str, body: &'a [Stmt]) -> Figures {
     Figures {
         functions: walker.functions,
         complexity_radon: walker.scopes[0].radon,
-        halstead: walker.halstead.report(),
+        halstead: walker.halstead.counts(),
         depth: walker.max_depth,
     }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum ScopeKind {
-    Module,
-    Class,
-    Function,
-}
-
-/// A module, class or function that the walk is inside of.
-struct Scope<'a> {
-    kind: ScopeKind,
-    context: Context<'a>,
-    cyclomatic: u32,
-    mccabe: u32,
-    radon: u32,
-    /// Length of the qualified name before this scope's own part.
-    outer_name_length: usize,
 }
 
 struct Walker<'a> {
@@ -75,11 +66,14 @@ struct Walker<'a> {
     qualname: String,
     functions: Vec<FunctionFigures>,
     halstead: HalsteadCounter<'a>,
+    calls: Calls,
     /// Decorators, defaults and annotations of functions are no part of radon's figures.
     is_halstead_off: bool,
     is_radon_off: bool,
     /// mccabe enters neither `match`, `try … except*` nor `finally`.
     is_mccabe_off: bool,
+    /// The operator before this one in a run of boolean operators.
+    last_operator: Option<ruff_python_ast::BoolOp>,
     depth: usize,
     max_depth: usize,
 }
@@ -91,22 +85,16 @@ const SEGMENT_BYTES: usize = 4 * 1024 * 1024;
 
 impl<'a> Walker<'a> {
     fn new(text: &'a str) -> Self {
-        let module = Scope {
-            kind: ScopeKind::Module,
-            context: None,
-            cyclomatic: 1,
-            mccabe: 1,
-            radon: 1,
-            outer_name_length: 0,
-        };
         Self {
-            scopes: vec![module],
+            scopes: vec![Scope::new(ScopeKind::Module, "", 0)],
             qualname: String::new(),
             functions: Vec::new(),
             halstead: HalsteadCounter::new(text),
+            calls: Calls::default(),
             is_halstead_off: false,
             is_radon_off: false,
             is_mccabe_off: false,
+            last_operator: None,
             depth: 0,
             max_depth: 0,
         }
@@ -146,6 +134,20 @@ impl<'a> Walker<'a> {
         self.is_mccabe_off = was_off;
     }
 
+    /// A block that reads deeper: its structures cost more.
+    fn visit_nested(&mut self, body: &'a [Stmt]) {
+        self.scope().cognitive.nest();
+        self.visit_block(body);
+        self.scope().cognitive.unnest();
+    }
+
+    /// A block that is only indented, such as that of `with`.
+    fn visit_block(&mut self, body: &'a [Stmt]) {
+        self.scope().enter_block();
+        self.visit_body(body);
+        self.scope().leave_block();
+    }
+
     fn enter(&mut self, kind: ScopeKind, name: &'a str) {
         let outer_name_length = self.qualname.len();
         match self.scope().kind {
@@ -154,8 +156,7 @@ impl<'a> Walker<'a> {
             ScopeKind::Function => self.qualname.push_str(".<locals>."),
         }
         self.qualname.push_str(name);
-        let context = if kind == ScopeKind::Function { Some(name) } else { self.scope().context };
-        self.scopes.push(Scope { kind, context, cyclomatic: 1, mccabe: 1, radon: 1, outer_name_length });
+        self.scopes.push(Scope::new(kind, name, outer_name_length));
     }
 
     fn leave(&mut self) -> Scope<'a> {
@@ -173,16 +174,33 @@ impl<'a> Walker<'a> {
                 node.returns.iter().for_each(|annotation| walker.visit_annotation(annotation));
             });
         });
+        let index = self.functions.len();
+        let figures = self.enter_function(node);
+        self.functions.push(figures);
+        let was_mccabe_off = std::mem::replace(&mut self.is_mccabe_off, false);
+        self.visit_body(&node.body);
+        self.is_mccabe_off = was_mccabe_off;
+        self.leave_function(index);
+    }
+
+    fn enter_function(&mut self, node: &'a StmtFunctionDef) -> FunctionFigures {
+        let name = node.name.as_str();
         let kind = match self.scope().kind {
             ScopeKind::Module => FunctionKind::Function,
             ScopeKind::Class => FunctionKind::Method,
             ScopeKind::Function => FunctionKind::Closure,
         };
-        self.enter(ScopeKind::Function, node.name.as_str());
-        let index = self.functions.len();
-        self.functions.push(FunctionFigures {
+        self.enter(ScopeKind::Function, name);
+        self.halstead.enter(name);
+        self.calls.enter();
+        let scope = self.scope();
+        scope.is_decorator = cognitive::is_decorator(&node.body);
+        if kind == FunctionKind::Method {
+            scope.receiver = Some(first_parameter(&node.parameters));
+        }
+        FunctionFigures {
             qualname: self.qualname.clone(),
-            name_start: self.qualname.len() - node.name.as_str().len(),
+            name_start: self.qualname.len() - name.len(),
             kind,
             is_async: node.is_async,
             name_range: node.name.range(),
@@ -190,20 +208,37 @@ impl<'a> Walker<'a> {
             cyclomatic: 0,
             cyclomatic_mccabe: 0,
             complexity_radon: 0,
-        });
-        let was_mccabe_off = std::mem::replace(&mut self.is_mccabe_off, false);
-        self.visit_body(&node.body);
-        self.is_mccabe_off = was_mccabe_off;
-        let scope = self.leave();
+            cognitive: 0,
+            nesting: 0,
+            parameters: count_parameters(&node.parameters),
+            fan_out: 0,
+            halstead: HalsteadCounts::default(),
+        }
+    }
+
+    fn leave_function(&mut self, index: usize) {
+        let mut scope = self.leave();
+        scope.cognitive.add_flat(u32::from(scope.is_recursive));
         let figures = &mut self.functions[index];
         figures.cyclomatic = scope.cyclomatic;
         figures.cyclomatic_mccabe = scope.mccabe;
         figures.complexity_radon = scope.radon;
+        figures.cognitive = scope.cognitive.total;
+        figures.nesting = scope.nesting_depth();
+        figures.fan_out = self.calls.leave();
+        figures.halstead = self.halstead.leave();
         self.add_c901(scope.cyclomatic, scope.mccabe);
-        match self.scope().kind {
-            ScopeKind::Module => self.scope().radon += scope.radon - 1,
-            ScopeKind::Class => self.scope().radon += scope.radon,
-            ScopeKind::Function => {}
+        let outer = self.scope();
+        match outer.kind {
+            ScopeKind::Module => outer.radon += scope.radon - 1,
+            ScopeKind::Class => {
+                outer.radon += scope.radon;
+                outer.cognitive.absorb_class(&scope.cognitive);
+            }
+            ScopeKind::Function => {
+                let is_decorator = outer.is_decorator;
+                outer.cognitive.absorb_function(&scope.cognitive, is_decorator);
+            }
         }
     }
 
@@ -217,8 +252,10 @@ impl<'a> Walker<'a> {
         self.visit_body(&node.body);
         let scope = self.leave();
         self.add_c901(scope.cyclomatic - 1, scope.mccabe - 1);
-        if self.scope().kind == ScopeKind::Module {
-            self.scope().radon += scope.radon - 1;
+        let outer = self.scope();
+        outer.cognitive.absorb_class(&scope.cognitive);
+        if outer.kind == ScopeKind::Module {
+            outer.radon += scope.radon - 1;
         }
     }
 
@@ -229,28 +266,150 @@ impl<'a> Walker<'a> {
         scope.mccabe += mccabe;
     }
 
-    fn visit_other(&mut self, statement: &'a Stmt) {
+    fn visit_compound(&mut self, statement: &'a Stmt) {
         let (cyclomatic, mccabe) = c901::branches(statement);
         self.add_c901(cyclomatic, mccabe);
         self.scope().radon += radon::branches(statement);
         match statement {
-            Stmt::AugAssign(node) => {
-                let context = self.scope().context;
-                self.halstead.read_assignment(context, node);
-                visitor::walk_stmt(self, statement);
-            }
-            Stmt::Assert(_) => self.without_radon(|walker| visitor::walk_stmt(walker, statement)),
-            Stmt::Match(_) => self.without_mccabe(|walker| visitor::walk_stmt(walker, statement)),
-            Stmt::Try(node) if node.is_star => {
-                self.without_mccabe(|walker| visitor::walk_stmt(walker, statement))
-            }
-            Stmt::Try(node) => {
-                self.visit_body(&node.body);
-                node.handlers.iter().for_each(|handler| self.visit_except_handler(handler));
-                self.visit_body(&node.orelse);
-                self.without_mccabe(|walker| walker.visit_body(&node.finalbody));
-            }
+            Stmt::If(node) => self.visit_if(node),
+            Stmt::For(node) => self.visit_for(node),
+            Stmt::While(node) => self.visit_while(node),
+            Stmt::Match(node) => self.without_mccabe(|walker| walker.visit_match(node)),
+            Stmt::Try(node) if node.is_star => self.without_mccabe(|walker| walker.visit_try(node)),
+            Stmt::Try(node) => self.visit_try(node),
             _ => visitor::walk_stmt(self, statement),
+        }
+    }
+
+    fn visit_if(&mut self, node: &'a StmtIf) {
+        self.scope().cognitive.add_structure();
+        self.visit_expr(&node.test);
+        self.visit_nested(&node.body);
+        node.elif_else_clauses.iter().for_each(|clause| self.visit_elif_else_clause(clause));
+    }
+
+    fn visit_for(&mut self, node: &'a StmtFor) {
+        self.scope().cognitive.add_structure();
+        self.visit_expr(&node.iter);
+        self.visit_expr(&node.target);
+        self.visit_nested(&node.body);
+        self.visit_else(&node.orelse);
+    }
+
+    fn visit_while(&mut self, node: &'a StmtWhile) {
+        self.scope().cognitive.add_structure();
+        self.visit_expr(&node.test);
+        self.visit_nested(&node.body);
+        self.visit_else(&node.orelse);
+    }
+
+    fn visit_try(&mut self, node: &'a StmtTry) {
+        self.visit_block(&node.body);
+        node.handlers.iter().for_each(|handler| self.visit_except_handler(handler));
+        self.visit_else(&node.orelse);
+        self.without_mccabe(|walker| walker.visit_block(&node.finalbody));
+    }
+
+    fn visit_else(&mut self, body: &'a [Stmt]) {
+        if !body.is_empty() {
+            self.scope().cognitive.add_flat(1);
+            self.visit_nested(body);
+        }
+    }
+
+    fn visit_match(&mut self, node: &'a StmtMatch) {
+        self.scope().cognitive.add_structure();
+        self.visit_expr(&node.subject);
+        for case in &node.cases {
+            self.visit_pattern(&case.pattern);
+            case.guard.iter().for_each(|guard| self.visit_expr(guard));
+            self.visit_nested(&case.body);
+        }
+    }
+
+    fn visit_conditional(&mut self, node: &'a ExprIf) {
+        self.scope().cognitive.add_structure();
+        self.scope().cognitive.nest();
+        self.visit_expr(&node.test);
+        self.visit_expr(&node.body);
+        self.visit_expr(&node.orelse);
+        self.scope().cognitive.unnest();
+    }
+
+    fn visit_lambda(&mut self, node: &'a ExprLambda) {
+        node.parameters.iter().for_each(|parameters| self.visit_parameters(parameters));
+        self.scope().cognitive.nest();
+        self.visit_expr(&node.body);
+        self.scope().cognitive.unnest();
+    }
+
+    /// The operators pass in the order of the text, so that runs of equal ones show.
+    fn visit_boolean(&mut self, node: &'a ExprBoolOp) {
+        self.count_boolean(node);
+        for (at, value) in node.values.iter().enumerate() {
+            if at > 0 && self.last_operator != Some(node.op) {
+                self.scope().cognitive.add_flat(1);
+                self.last_operator = Some(node.op);
+            }
+            match value {
+                Expr::BoolOp(inner) => self.descend(|walker| walker.visit_boolean(inner)),
+                _ => {
+                    let last_operator = self.last_operator.take();
+                    self.visit_expr(value);
+                    self.last_operator = last_operator;
+                }
+            }
+        }
+    }
+
+    fn count_boolean(&mut self, node: &'a ExprBoolOp) {
+        if !self.is_radon_off {
+            self.scope().radon += node.values.len() as u32 - 1;
+        }
+        if !self.is_halstead_off {
+            self.halstead.read_boolean(node);
+        }
+    }
+
+    fn note_call(&mut self, callee: &'a Expr) {
+        self.calls.note(callee);
+        let scope = self.scope();
+        if scope.kind == ScopeKind::Function && is_recursive(callee, scope.name, scope.receiver) {
+            scope.is_recursive = true;
+        }
+    }
+
+    fn count_operators(&mut self, expression: &'a Expr) {
+        if self.is_halstead_off {
+            return;
+        }
+        match expression {
+            Expr::BinOp(node) => self.halstead.read_binary(node),
+            Expr::UnaryOp(node) => self.halstead.read_unary(node),
+            Expr::Compare(node) => self.halstead.read_comparison(node),
+            _ => {}
+        }
+    }
+
+    fn visit_inner(&mut self, expression: &'a Expr) {
+        match expression {
+            Expr::BoolOp(node) => {
+                self.visit_boolean(node);
+                self.last_operator = None;
+            }
+            Expr::If(node) => {
+                self.scope().radon += u32::from(!self.is_radon_off);
+                self.visit_conditional(node);
+            }
+            Expr::Lambda(node) => self.visit_lambda(node),
+            Expr::Call(node) => {
+                self.note_call(&node.func);
+                visitor::walk_expr(self, expression);
+            }
+            _ => {
+                self.count_operators(expression);
+                visitor::walk_expr(self, expression);
+            }
         }
     }
 }
@@ -260,21 +419,43 @@ impl<'a> Visitor<'a> for Walker<'a> {
         self.descend(|walker| match statement {
             Stmt::FunctionDef(node) => walker.visit_function(node),
             Stmt::ClassDef(node) => walker.visit_class(node),
-            _ => walker.visit_other(statement),
+            Stmt::If(_) | Stmt::For(_) | Stmt::While(_) | Stmt::Try(_) | Stmt::Match(_) => {
+                walker.visit_compound(statement)
+            }
+            Stmt::With(node) => {
+                node.items.iter().for_each(|item| walker.visit_with_item(item));
+                walker.visit_block(&node.body);
+            }
+            Stmt::Assert(_) => {
+                walker.scope().radon += radon::branches(statement);
+                walker.without_radon(|walker| visitor::walk_stmt(walker, statement));
+            }
+            Stmt::AugAssign(node) => {
+                walker.halstead.read_assignment(node);
+                visitor::walk_stmt(walker, statement);
+            }
+            _ => visitor::walk_stmt(walker, statement),
         });
     }
 
+    fn visit_elif_else_clause(&mut self, clause: &'a ElifElseClause) {
+        self.scope().cognitive.add_flat(1);
+        clause.test.iter().for_each(|test| self.visit_expr(test));
+        self.visit_nested(&clause.body);
+    }
+
+    fn visit_except_handler(&mut self, handler: &'a ExceptHandler) {
+        let ExceptHandler::ExceptHandler(handler) = handler;
+        self.scope().cognitive.add_structure();
+        handler.type_.iter().for_each(|kind| self.visit_expr(kind));
+        self.visit_nested(&handler.body);
+    }
+
     fn visit_expr(&mut self, expression: &'a Expr) {
-        self.descend(|walker| {
-            if !walker.is_radon_off {
-                walker.scope().radon += radon::branches_of_expression(expression);
-            }
-            if !walker.is_halstead_off {
-                let context = walker.scope().context;
-                walker.halstead.read(context, expression);
-            }
-            visitor::walk_expr(walker, expression);
-        });
+        // Most expressions are leaves.
+        if !is_leaf(expression) {
+            self.descend(|walker| walker.visit_inner(expression));
+        }
     }
 
     fn visit_comprehension(&mut self, comprehension: &'a Comprehension) {
@@ -295,4 +476,28 @@ impl<'a> Visitor<'a> for Walker<'a> {
     fn visit_decorator(&mut self, decorator: &'a Decorator) {
         self.visit_expr(&decorator.expression);
     }
+}
+
+fn is_leaf(expression: &Expr) -> bool {
+    matches!(
+        expression,
+        Expr::Name(_)
+            | Expr::StringLiteral(_)
+            | Expr::BytesLiteral(_)
+            | Expr::NumberLiteral(_)
+            | Expr::BooleanLiteral(_)
+            | Expr::NoneLiteral(_)
+            | Expr::EllipsisLiteral(_)
+    )
+}
+
+fn count_parameters(parameters: &Parameters) -> u32 {
+    let named = parameters.posonlyargs.len() + parameters.args.len() + parameters.kwonlyargs.len();
+    named as u32 + u32::from(parameters.vararg.is_some()) + u32::from(parameters.kwarg.is_some())
+}
+
+/// Return the name of a method's first parameter, "" when it has none.
+fn first_parameter(parameters: &Parameters) -> &str {
+    let first = parameters.posonlyargs.first().or(parameters.args.first());
+    first.map_or("", |parameter| parameter.parameter.name.as_str())
 }
