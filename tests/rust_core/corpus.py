@@ -17,15 +17,15 @@ DJANGO = Path(django.__file__).parent
 # Ten more that are installed with Django, of different age and style.
 PACKAGES = (
     "_pytest",
-    "hypothesis",
     "celery",
+    "httpx",
+    "hypothesis",
     "kombu",
-    "twisted",
-    "openai",
     "pydantic",
-    "allauth",
-    "mypy",
     "redis",
+    "rich",
+    "websockets",
+    "werkzeug",
 )
 
 

@@ -48,7 +48,7 @@ def test_equals_ruff_on_every_function_that_ruff_reports():
 @pytest.mark.parametrize("name", PACKAGES)
 def test_equals_ruff_on_every_function_of_ten_more_packages(name: str):
     folder = packages()[name]
-    assert _compare(files_of(folder), ruff_figures(folder, exclude="")) > 500
+    assert _compare(files_of(folder), ruff_figures(folder, exclude="")) > 400
 
 
 def _compare(paths: Sequence[Path], theirs: dict[str, dict[tuple[str, int], int]]) -> int:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Literal
 
+from workers.changes.churn import FileChurn, read_churn
 from workers.changes.errors import GitFailed, UnknownRevision
 from workers.changes.git import Git
 from workers.changes.paths import check_path, from_bytes, to_bytes, to_portable
@@ -100,6 +102,10 @@ class HistoryMixin:
             args[1:1] = ["--follow"]
             args += ["--", to_bytes(check_path(path))]
         return parse_log(self.bare.run(*args))
+
+    def churn(self, rev: str = "HEAD", *, since: datetime | None = None) -> dict[str, FileChurn]:
+        """Return how often each file changed; see `churn.read_churn`."""
+        return read_churn(self.bare, self.resolve(rev), since=since)
 
     def read_at(self, commit: str, path: str) -> bytes:
         """Return a file's content at a commit; a link's target.

@@ -2,37 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from workers.codehealth import metrics
-from workers.codehealth.metrics import FileAudit, FunctionAudit
+from workers.codehealth.deltas import FunctionDelta, Metric, TreeDelta, compare_files, compare_trees
+from workers.codehealth.metrics import FileAudit, WorkspaceAudit
 
-
-@dataclass(frozen=True, slots=True)
-class FunctionDelta:
-    """What a change did to one function; `before` and `after` are its `cyclomatic`, None where it is absent.
-
-    `line` is that after the change, or before it when the function is gone.
-    """
-
-    qualname: str
-    line: int
-    before: int | None
-    after: int | None
-
-    @property
-    def growth(self) -> int:
-        """How much more complex the function is now; a new one counts from a straight line, 1."""
-        if self.after is None:
-            return 0
-        return self.after - (1 if self.before is None else self.before)
-
-    @property
-    def is_worse(self) -> bool:
-        return self.growth > 0
+__all__ = ["CodeHealthAuditor", "FunctionDelta"]
 
 
 class CodeHealthAuditor:
@@ -55,39 +33,38 @@ class CodeHealthAuditor:
         """
         return metrics.audit_paths(paths, root=root, threads=self._threads)
 
-    def compare(self, before: FileAudit | None, after: FileAudit | None) -> list[FunctionDelta]:
-        """Return the functions that came, went or changed their `cyclomatic`, the ones that got worst first.
+    def audit_tree(
+        self,
+        root: Path,
+        *,
+        cache: Path | None = None,
+        known: Mapping[str, str] | None = None,
+        progress: Callable[[int, int], object] | None = None,
+        cancel: Callable[[], object] | None = None,
+    ) -> WorkspaceAudit:
+        """Return the figures of a whole tree; see `metrics.audit_workspace`."""
+        return metrics.audit_workspace(
+            root, threads=self._threads, cache=cache, known=known, progress=progress, cancel=cancel
+        )
 
-        None stands for a file that does not exist. Functions are matched by qualified name, and equal names
-        (overloads, property setters) by their order. Where one side does not parse, only functions that both
-        sides show are compared: an absent one may just be hidden by the error.
-        """
-        old, new = functions_by_name(before), functions_by_name(after)
-        if any(audit is not None and audit.errors for audit in (before, after)):
-            shared = old.keys() & new.keys()
-            old, new = {key: old[key] for key in shared}, {key: new[key] for key in shared}
-        changed = [
-            FunctionDelta(name, function.line, _cyclomatic(old.get((name, nth))), function.cyclomatic)
-            for (name, nth), function in new.items()
-            if _cyclomatic(old.get((name, nth))) != function.cyclomatic
-        ]
-        gone = [
-            FunctionDelta(name, function.line, function.cyclomatic, None)
-            for (name, nth), function in old.items()
-            if (name, nth) not in new
-        ]
-        return sorted(changed + gone, key=lambda delta: (-delta.growth, delta.line, delta.qualname))
+    def audit_sources(self, sources: Iterable[tuple[str, bytes]]) -> list[FileAudit]:
+        """Return the figures of sources given as path and content, such as the files of a commit, in order."""
+        with ThreadPoolExecutor(self._threads) as pool:
+            return list(pool.map(lambda source: metrics.audit_source(source[1], path=source[0]), sources))
 
+    def compare(
+        self, before: FileAudit | None, after: FileAudit | None, *, metric: Metric = "cyclomatic"
+    ) -> list[FunctionDelta]:
+        """Return what a change did to each function of a file; see `deltas.compare_files`."""
+        return compare_files(before, after, metric=metric)
 
-def functions_by_name(audit: FileAudit | None) -> dict[tuple[str, int], FunctionAudit]:
-    """Return the functions of a file by qualified name and number among equal names, in source order."""
-    seen: defaultdict[str, int] = defaultdict(int)
-    functions: dict[tuple[str, int], FunctionAudit] = {}
-    for function in audit.functions if audit else ():
-        functions[function.qualname, seen[function.qualname]] = function
-        seen[function.qualname] += 1
-    return functions
-
-
-def _cyclomatic(function: FunctionAudit | None) -> int | None:
-    return function.cyclomatic if function else None
+    def compare_trees(
+        self,
+        before: Iterable[FileAudit],
+        after: Iterable[FileAudit],
+        *,
+        metric: Metric = "cyclomatic",
+        renames: Mapping[str, str] | None = None,
+    ) -> TreeDelta:
+        """Return what a change did to a tree; see `deltas.compare_trees`."""
+        return compare_trees(before, after, metric=metric, renames=renames)

@@ -9,7 +9,7 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from workers.codehealth.auditor import functions_by_name
+from workers.codehealth.deltas import functions_by_name
 from workers.codehealth.findings import Findings, Level
 from workers.codehealth.metrics import FileAudit, Outline, audit_source, outline_source
 from workers.codehealth.sensitive import is_test_path, sensitive_kinds
