@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 PY := .venv/bin/python
 STAMPS := .stamps
-RUST_SOURCES := $(shell find rust_core/src rust_core/Cargo.toml rust_core/Cargo.lock rust_core/pyproject.toml rust_core/rust_core.pyi -type f 2>/dev/null)
+RUST_SOURCES := $(shell find rust_core/src rust_core/build.rs rust_core/Cargo.toml rust_core/Cargo.lock rust_core/pyproject.toml rust_core/rust_core.pyi -type f 2>/dev/null)
 WEB_SOURCES := $(shell find static/js static/css templates -type f 2>/dev/null) build.mjs package-lock.json
 PYTEST_FLAGS ?=
 

@@ -1,6 +1,6 @@
 //! Figures of small sources, worked out by hand from the rules that ruff, mccabe and radon follow.
 
-use rust_core::codehealth::{FileAudit, Root, audit, audit_paths, outline};
+use rust_core::codehealth::{FileAudit, FunctionAudit, Root, audit, audit_paths, outline};
 
 fn audit_python(source: &str) -> FileAudit {
     audit(source.as_bytes(), Some("python"))
@@ -49,6 +49,81 @@ fn adds_nested_functions_to_the_outer_one_but_not_for_radon() {
     let expected = [("f", 4, 4, 1), ("f.<locals>.g", 2, 2, 2), ("f.<locals>.C.h", 1, 1, 1)]
         .map(|(name, a, b, c)| (name.to_string(), a, b, c));
     assert_eq!(figures(source), expected);
+}
+
+/// The audit of the first function of a source.
+fn first(source: &str) -> FunctionAudit {
+    audit_python(source).functions.swap_remove(0)
+}
+
+/// Cognitive complexity of a body.
+fn cognitive(body: &str) -> u32 {
+    first(&format!("def f(a, b, c, d):\n    {}\n", body.replace('\n', "\n    "))).cognitive
+}
+
+#[test]
+fn follows_the_rules_of_the_paper() {
+    assert_eq!(cognitive("pass"), 0);
+    assert_eq!(cognitive("if a: b\nelif c: d\nelse: e"), 3);
+    assert_eq!(cognitive("for x in a:\n  while x:\n    if x: b"), 1 + 2 + 3);
+    assert_eq!(cognitive("for x in a: b\nelse:\n  if c: d"), 1 + 1 + 2);
+    assert_eq!(cognitive("try: a\nexcept B:\n  if c: d\nexcept D: e\nelse: f\nfinally: g"), 1 + 2 + 1 + 1);
+    assert_eq!(cognitive("match a:\n  case 1:\n    if b: c\n  case _: d"), 1 + 2);
+    assert_eq!(cognitive("with a:\n  if b: c"), 1);
+    assert_eq!(cognitive("return a if b else (c if d else a)"), 1 + 2);
+    assert_eq!(cognitive("return lambda: a if b else c"), 2);
+    assert_eq!(cognitive("return [x for x in a if b]"), 0);
+}
+
+#[test]
+fn counts_runs_of_operators() {
+    assert_eq!(cognitive("return a and b and c"), 1);
+    assert_eq!(cognitive("return a and b or c and d"), 3);
+    assert_eq!(cognitive("return a or b and c or d"), 3);
+    assert_eq!(cognitive("return a and (b and c)"), 1);
+    assert_eq!(cognitive("return a and not (b and c)"), 2);
+    assert_eq!(cognitive("return a and f(b and c) and d"), 2);
+    assert_eq!(cognitive("return a and b, c and d"), 2);
+}
+
+#[test]
+fn nests_functions_but_not_decorators_nor_methods() {
+    assert_eq!(cognitive("def g():\n  if a: b\nx = 1"), 2);
+    assert_eq!(cognitive("if a:\n  def g():\n    if a: b"), 1 + 3);
+    assert_eq!(cognitive("def g():\n  if a: b\nreturn g"), 1);
+    assert_eq!(cognitive("class C:\n  def g(self):\n    if a: b"), 1);
+    assert_eq!(audit_python("def f():\n  x\n  def g():\n    if a: b\n").functions[1].cognitive, 1);
+}
+
+#[test]
+fn counts_recursion() {
+    assert_eq!(cognitive("return f(a)"), 1);
+    assert_eq!(cognitive("return f(a) + f(b)"), 1);
+    assert_eq!(cognitive("return self.f(a)"), 0);
+    let method = "class C:\n  def f(self):\n    return self.f()\n  def open(self):\n    return open()\n";
+    let found: Vec<u32> = audit_python(method).functions.iter().map(|function| function.cognitive).collect();
+    assert_eq!(found, [1, 0]);
+}
+
+#[test]
+fn counts_nesting_parameters_calls_and_lines() {
+    let body = "for x in a:\n  if x: b()\n  elif y: x.b()\n  else:\n    try: x.b()\n    finally: f()()";
+    let source = format!("def f(a, /, b=g(), *c, d, **e):\n    {}\n", body.replace('\n', "\n    "));
+    let found = first(&source);
+    assert_eq!((found.nesting, found.parameters, found.fan_out, found.lines()), (3, 5, 3, 7));
+}
+
+#[test]
+fn counts_operators_of_each_function() {
+    let source = "def f():\n  a + b\n  def g():\n    a + c\n    a - a\n";
+    let [outer, inner] = &audit_python(source).functions[..] else { panic!() };
+    let (outer, inner) = (outer.halstead.unwrap(), inner.halstead.unwrap());
+    // The name `a` is another operand in another function.
+    assert_eq!((inner.h1, inner.h2, inner.n1, inner.n2), (2, 2, 2, 4));
+    assert_eq!((outer.h1, outer.h2, outer.n1, outer.n2), (2, 4, 3, 6));
+    let two = audit_python("def f():\n  a + b\ndef f():\n  a + b\n");
+    assert_eq!(two.functions[1].halstead.unwrap().h2, 2);
+    assert_eq!(two.halstead.unwrap().h2, 2);
 }
 
 #[test]

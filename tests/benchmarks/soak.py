@@ -12,21 +12,27 @@ from pathlib import Path
 
 REPORT = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 HEADING = "## Soak runs"
+PYTEST = [sys.executable, "-m", "pytest", "-q", "--timeout", "7200"]
+FUZZ = ["cargo", "test", "--locked", "--quiet", "--manifest-path", "rust_core/Cargo.toml", "--test", "fuzz"]
 SUITES = {
-    "storms: kills, power cuts, full disks": ["-m", "storm"],
-    "runs survive kills": ["tests/flows/test_runs_survive.py"],
-    "audits equal ruff, radon and mccabe": ["tests/rust_core"],
-    "the API under a fuzzer": ["tests/flows/test_api_fuzz.py"],
+    "storms: kills, power cuts, full disks": [*PYTEST, "-m", "storm"],
+    "runs survive kills": [*PYTEST, "tests/flows/test_runs_survive.py"],
+    "audits equal ruff, radon, mccabe and complexipy": [*PYTEST, "tests/rust_core"],
+    "any source has an audit: ten minutes of stirring": FUZZ,
+    "the API under a fuzzer": [*PYTEST, "tests/flows/test_api_fuzz.py"],
 }
 
 
 def main() -> int:
     """Run every suite at full counts and append what came out; exit status 1 when one failed."""
-    environment = os.environ | {"PYAGENT_STORM": "full", "PYAGENT_FUZZ_EXAMPLES": "100"}
+    environment = os.environ | {
+        "PYAGENT_STORM": "full",
+        "PYAGENT_FUZZ_EXAMPLES": "100",
+        "FUZZ_SECONDS": "600",
+    }
     rows, failed = [], 0
-    for name, arguments in SUITES.items():
+    for name, command in SUITES.items():
         started = time.monotonic()
-        command = [sys.executable, "-m", "pytest", "-q", "--timeout", "7200", *arguments]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         closing = done.stdout.strip().splitlines()[-1].strip("= ") if done.stdout.strip() else "nothing ran"
         rows.append(f"| {name} | {closing} | {time.monotonic() - started:.0f} s |")
