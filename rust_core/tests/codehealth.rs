@@ -82,7 +82,7 @@ fn counts_runs_of_operators() {
     assert_eq!(cognitive("return a or b and c or d"), 3);
     assert_eq!(cognitive("return a and (b and c)"), 1);
     assert_eq!(cognitive("return a and not (b and c)"), 2);
-    assert_eq!(cognitive("return a and f(b and c) and d"), 2);
+    assert_eq!(cognitive("return a and g(b and c) and d"), 2);
     assert_eq!(cognitive("return a and b, c and d"), 2);
 }
 
