@@ -13,18 +13,24 @@ def audit_source(
 
     Args:
         source: The file's bytes (byte-order mark and coding cookie are obeyed), or text.
-        language: "python"; without it the path's ending decides, and without a path it is Python.
+        language: "python", "javascript" (with JSX), "typescript", "tsx", "rust", "go", "java", "c", "cpp" or
+            "c/c++ header", which is read as the one that fits; without it the path's ending decides, and without a
+            path it is Python.
         path: Only read for its ending, and given back.
 
     Returns:
         path, language (None: unknown, only lines are counted);
         functions: in source order, each {name, qualname, kind "function"|"method"|"closure", is_async, line,
-        end_line, lines, cyclomatic (ruff's C901), cyclomatic_mccabe, complexity_radon, cognitive (Sonar's paper),
-        nesting (how deep blocks stand one inside another), parameters, fan_out (how many different names it
-        calls), halstead (radon's, of the function; for reading only: equal ones may be one dict)}; those that a
+        end_line, lines, cyclomatic (ruff's C901 in Python, as lizard counts elsewhere), cyclomatic_mccabe and
+        complexity_radon (None elsewhere than in Python), cognitive (Sonar's paper), nesting (how deep blocks stand
+        one inside another), parameters, fan_out (how many different names it calls), halstead (radon's, of the
+        function; for reading only: equal ones may be one dict; None elsewhere than in Python)}; those that a
         syntax error touches are left out;
-        maintainability_index, complexity_radon, halstead: radon's, of the file; None when it does not parse;
-        raw: radon's counts {loc, lloc, sloc, comments, multi, blank, single_comments};
+        maintainability_index, complexity_radon, halstead: radon's, of the file; None when it does not parse or is
+        not Python;
+        raw: radon's counts {loc, lloc, sloc, comments, multi, blank, single_comments}; elsewhere than in Python
+        lloc is None, comments are the lines that hold one, and multi and single_comments the lines that hold
+        nothing but a comment, of several lines or of one;
         errors: each {line, column, message}, counted from 1, or 0 for the file as a whole; at most 100.
 
     Raises:

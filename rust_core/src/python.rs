@@ -23,8 +23,10 @@ fn audit_source<'py>(
     path: Option<PathBuf>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let language = match language {
-        Some("python") => Some("python"),
-        Some(other) => return Err(PyValueError::new_err(format!("no audit for the language {other:?}"))),
+        Some(name) => Some(
+            codehealth::language_named(name)
+                .ok_or_else(|| PyValueError::new_err(format!("no audit for the language {name:?}")))?,
+        ),
         None => path.as_deref().map_or(Some("python"), codehealth::language_of),
     };
     let audit = if let Ok(bytes) = source.cast::<PyBytes>() {

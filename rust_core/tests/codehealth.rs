@@ -9,7 +9,12 @@ fn audit_python(source: &str) -> FileAudit {
 /// (qualified name, ruff's C901, mccabe's, radon's) of every function.
 fn figures(source: &str) -> Vec<(String, u32, u32, u32)> {
     let functions = audit_python(source).functions.into_iter();
-    functions.map(|one| (one.qualname, one.cyclomatic, one.cyclomatic_mccabe, one.complexity_radon)).collect()
+    functions
+        .map(|one| {
+            let (mccabe, radon) = (one.cyclomatic_mccabe.unwrap(), one.complexity_radon.unwrap());
+            (one.qualname, one.cyclomatic, mccabe, radon)
+        })
+        .collect()
 }
 
 fn figures_of_body(body: &str) -> (u32, u32, u32) {

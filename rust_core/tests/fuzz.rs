@@ -11,10 +11,50 @@ use rust_core::codehealth::{FileAudit, audit, outline};
 const SLOWEST: Duration = Duration::from_secs(5);
 const MAX_INPUT_BYTES: usize = 40_000;
 const SNIPPETS: [&str; 44] = [
-    "(", ")", "[", "]", "{", "}", ":", ",", ";", "\n", "\r", "\x0c", "\\\n", "\t", "    ", "'''", "\"", "f'{", "}'", "t\"{",
-    "lambda a=", "lambda: ", "not ", "-", "**", " if a else ", " for x in ", "async ", "await ", "yield ", "match x:\n",
-    " case ", "else:\n", "elif a:\n", "except* A:\n", "finally:\n", "def f[T](a, /, *b, **c):\n", "class A(B):\n", "@a\n", "a.b.c()",
-    "# coding: koi8-r\n", "\u{feff}", "\u{2028}", "é",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    ":",
+    ",",
+    ";",
+    "\n",
+    "\r",
+    "\x0c",
+    "\\\n",
+    "\t",
+    "    ",
+    "'''",
+    "\"",
+    "f'{",
+    "}'",
+    "t\"{",
+    "lambda a=",
+    "lambda: ",
+    "not ",
+    "-",
+    "**",
+    " if a else ",
+    " for x in ",
+    "async ",
+    "await ",
+    "yield ",
+    "match x:\n",
+    " case ",
+    "else:\n",
+    "elif a:\n",
+    "except* A:\n",
+    "finally:\n",
+    "def f[T](a, /, *b, **c):\n",
+    "class A(B):\n",
+    "@a\n",
+    "a.b.c()",
+    "# coding: koi8-r\n",
+    "\u{feff}",
+    "\u{2028}",
+    "é",
 ];
 
 /// xorshift64*: the same inputs on every machine.
@@ -105,7 +145,10 @@ fn problem_of_audit(found: &FileAudit) -> Option<String> {
         return Some("has neither a diagnosis nor an index".to_string());
     }
     let is_odd = |one: &&rust_core::codehealth::FunctionAudit| {
-        one.line == 0 || one.line > one.end_line || one.cyclomatic == 0 || one.name().is_empty() && found.errors.is_empty()
+        one.line == 0
+            || one.line > one.end_line
+            || one.cyclomatic == 0
+            || one.name().is_empty() && found.errors.is_empty()
     };
     found.functions.iter().find(is_odd).map(|one| format!("odd: {one:?}"))
 }

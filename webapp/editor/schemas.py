@@ -24,15 +24,19 @@ class EntryOut(Schema):
     size_bytes: int
 
 
+_FUNCTION_FIGURES = ("name", "qualname", "line", "end_line", "cyclomatic", "complexity_radon", "cognitive")
+
+
 class FunctionOut(Schema):
-    """A function's figures: C901 as ruff counts it, and radon's complexity."""
+    """A function's figures: C901 as ruff counts it (elsewhere than in Python as lizard does), and radon's complexity."""
 
     name: str
     qualname: str
     line: int
     end_line: int
     cyclomatic: int
-    complexity_radon: int
+    complexity_radon: int | None
+    cognitive: int | None
 
 
 class DiagnosisOut(Schema):
@@ -60,11 +64,7 @@ class AuditOut(Schema):
             "maintainability_index": audit.maintainability_index,
             "lines": audit.raw.loc,
             "functions": [
-                {
-                    name: getattr(one, name)
-                    for name in ("name", "qualname", "line", "end_line", "cyclomatic", "complexity_radon")
-                }
-                for one in audit.functions
+                {name: getattr(one, name) for name in _FUNCTION_FIGURES} for one in audit.functions
             ],
             "errors": [
                 {"line": one.line, "column": one.column, "message": one.message} for one in audit.errors

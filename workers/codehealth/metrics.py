@@ -1,7 +1,7 @@
 """The one door to the Rust core: figures of a source as typed values.
 
 There is no Python fallback: a missing core is an error that says how to build it. A source in a language that
-has no audit yet has its lines counted and `language` None.
+has no audit has its lines counted and `language` None.
 """
 
 from __future__ import annotations
@@ -65,8 +65,9 @@ class Halstead:
 
 @dataclass(frozen=True, slots=True)
 class FunctionAudit:
-    """One function or method. `cyclomatic` is ruff's C901; `line` is that of its name.
+    """One function or method; `line` is that of its name.
 
+    `cyclomatic` is ruff's C901 in Python and lizard's figure elsewhere; what only Python has is None elsewhere.
     `cognitive` follows Sonar's paper, and a nested function counts in the one around it too. `nesting` says how deep
     its blocks stand one inside another, `fan_out` how many different names it calls.
     """
@@ -78,8 +79,8 @@ class FunctionAudit:
     line: int
     end_line: int
     cyclomatic: int
-    cyclomatic_mccabe: int
-    complexity_radon: int
+    cyclomatic_mccabe: int | None
+    complexity_radon: int | None
     cognitive: int
     nesting: int
     parameters: int
@@ -90,10 +91,10 @@ class FunctionAudit:
 
 @dataclass(frozen=True, slots=True)
 class RawCounts:
-    """Radon's raw counts: lines, logical and source lines, comments, docstring lines, blanks."""
+    """Radon's raw counts: lines, logical (Python's alone) and source lines, comments, docstring lines, blanks."""
 
     loc: int
-    lloc: int
+    lloc: int | None
     sloc: int
     comments: int
     multi: int
@@ -103,7 +104,7 @@ class RawCounts:
 
 @dataclass(frozen=True, slots=True)
 class FileAudit:
-    """One source. Figures of the whole file are None when it does not parse or its language is unknown."""
+    """One source. Figures of the whole file are None when it does not parse or is not Python."""
 
     path: str
     language: str | None

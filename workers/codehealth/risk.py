@@ -20,7 +20,7 @@ class Risk:
     """What a change does to one file.
 
     `complexity_before` and `complexity_after` are the highest `cyclomatic` among the functions that the
-    change touches (None: it touches none, or the file is not Python). `maintainability_delta` is negative when
+    change touches (None: it touches none, or the language has no audit). `maintainability_delta` is negative when
     the file gets harder to maintain (None: one side is absent or has no index). `public_names_touched` are
     qualified names that went away, came with other parameters, or are new. `reasons` are sentences for people,
     the gravest first.

@@ -21,6 +21,13 @@ impl<'a> LineStarts<'a> {
         Self { text, starts }
     }
 
+    /// Each line with its end; none after the last line end.
+    pub fn texts(&self) -> impl Iterator<Item = &'a str> {
+        let ends = self.starts[1..].iter().copied().chain([self.text.len() as u32]);
+        let ranges = self.starts.iter().zip(ends).filter(|(start, end)| **start < *end);
+        ranges.map(|(start, end)| &self.text[*start as usize..end as usize])
+    }
+
     /// The line of an offset, counted from 1.
     pub fn line(&self, offset: TextSize) -> u32 {
         self.starts.partition_point(|start| *start <= offset.to_u32()) as u32

@@ -8,6 +8,7 @@ mod checks;
 mod cognitive;
 mod files;
 mod halstead;
+mod languages;
 mod limits;
 mod lines;
 mod listing;
@@ -54,9 +55,11 @@ pub struct FunctionAudit {
     /// The line of the name, counted from 1: where ruff reports.
     pub line: u32,
     pub end_line: u32,
+    /// As ruff counts Python's C901, and as lizard counts other languages.
     pub cyclomatic: u32,
-    pub cyclomatic_mccabe: u32,
-    pub complexity_radon: u32,
+    /// These two are Python's alone.
+    pub cyclomatic_mccabe: Option<u32>,
+    pub complexity_radon: Option<u32>,
     /// By Sonar's paper; nested functions count in the function around them too.
     pub cognitive: u32,
     /// How deep blocks stand one inside another.
@@ -99,14 +102,20 @@ pub const MAX_BYTES: usize = 4 * 1024 * 1024;
 pub fn language_of(path: &Path) -> Option<&'static str> {
     match path.extension()?.to_str()? {
         "py" | "pyi" | "pyw" => Some("python"),
-        _ => None,
+        ending => languages::language_of_ending(ending),
     }
+}
+
+/// Return the language of a name that `audit` takes; `None` when there is no audit for it.
+pub fn language_named(name: &str) -> Option<&'static str> {
+    if name == "python" { Some("python") } else { languages::language_named(name) }
 }
 
 /// Audit a source of a language (`None`: not known, only lines are counted). Any bytes give an answer.
 pub fn audit(bytes: &[u8], language: Option<&'static str>) -> FileAudit {
     guarded(language, || {
-        let decoded = source::decode(bytes);
+        let decoded =
+            if language == Some("python") { source::decode(bytes) } else { source::decode_plain(bytes) };
         let mut audit = audit_unguarded(&decoded.text, language);
         audit.errors.extend(decoded.problem);
         audit
@@ -143,11 +152,17 @@ fn is_broken_down(audit: &FileAudit) -> bool {
 
 fn audit_unguarded(text: &str, language: Option<&'static str>) -> FileAudit {
     let is_too_large = text.len() > MAX_BYTES;
-    let mut audit = match language {
-        Some("python") if !is_too_large => python_source::audit_text(text),
-        _ => FileAudit { raw: raw::count_lines(text), ..FileAudit::default() },
+    let audited = match language {
+        _ if is_too_large => None,
+        Some("python") => Some(FileAudit { language: Some("python"), ..python_source::audit_text(text) }),
+        Some(other) => languages::audit_text(text, other),
+        None => None,
     };
-    audit.language = language;
+    let mut audit = audited.unwrap_or_else(|| FileAudit {
+        language,
+        raw: raw::count_lines(text),
+        ..FileAudit::default()
+    });
     if is_too_large && language.is_some() {
         let message = format!("larger than {} MiB, only its lines are counted", MAX_BYTES >> 20);
         audit.errors.push(Diagnosis::of_file(message));

@@ -23,6 +23,17 @@ pub fn decode(bytes: &[u8]) -> Decoded<'_> {
     }
 }
 
+/// Return the text of bytes in a language that knows no coding cookie: UTF-8, or what a byte-order mark says.
+pub fn decode_plain(bytes: &[u8]) -> Decoded<'_> {
+    match Encoding::for_bom(bytes) {
+        Some((encoding, length)) if encoding != UTF_8 => {
+            Decoded { text: encoding.decode_without_bom_handling(&bytes[length..]).0, problem: None }
+        }
+        Some((_, length)) => decode_utf8(&bytes[length..]),
+        None => decode_utf8(bytes),
+    }
+}
+
 fn decode_marked<'a>(bytes: &'a [u8], encoding: &'static Encoding) -> Decoded<'a> {
     if encoding == UTF_8 {
         return decode_utf8(bytes);

@@ -5,7 +5,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
-use crate::codehealth::{FileAudit, FunctionAudit, HalsteadCounts, RawCounts};
+use crate::codehealth::{FileAudit, FunctionAudit, HalsteadCounts};
 use crate::errors::Diagnosis;
 
 /// Makes dicts; holds those they begin as.
@@ -99,7 +99,7 @@ impl<'py> Dicts<'py> {
         dict.set_item(intern!(py, "complexity_radon"), audit.complexity_radon)?;
         let halstead = audit.halstead.map(|counts| self.halstead(counts)).transpose()?;
         dict.set_item(intern!(py, "halstead"), halstead)?;
-        dict.set_item(intern!(py, "raw"), raw_dict(py, &audit.raw)?)?;
+        dict.set_item(intern!(py, "raw"), raw_dict(py, audit)?)?;
         dict.set_item(intern!(py, "errors"), errors)?;
         Ok(dict)
     }
@@ -127,13 +127,19 @@ impl<'py> Dicts<'py> {
         dict.set_item(intern!(py, "end_line"), function.end_line)?;
         for (key, value, usual) in [
             (intern!(py, "cyclomatic"), function.cyclomatic, 1),
-            (intern!(py, "cyclomatic_mccabe"), function.cyclomatic_mccabe, 1),
-            (intern!(py, "complexity_radon"), function.complexity_radon, 1),
             (intern!(py, "cognitive"), function.cognitive, 0),
             (intern!(py, "nesting"), function.nesting, 0),
             (intern!(py, "fan_out"), function.fan_out, 0),
         ] {
             if value != usual {
+                dict.set_item(key, value)?;
+            }
+        }
+        for (key, value) in [
+            (intern!(py, "cyclomatic_mccabe"), function.cyclomatic_mccabe),
+            (intern!(py, "complexity_radon"), function.complexity_radon),
+        ] {
+            if value != Some(1) {
                 dict.set_item(key, value)?;
             }
         }
@@ -168,10 +174,13 @@ impl<'py> Dicts<'py> {
     }
 }
 
-fn raw_dict<'py>(py: Python<'py>, raw: &RawCounts) -> PyResult<Bound<'py, PyDict>> {
+fn raw_dict<'py>(py: Python<'py>, audit: &FileAudit) -> PyResult<Bound<'py, PyDict>> {
+    let raw = &audit.raw;
+    // What a logical line is, radon defines for Python alone.
+    let lloc = (audit.language == Some("python")).then_some(raw.lloc);
     let dict = PyDict::new(py);
     dict.set_item(intern!(py, "loc"), raw.loc)?;
-    dict.set_item(intern!(py, "lloc"), raw.lloc)?;
+    dict.set_item(intern!(py, "lloc"), lloc)?;
     dict.set_item(intern!(py, "sloc"), raw.sloc)?;
     dict.set_item(intern!(py, "comments"), raw.comments)?;
     dict.set_item(intern!(py, "multi"), raw.multi)?;

@@ -17,9 +17,16 @@ class ComplexityMarker extends GutterMarker {
     const mark = document.createElement("span");
     mark.className = `health-mark ${worst > 15 ? "bad" : worst > 10 ? "warn" : "good"}`;
     mark.textContent = String(worst);
-    mark.title = this.functions.map((f) => `${f.qualname}: complexity ${f.cyclomatic} (C901), ${f.complexity_radon} (radon)`).join("\n");
+    mark.title = this.functions.map(describeFunction).join("\n");
     return mark;
   }
+}
+
+function describeFunction(one) {
+  const figures = [`complexity ${one.cyclomatic}`];
+  if (one.complexity_radon !== null) figures.push(`radon ${one.complexity_radon}`);
+  if (one.cognitive !== null) figures.push(`cognitive ${one.cognitive}`);
+  return `${one.qualname}: ${figures.join(", ")}`;
 }
 
 class FaultMarker extends GutterMarker {
@@ -71,8 +78,7 @@ export function showAudit(view, audit) {
 export function describeAudit(audit) {
   if (!audit) return "";
   if (audit.errors.length) return `Does not parse: line ${audit.errors[0].line}, ${audit.errors[0].message}`;
-  if (audit.maintainability_index === null) return `${audit.lines} lines`;
   const worst = audit.functions.reduce((top, one) => (one.cyclomatic > (top?.cyclomatic ?? 0) ? one : top), null);
-  const index = `maintainability ${audit.maintainability_index.toFixed(1)}`;
-  return worst ? `${index} · worst ${worst.qualname} (${worst.cyclomatic})` : index;
+  const whole = audit.maintainability_index === null ? `${audit.lines} lines` : `maintainability ${audit.maintainability_index.toFixed(1)}`;
+  return worst ? `${whole} · worst ${worst.qualname} (${worst.cyclomatic})` : whole;
 }

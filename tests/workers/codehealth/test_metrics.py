@@ -29,7 +29,7 @@ def test_gives_a_diagnosis_where_there_are_no_figures():
 
 
 def test_counts_lines_of_other_languages():
-    audit = audit_source(b"let a = 1;\n\n", path="a.js")
+    audit = audit_source(b"let a = 1;\n\n", path="a.txt")
     assert (audit.language, audit.functions, audit.raw.loc) == (None, (), 2)
 
 
