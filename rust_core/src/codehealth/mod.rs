@@ -151,7 +151,8 @@ fn is_broken_down(audit: &FileAudit) -> bool {
 }
 
 fn audit_unguarded(text: &str, language: Option<&'static str>) -> FileAudit {
-    let is_too_large = text.len() > MAX_BYTES;
+    let limit = if language == Some("python") { MAX_BYTES } else { languages::MAX_BYTES };
+    let is_too_large = text.len() > limit;
     let audited = match language {
         _ if is_too_large => None,
         Some("python") => Some(FileAudit { language: Some("python"), ..python_source::audit_text(text) }),
@@ -164,7 +165,7 @@ fn audit_unguarded(text: &str, language: Option<&'static str>) -> FileAudit {
         ..FileAudit::default()
     });
     if is_too_large && language.is_some() {
-        let message = format!("larger than {} MiB, only its lines are counted", MAX_BYTES >> 20);
+        let message = format!("larger than {} MiB, only its lines are counted", limit >> 20);
         audit.errors.push(Diagnosis::of_file(message));
     }
     audit

@@ -18,6 +18,8 @@ pub static CPP: Grammar = Grammar {
     name_givers: &[],
     has_bare_method_calls: true,
     has_namespace_functions: false,
+    has_macros: true,
+    has_open_generics: false,
 };
 
 const NODES: &[(&str, Rule)] = &[

@@ -22,14 +22,22 @@ impl Faults {
         if self.diagnoses.len() >= MAX_DIAGNOSES {
             return;
         }
-        let (line, column) = lines.line_column(TextSize::new(node.start_byte() as u32));
+        let start = first_word(node);
+        let (line, column) = lines.line_column(TextSize::new(start as u32));
         let message = if node.is_missing() {
             format!("expected {}", quoted(node.kind()))
         } else {
-            format!("unexpected {}", quoted(text[node.byte_range()].trim_start()))
+            format!("unexpected {}", quoted(text[start..node.end_byte()].trim_start()))
         };
         self.diagnoses.push(Diagnosis { line, column, message });
     }
+}
+
+/// Where an error begins, its comments passed over.
+fn first_word(node: Node) -> usize {
+    let mut cursor = node.walk();
+    let first = node.children(&mut cursor).find(|child| !child.is_extra());
+    first.map_or(node.start_byte(), |child| child.start_byte())
 }
 
 fn quoted(words: &str) -> String {

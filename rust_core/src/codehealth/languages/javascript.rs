@@ -11,6 +11,8 @@ pub static JAVASCRIPT: Grammar = Grammar {
     name_givers: NAME_GIVERS,
     has_bare_method_calls: false,
     has_namespace_functions: true,
+    has_macros: false,
+    has_open_generics: false,
 };
 
 pub const NODES: &[(&str, Rule)] = &[
@@ -50,8 +52,11 @@ pub const TOKENS: &[(&str, Rule)] = &[
     ("case", Rule::One),
     ("&&", Rule::LogicalOperator),
     ("||", Rule::LogicalOperator),
-    // Sonar's paper leaves it out, as shorthand.
+    // Sonar's paper leaves these out, as shorthand.
     ("??", Rule::One),
+    ("??=", Rule::One),
+    ("||=", Rule::One),
+    ("&&=", Rule::One),
 ];
 
 pub const NAME_GIVERS: &[(&str, &str)] = &[

@@ -10,22 +10,21 @@ mod java;
 mod javascript;
 mod line_marks;
 mod names;
+mod parsing;
 mod qualified;
 mod rules;
 mod rust;
 mod typescript;
 mod walk;
 
-use std::ops::ControlFlow;
 use std::sync::OnceLock;
-
-use tree_sitter::{ParseOptions, ParseState, Parser, Tree};
 
 use super::FileAudit;
 use super::lines::LineStarts;
 use super::raw::count_lines;
 use crate::errors::Diagnosis;
 use compiled::Compiled;
+use parsing::parse;
 use rules::Grammar;
 
 const GRAMMARS: [&Grammar; 8] = [
@@ -38,6 +37,9 @@ const GRAMMARS: [&Grammar; 8] = [
     &c::C,
     &cpp::CPP,
 ];
+
+/// Beyond this a file is data or generated. The worst of this size takes 1 GB while it is parsed.
+pub const MAX_BYTES: usize = 1024 * 1024;
 
 /// A header may be either; it is read as the one that fits better.
 pub const HEADER: &str = "c/c++ header";
@@ -69,12 +71,21 @@ pub fn audit_text(text: &str, language: &str) -> Option<FileAudit> {
     if language != HEADER {
         return Some(audit_with(text, compiled(language)?));
     }
-    let as_c = audit_with(text, compiled("c")?);
-    if as_c.errors.is_empty() {
-        return Some(as_c);
+    Some(audit_header(text, compiled("c")?, compiled("cpp")?))
+}
+
+/// Words of C++; in a comment they do no harm, since C++ reads nearly all of C.
+const HINTS_OF_CPP: [&str; 5] = ["class ", "namespace ", "template", "public:", "::"];
+
+fn audit_header(text: &str, c: &Compiled, cpp: &Compiled) -> FileAudit {
+    let is_cpp = HINTS_OF_CPP.iter().any(|hint| text.contains(hint));
+    let (likely, other) = if is_cpp { (cpp, c) } else { (c, cpp) };
+    let first = audit_with(text, likely);
+    if first.errors.is_empty() {
+        return first;
     }
-    let as_cpp = audit_with(text, compiled("cpp")?);
-    Some(if as_cpp.errors.len() < as_c.errors.len() { as_cpp } else { as_c })
+    let second = audit_with(text, other);
+    if second.errors.len() < first.errors.len() { second } else { first }
 }
 
 fn compiled(language: &str) -> Option<&'static Compiled> {
@@ -98,25 +109,4 @@ fn audit_with(text: &str, compiled: &Compiled) -> FileAudit {
         errors: walked.faults.diagnoses,
         ..FileAudit::default()
     }
-}
-
-/// The parser asks leave after each hundred operations. Real files ask once per … bytes; recovery from nonsense asks more.
-const LEAVES_FOR_ANY: usize = 10_000;
-const LEAVES_PER_BYTE: usize = 1;
-
-/// Parse a text; `None` when that would take out of proportion to its length.
-fn parse(text: &str, compiled: &Compiled) -> Option<Tree> {
-    let bytes = text.as_bytes();
-    let mut parser = Parser::new();
-    parser.set_language(&compiled.language).expect("the grammars fit the library");
-    let mut leaves = LEAVES_FOR_ANY + LEAVES_PER_BYTE * bytes.len();
-    let mut ask = |_: &ParseState| match leaves.checked_sub(1) {
-        Some(left) => {
-            leaves = left;
-            ControlFlow::Continue(())
-        }
-        None => ControlFlow::Break(()),
-    };
-    let options = ParseOptions::new().progress_callback(&mut ask);
-    parser.parse_with_options(&mut |offset, _| &bytes[offset.min(bytes.len())..], None, Some(options))
 }

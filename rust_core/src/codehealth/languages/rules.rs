@@ -67,4 +67,8 @@ pub struct Grammar {
     pub has_bare_method_calls: bool,
     /// Whether a function without control flow of its own is a namespace, whose functions do not count as nested.
     pub has_namespace_functions: bool,
+    /// Whether an error before the body may be a macro, so that a function whose body is sound counts as whole.
+    pub has_macros: bool,
+    /// Whether the grammar reads `a < b` both ways until a bracket settles it.
+    pub has_open_generics: bool,
 }

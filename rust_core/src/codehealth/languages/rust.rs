@@ -11,6 +11,8 @@ pub static RUST: Grammar = Grammar {
     name_givers: &[],
     has_bare_method_calls: false,
     has_namespace_functions: false,
+    has_macros: false,
+    has_open_generics: false,
 };
 
 const NODES: &[(&str, Rule)] = &[

@@ -12,6 +12,8 @@ pub static TYPESCRIPT: Grammar = Grammar {
     name_givers: javascript::NAME_GIVERS,
     has_bare_method_calls: false,
     has_namespace_functions: true,
+    has_macros: false,
+    has_open_generics: true,
 };
 
 pub static TSX: Grammar = Grammar {
@@ -23,6 +25,8 @@ pub static TSX: Grammar = Grammar {
     name_givers: javascript::NAME_GIVERS,
     has_bare_method_calls: false,
     has_namespace_functions: true,
+    has_macros: false,
+    has_open_generics: true,
 };
 
 const NODES: &[(&str, Rule)] = &[

@@ -331,13 +331,21 @@ impl<'t> Walk<'t, '_> {
             outer.add_nested(&frame, cognitive);
         }
         let end_line = self.line(node.end_byte());
-        let Some(function) = self.found.functions.get_mut(at).filter(|_| !node.has_error()) else { return };
+        if !self.is_whole(node) {
+            return;
+        }
+        let Some(function) = self.found.functions.get_mut(at) else { return };
         function.end_line = end_line;
         function.cyclomatic = frame.cyclomatic;
         function.cognitive = cognitive;
         function.nesting = frame.max_depth;
         function.parameters = frame.parameters;
         function.fan_out = frame.callees.len() as u32;
+    }
+
+    fn is_whole(&self, function: Node) -> bool {
+        let part = function.child_by_field_name("body").filter(|_| self.compiled.grammar.has_macros);
+        !part.unwrap_or(function).has_error()
     }
 
     fn mark_lines(&mut self, node: Node, rule: Rule) {
