@@ -1,4 +1,5 @@
-//! Gives the sources of the audit a fingerprint, by which cached audits are told from those of any other build.
+//! Gives the sources of the audit a fingerprint, by which cached audits are told from those of any other build, and builds the
+//! guard around the parsers written in C.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,13 @@ fn main() {
     }
     println!("cargo::rerun-if-changed=src/codehealth");
     println!("cargo::rustc-env=CODEHEALTH_FINGERPRINT={hash:016x}");
+    let headers = std::env::var("DEP_TREE_SITTER_INCLUDE").expect("the library says where its headers are");
+    cc::Build::new()
+        .std("c11")
+        .define("_POSIX_C_SOURCE", "200809L")
+        .include(headers)
+        .file("src/codehealth/languages/guard.c")
+        .compile("codehealth_guard");
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {

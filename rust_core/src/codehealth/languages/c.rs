@@ -12,7 +12,6 @@ pub static C: Grammar = Grammar {
     has_bare_method_calls: false,
     has_namespace_functions: false,
     has_macros: true,
-    has_open_generics: false,
 };
 
 pub const NODES: &[(&str, Rule)] = &[

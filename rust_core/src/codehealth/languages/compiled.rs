@@ -17,7 +17,6 @@ pub enum Field {
 
 pub struct Compiled {
     pub grammar: &'static Grammar,
-    pub language: Language,
     rules: Vec<Rule>,
     fields: Vec<Field>,
 }
@@ -29,7 +28,7 @@ impl Compiled {
         let rules = kinds.map(|id| rule_of(grammar, &language, id)).collect();
         let fields = 0..=language.field_count() as u16;
         let fields = fields.map(|id| field_of(language.field_name_for_id(id))).collect();
-        Self { grammar, language, rules, fields }
+        Self { grammar, rules, fields }
     }
 
     pub fn rule(&self, node: Node) -> Rule {

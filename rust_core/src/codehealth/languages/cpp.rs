@@ -19,7 +19,6 @@ pub static CPP: Grammar = Grammar {
     has_bare_method_calls: true,
     has_namespace_functions: false,
     has_macros: true,
-    has_open_generics: false,
 };
 
 const NODES: &[(&str, Rule)] = &[

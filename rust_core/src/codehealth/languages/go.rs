@@ -17,7 +17,6 @@ pub static GO: Grammar = Grammar {
     has_bare_method_calls: false,
     has_namespace_functions: false,
     has_macros: false,
-    has_open_generics: false,
 };
 
 const NODES: &[(&str, Rule)] = &[

@@ -12,7 +12,6 @@ pub static JAVA: Grammar = Grammar {
     has_bare_method_calls: true,
     has_namespace_functions: false,
     has_macros: false,
-    has_open_generics: true,
 };
 
 const NODES: &[(&str, Rule)] = &[

@@ -12,7 +12,6 @@ pub static JAVASCRIPT: Grammar = Grammar {
     has_bare_method_calls: false,
     has_namespace_functions: true,
     has_macros: false,
-    has_open_generics: false,
 };
 
 pub const NODES: &[(&str, Rule)] = &[

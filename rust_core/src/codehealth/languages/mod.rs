@@ -38,8 +38,8 @@ const GRAMMARS: [&Grammar; 8] = [
     &cpp::CPP,
 ];
 
-/// Beyond this a file is data or generated. The worst of this size takes 1 GB while it is parsed.
-pub const MAX_BYTES: usize = 1024 * 1024;
+/// Beyond this a file is data or generated. The worst of this size takes half a gigabyte while it is parsed.
+pub const MAX_BYTES: usize = 2 * 1024 * 1024;
 
 /// A header may be either; it is read as the one that fits better.
 pub const HEADER: &str = "c/c++ header";
@@ -96,7 +96,7 @@ fn compiled(language: &str) -> Option<&'static Compiled> {
 
 fn audit_with(text: &str, compiled: &Compiled) -> FileAudit {
     let language = Some(compiled.grammar.name);
-    let Some(tree) = parse(text, compiled) else {
+    let Some(tree) = parse(text, compiled.grammar) else {
         let problem = Diagnosis::of_file("too tangled to be parsed, only its lines are counted");
         return FileAudit { language, raw: count_lines(text), errors: vec![problem], ..FileAudit::default() };
     };

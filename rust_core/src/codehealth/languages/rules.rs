@@ -69,6 +69,4 @@ pub struct Grammar {
     pub has_namespace_functions: bool,
     /// Whether an error before the body may be a macro, so that a function whose body is sound counts as whole.
     pub has_macros: bool,
-    /// Whether the grammar reads `a < b` both ways until a bracket settles it.
-    pub has_open_generics: bool,
 }

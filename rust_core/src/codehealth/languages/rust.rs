@@ -12,7 +12,6 @@ pub static RUST: Grammar = Grammar {
     has_bare_method_calls: false,
     has_namespace_functions: false,
     has_macros: false,
-    has_open_generics: false,
 };
 
 const NODES: &[(&str, Rule)] = &[

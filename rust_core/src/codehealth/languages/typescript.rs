@@ -13,7 +13,6 @@ pub static TYPESCRIPT: Grammar = Grammar {
     has_bare_method_calls: false,
     has_namespace_functions: true,
     has_macros: false,
-    has_open_generics: true,
 };
 
 pub static TSX: Grammar = Grammar {
@@ -26,7 +25,6 @@ pub static TSX: Grammar = Grammar {
     has_bare_method_calls: false,
     has_namespace_functions: true,
     has_macros: false,
-    has_open_generics: true,
 };
 
 const NODES: &[(&str, Rule)] = &[
