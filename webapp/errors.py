@@ -98,6 +98,7 @@ STATUS: dict[str, int] = {
     "archive_refused": 422,
     "hunk_mismatch": 409,
     "landing_conflict": 409,
+    "limits_broken": 422,
     # the engine
     "sandbox_unavailable": 503,
     "sandbox_refused": 422,

@@ -18,3 +18,36 @@ class CodeAudited:
     worse: int
     better: int
     worst_complexity: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthChanged:
+    """Source files of the shared checkout differ from what was measured, by whatever route; `paths` is empty when many do."""
+
+    type: ClassVar[str] = "HealthChanged"
+    paths: list[str]
+    added: int
+    changed: int
+    removed: int
+    maintainability: float | None
+    worst_complexity: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthJobChanged:
+    """A long measurement was asked for, moved on, or ended."""
+
+    type: ClassVar[str] = "HealthJobChanged"
+    job_id: int
+    kind: str
+    state: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthLimitsChanged:
+    """Somebody has set other limits."""
+
+    type: ClassVar[str] = "HealthLimitsChanged"
+    by: str

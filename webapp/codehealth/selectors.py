@@ -1,11 +1,18 @@
-"""Reads about audits."""
+"""Reads about the health of code."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from webapp.codehealth.models import Audit
+from webapp.codehealth.figures import Entry
+from webapp.codehealth.history import churn, main_line
+from webapp.codehealth.models import Audit, FileFigures, HealthJob, TrendPoint, WorkspaceHealth
+from webapp.errors import NotFound
+from webapp.packing import unpack
 from webapp.workspaces.models import Workspace
+from webapp.workspaces.repositories import repository_of
 
 
 def audit_of(workspace: Workspace, commit: str) -> Audit | None:
@@ -21,3 +28,100 @@ def latest_audits(workspace: Workspace, *, limit: int = 50, before: int | None =
     if before is not None:
         rows = rows.filter(pk__lt=before)
     return list(rows.order_by("-id")[:limit])
+
+
+def health_of(workspace: Workspace) -> WorkspaceHealth | None:
+    """Return the health of the workspace, None when it was never measured."""
+    return WorkspaceHealth.objects.filter(workspace=workspace).first()
+
+
+def entries_of(workspace: Workspace) -> dict[str, Entry]:
+    """Return the measured files by path; none when the workspace was never measured."""
+    health = health_of(workspace)
+    return health.entries if health is not None else {}
+
+
+def entries_below(workspace: Workspace, folder: str) -> dict[str, Entry]:
+    """Return the measured files below a folder; "" is everything."""
+    entries, prefix = entries_of(workspace), folder.strip("/")
+    if not prefix:
+        return entries
+    return {path: entry for path, entry in entries.items() if path.startswith(f"{prefix}/")}
+
+
+def ordered(entries: Mapping[str, Entry], order: str) -> list[tuple[str, Entry]]:
+    """Return files by path, or the worst by a figure first: the lowest maintainability, the highest of everything else."""
+    found = list(entries.items())
+    if order == "path":
+        return found
+
+    def badness(one: tuple[str, Entry]) -> tuple[bool, float]:
+        figure = getattr(one[1], order)
+        return figure is None, (figure or 0) if order == "maintainability" else -(figure or 0)
+
+    return sorted(found, key=badness)
+
+
+def figures_of_file(workspace: Workspace, path: str) -> tuple[Entry, dict[str, Any]]:
+    """Return everything measured of one file as it stands in the checkout.
+
+    Raises:
+        NotFound: no source file of this path was measured.
+    """
+    entry = entries_of(workspace).get(path)
+    row = (
+        FileFigures.objects.filter(workspace=workspace, key=entry.key).first() if entry is not None else None
+    )
+    if entry is None or row is None:
+        raise NotFound("No source file of this path has been measured.")
+    return entry, unpack(row.packed)
+
+
+@dataclass(frozen=True, slots=True)
+class Hotspot:
+    """A file where changes are frequent and the code is hard: `score` is its commits times its whole complexity."""
+
+    path: str
+    entry: Entry
+    commits: int
+
+    @property
+    def score(self) -> int:
+        return self.commits * self.entry.total
+
+
+def hotspots_of(workspace: Workspace, entries: Mapping[str, Entry], *, limit: int) -> list[Hotspot]:
+    """Return the hottest files first; a file that no commit has changed is none."""
+    commits = churn(workspace, repository_of(workspace))
+    found = [Hotspot(path, entries[path], count) for path, count in commits.items() if path in entries]
+    hot = [one for one in found if one.score]
+    return sorted(hot, key=lambda one: (-one.score, one.path))[:limit]
+
+
+def trend_of(workspace: Workspace, *, limit: int) -> list[TrendPoint]:
+    """Return the measured ones of the last commits of the current branch, oldest first."""
+    line = main_line(repository_of(workspace), limit=limit)
+    order = {info.sha: -number for number, info in enumerate(line)}
+    points = TrendPoint.objects.filter(workspace=workspace, commit__in=list(order))
+    return sorted(points, key=lambda point: order[point.commit])
+
+
+def open_jobs(workspace: Workspace) -> list[HealthJob]:
+    """Return the long measurements that somebody asked for and that have not ended."""
+    return list(
+        HealthJob.objects.filter(
+            workspace=workspace, state__in=HealthJob.OPEN, requested_by__isnull=False
+        ).order_by("pk")
+    )
+
+
+def job_of(workspace: Workspace, job_id: int) -> HealthJob:
+    """Return a job of this workspace.
+
+    Raises:
+        NotFound: it has none with this number.
+    """
+    job = HealthJob.objects.filter(workspace=workspace, pk=job_id).first()
+    if job is None:
+        raise NotFound("There is no such measurement.")
+    return job

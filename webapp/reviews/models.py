@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 
-from webapp.reviews.packing import pack, unpack
+from webapp.packing import pack, unpack
 
 
 class ChangeSet(models.Model):

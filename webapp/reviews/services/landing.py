@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from webapp.accounts.models import User
 from webapp.agents.plain import one_line, storable_text
+from webapp.codehealth.checking import require_limits
 from webapp.codehealth.services import audit_commit
 from webapp.errors import Conflict, Invalid
 from webapp.events.publish import publish_on_commit
@@ -61,6 +62,7 @@ def apply(
         Conflict: not what the person saw; the change set is not open; or the base moved, and its hunks have been carried over
             to it (`is_carried_over`), to be looked at again.
         LandingConflict: it overlaps with edits that are not committed; nothing changed.
+        LimitsBroken: the workspace requires limits on code health, and what is accepted would break one; nothing changed.
     """
     workspace = change_set.workspace
     with landing_lock(workspace.pk, timeout_s=30.0):
@@ -69,6 +71,7 @@ def apply(
         if carried := carry_over(change_set=change_set, repository=repository, carried_by=applied_by):
             raise _moved(carried)
         prepared = _prepare(change_set, repository, resolved, applied_by)
+        require_limits(workspace, repository, prepared.old_head, prepared.commit)
         intent = _intend(change_set, prepared, applied_by, seen=resolved)
         _execute(intent, repository, prepared, label=f"apply change set {change_set.pk}")
     return _after(intent)

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
 from django.db import transaction
 
 from webapp.codehealth import events
+from webapp.codehealth.checking import ChangedFile, changed_files, is_source_change
 from webapp.codehealth.models import Audit
+from webapp.codehealth.services.jobs import note_commit
 from webapp.events.publish import publish_on_commit
 from webapp.workspaces.models import Workspace
 from webapp.workspaces.repositories import repository_of
-from workers.changes.objects import BlobReader
-from workers.changes.paths import from_bytes, to_portable
-from workers.changes.repository import Repository
-from workers.changes.revisions import RawChange
 from workers.changes.staging import tree_changes
 from workers.codehealth.auditor import CodeHealthAuditor, FunctionDelta
 from workers.codehealth.metrics import FileAudit
 
 MAX_FILES = 500
 """Of one commit that are measured; a larger one says how many were left out."""
-MAX_BYTES = 2 << 20
 MAX_DELTAS = 50
 MAX_DIAGNOSES = 5
-_REGULAR = ("100644", "100755")
 
 
 def audit_commit(workspace: Workspace, commit: str, *, cause: str) -> Audit:
@@ -44,45 +39,20 @@ def audit_commit(workspace: Workspace, commit: str, *, cause: str) -> Audit:
     repository = repository_of(workspace)
     parents = repository.log(rev=commit, limit=1)[0].parents
     before = parents[0] if parents else repository.bare.text("mktree", stdin=b"")
-    changes = [change for change in tree_changes(repository.bare, before, commit) if _is_source(change)]
-    files = [
-        _audit_file(path, before, after) for path, before, after in _sources(repository, changes[:MAX_FILES])
-    ]
+    changes = [one for one in tree_changes(repository.bare, before, commit) if is_source_change(one)]
+    files = [_report(file) for file in changed_files(repository, changes[:MAX_FILES])]
     duration_ms = int((time.perf_counter() - started) * 1000)
     return _record(
         workspace, commit, cause, files, left_out=max(0, len(changes) - MAX_FILES), duration_ms=duration_ms
     )
 
 
-def _is_source(change: RawChange) -> bool:
-    is_regular = change.new_mode in _REGULAR or change.old_mode in _REGULAR
-    return is_regular and change.path.endswith((b".py", b".pyi"))
-
-
-def _sources(
-    repository: Repository, changes: Iterable[RawChange]
-) -> Iterable[tuple[str, bytes | None, bytes | None]]:
-    """Yield path, content before and content after; None where there is no such file or it is too large to measure."""
-    with BlobReader(repository.bare) as blobs:
-        for change in changes:
-            before = blobs.read(change.old_oid) if change.old_mode in _REGULAR else None
-            after = blobs.read(change.new_oid) if change.new_mode in _REGULAR else None
-            yield from_bytes(change.path), _bounded(before), _bounded(after)
-
-
-def _bounded(data: bytes | None) -> bytes | None:
-    return data if data is not None and len(data) <= MAX_BYTES else None
-
-
-def _audit_file(path: str, before: bytes | None, after: bytes | None) -> dict[str, Any]:
-    auditor = CodeHealthAuditor()
-    shown = to_portable(path)
-    old = auditor.audit_source(before, path=shown) if before is not None else None
-    new = auditor.audit_source(after, path=shown) if after is not None else None
-    deltas = auditor.compare(old, new)
+def _report(file: ChangedFile) -> dict[str, Any]:
+    deltas = CodeHealthAuditor().compare(file.before, file.after)
+    new = file.after
     return {
-        "path": shown,
-        "maintainability_before": _index(old),
+        "path": file.path,
+        "maintainability_before": _index(file.before),
         "maintainability_after": _index(new),
         "worst_complexity": new.worst_function.cyclomatic if new is not None and new.worst_function else None,
         "functions": [_delta(delta) for delta in deltas[:MAX_DELTAS]],
@@ -133,6 +103,7 @@ def _record(
         },
     )
     if is_new:
+        note_commit(workspace)
         publish_on_commit(
             workspace.pk,
             events.CodeAudited(

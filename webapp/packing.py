@@ -1,4 +1,4 @@
-"""How a diff is kept in a row: compressed JSON in pure ASCII.
+"""How a large plain value is kept in a row: compressed JSON in pure ASCII.
 
 A JSON column will not do: PostgreSQL refuses NUL and lone surrogates, and both occur (git shows a late NUL as text; a path
 that is no UTF-8 is held with surrogates). Escaped ASCII keeps them exactly, and compressed it is a tenth of the size.
