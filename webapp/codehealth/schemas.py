@@ -1,0 +1,291 @@
+"""What the API says about the health of code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, Literal
+
+from ninja import Field, Schema
+
+from webapp.codehealth.figures import Entry, totals
+from webapp.codehealth.models import Audit, HealthJob, WorkspaceHealth
+from webapp.codehealth.selectors import Hotspot
+from webapp.codehealth.services.jobs import MAX_COMMITS
+from webapp.codehealth.services.limits import MAX_COMPLEXITY
+
+
+class JobIn(Schema):
+    """What to measure."""
+
+    kind: Literal["workspace", "trend"] = Field("workspace", examples=["trend"])
+    commits: int = Field(50, ge=1, le=MAX_COMMITS, description="For a trend: how many of the last commits.")
+
+
+class JobOut(Schema):
+    """A long measurement."""
+
+    id: int = Field(examples=[7])
+    kind: Literal["workspace", "trend"]
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    done: int = Field(examples=[120])
+    total: int = Field(examples=[385], description="0 until it is known.")
+    is_cancel_asked: bool
+    note: str = Field(description="Why it failed.")
+    created_at: datetime
+
+
+class SummaryOut(Schema):
+    """The whole workspace in a line; everything is 0 or null before the first measurement."""
+
+    measured_at: datetime | None
+    duration_ms: int | None = Field(description="Of the last measurement of the whole.", examples=[412])
+    files: int = Field(examples=[385])
+    lines: int = Field(examples=[51_230])
+    functions: int
+    complex_functions: int = Field(description="Functions whose C901 is over 15.")
+    unparsed: int = Field(description="Files that do not parse.")
+    maintainability: float | None = Field(
+        description="Mean over the files that have one, 0–100.", examples=[71.4]
+    )
+    cyclomatic: int | None = Field(description="The highest of all functions.")
+    cognitive: int | None = Field(description="The highest of all functions; null where it is not measured.")
+    jobs: list[JobOut] = Field(description="Measurements that somebody asked for and that have not ended.")
+
+
+class WorstOut(Schema):
+    """The worst function of a file by one figure."""
+
+    figure: int = Field(examples=[18])
+    function: str = Field(examples=["Parser.parse"])
+    line: int = Field(examples=[120])
+
+
+class FileOut(Schema):
+    """A source file."""
+
+    path: str = Field(
+        examples=["src/parser.py"], description="Bytes that are no UTF-8 stand as private characters."
+    )
+    language: str = Field(examples=["python"])
+    lines: int
+    source_lines: int
+    functions: int
+    complex_functions: int
+    maintainability: float | None
+    complexity: int = Field(description="Sum of the C901 of its functions.")
+    cyclomatic: WorstOut | None
+    cognitive: WorstOut | None
+    errors: int = Field(description="How many places do not parse, at most 5.")
+
+
+class FilesPage(Schema):
+    """A part of the files."""
+
+    total: int
+    files: list[FileOut]
+    next_offset: int | None
+
+
+class FunctionOut(Schema):
+    """A function with every figure that its language has; one that is not measured is null."""
+
+    name: str
+    qualname: str = Field(examples=["Parser.parse"])
+    kind: str = Field(examples=["method"])
+    line: int
+    end_line: int
+    cyclomatic: int = Field(description="ruff's C901.")
+    cyclomatic_mccabe: int | None = None
+    complexity_radon: int | None = None
+    cognitive: int | None = None
+    nesting: int | None = None
+    parameters: int | None = None
+    fan_out: int | None = None
+
+
+class DiagnosisOut(Schema):
+    """Where and why a source does not parse."""
+
+    line: int
+    column: int
+    message: str
+
+
+class FileDetail(FileOut):
+    """A source file with everything measured of it."""
+
+    raw: dict[str, int] = Field(examples=[{"loc": 120, "sloc": 90, "lloc": 80}])
+    halstead: dict[str, float] | None
+    function_list: list[FunctionOut]
+    diagnoses: list[DiagnosisOut]
+
+
+class HotspotOut(Schema):
+    """A file that is complex and changes often."""
+
+    path: str = Field(examples=["src/parser.py"])
+    commits: int = Field(description="How many of the last 2,000 commits changed it.", examples=[31])
+    complexity: int = Field(description="Sum of the C901 of its functions.", examples=[84])
+    score: int = Field(description="commits × complexity", examples=[2604])
+    cyclomatic: WorstOut | None
+    maintainability: float | None
+
+
+class TrendPointOut(Schema):
+    """The health of the whole tree of one commit."""
+
+    commit: str = Field(examples=["9f2c3a…"])
+    committed_at: datetime
+    subject: str
+    files: int
+    lines: int
+    functions: int
+    complex_functions: int
+    maintainability: float | None
+    cyclomatic: int | None
+    cognitive: int | None
+
+
+class LimitsIn(Schema):
+    """What a workspace tolerates; null switches a limit off."""
+
+    max_cyclomatic: int | None = Field(None, ge=1, le=MAX_COMPLEXITY, examples=[15])
+    max_cognitive: int | None = Field(None, ge=1, le=MAX_COMPLEXITY, examples=[20])
+    min_maintainability: float | None = Field(None, ge=0, le=100, examples=[20])
+    no_worse: bool = Field(
+        False,
+        description="No function that is there may get more complex, no file below the limit less maintainable.",
+    )
+    is_required: bool = Field(
+        False, description="Whether applying a change set that breaks a limit is refused (`limits_broken`)."
+    )
+
+
+class LimitsOut(LimitsIn):
+    """What a workspace tolerates."""
+
+    updated_at: datetime | None
+
+
+class DeltaOut(Schema):
+    """A function whose C901 a commit changed; null where it is absent."""
+
+    name: str = Field(examples=["parse"])
+    line: int
+    before: int | None
+    after: int | None
+
+
+class AuditFileOut(Schema):
+    """What a commit did to a file."""
+
+    path: str
+    maintainability_before: float | None
+    maintainability_after: float | None
+    worst_complexity: int | None
+    worse: int
+    better: int
+    functions: list[DeltaOut]
+    diagnoses: list[DiagnosisOut]
+
+
+class AuditRow(Schema):
+    """The measured effect of one commit."""
+
+    id: int
+    commit: str
+    cause: str = Field(examples=["landed"])
+    files: int
+    left_out: int
+    worst_complexity: int | None
+    mean_maintainability: float | None
+    duration_ms: int
+    created_at: datetime
+    report: list[AuditFileOut]
+
+
+class AuditPage(Schema):
+    """One page of audits, newest first."""
+
+    audits: list[AuditRow]
+    next_before: int | None = Field(description="Give it as `before` for the next page; null at the end.")
+
+
+def summary(health: WorkspaceHealth | None, jobs: Sequence[HealthJob]) -> dict[str, Any]:
+    """Return a `SummaryOut`."""
+    sums = asdict(totals(health.entries.values() if health is not None else ()))
+    return sums | {
+        "measured_at": health.measured_at if health is not None else None,
+        "duration_ms": health.duration_ms if health is not None else None,
+        "jobs": jobs,
+    }
+
+
+def _worst(figure: int | None, name: str, line: int) -> dict[str, Any] | None:
+    return None if figure is None else {"figure": figure, "function": name, "line": line}
+
+
+def file(path: str, entry: Entry) -> dict[str, Any]:
+    """Return a `FileOut`."""
+    names = (
+        "language", "lines", "source_lines", "functions", "complex_functions", "maintainability", "errors",
+    )  # fmt: skip
+    return {name: getattr(entry, name) for name in names} | {
+        "path": path,
+        "complexity": entry.total,
+        "cyclomatic": _worst(entry.cyclomatic, entry.cyclomatic_name, entry.cyclomatic_line),
+        "cognitive": _worst(entry.cognitive, entry.cognitive_name, entry.cognitive_line),
+    }
+
+
+def files_page(entries: Sequence[tuple[str, Entry]], *, offset: int, limit: int) -> dict[str, Any]:
+    """Return a `FilesPage`."""
+    end = offset + limit
+    return {
+        "total": len(entries),
+        "files": [file(path, entry) for path, entry in entries[offset:end]],
+        "next_offset": end if end < len(entries) else None,
+    }
+
+
+def file_detail(path: str, entry: Entry, figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a `FileDetail`."""
+    return file(path, entry) | {
+        "raw": figures["raw"],
+        "halstead": figures["halstead"],
+        "function_list": figures["functions"],
+        "diagnoses": figures["errors"],
+    }
+
+
+def hotspot(one: Hotspot) -> dict[str, Any]:
+    """Return a `HotspotOut`."""
+    entry = one.entry
+    return {
+        "path": one.path,
+        "commits": one.commits,
+        "complexity": entry.total,
+        "score": one.score,
+        "cyclomatic": _worst(entry.cyclomatic, entry.cyclomatic_name, entry.cyclomatic_line),
+        "maintainability": entry.maintainability,
+    }
+
+
+def audit(row: Audit) -> dict[str, Any]:
+    """Return an `AuditRow`."""
+    names = (
+        "commit",
+        "cause",
+        "files",
+        "worst_complexity",
+        "mean_maintainability",
+        "duration_ms",
+        "created_at",
+    )
+    return {name: getattr(row, name) for name in names} | {
+        "id": row.pk,
+        "left_out": row.report.get("left_out", 0),
+        "report": row.report.get("files", []),
+    }
