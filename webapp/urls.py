@@ -11,6 +11,7 @@ urlpatterns = [
     path("api/v1/", api.urls),
     path("", include("webapp.accounts.urls")),
     path("", include("webapp.workspaces.urls")),
+    path("", include("webapp.codehealth.urls")),
     path("", include("webapp.chat.urls")),
     path("", include("webapp.agents.urls")),
     path("", include("webapp.reviews.urls")),

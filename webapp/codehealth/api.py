@@ -48,7 +48,7 @@ def list_files(
     limit: int = Query(200, ge=1, le=1_000),
 ) -> Any:
     """Return the source files, by path or the worst first."""
-    entries = selectors.entries_below(_readable(request, workspace_id), under)
+    entries = selectors.below(selectors.entries_of(_readable(request, workspace_id)), under.strip("/"))
     return schemas.files_page(selectors.ordered(entries, order), offset=offset, limit=limit)
 
 

@@ -41,12 +41,10 @@ def entries_of(workspace: Workspace) -> dict[str, Entry]:
     return health.entries if health is not None else {}
 
 
-def entries_below(workspace: Workspace, folder: str) -> dict[str, Entry]:
-    """Return the measured files below a folder; "" is everything."""
-    entries, prefix = entries_of(workspace), folder.strip("/")
-    if not prefix:
-        return entries
-    return {path: entry for path, entry in entries.items() if path.startswith(f"{prefix}/")}
+def below(entries: Mapping[str, Entry], folder: str) -> dict[str, Entry]:
+    """Return the files below a folder; "" is everything."""
+    prefix = f"{folder}/" if folder else ""
+    return {path: entry for path, entry in entries.items() if path.startswith(prefix)}
 
 
 def ordered(entries: Mapping[str, Entry], order: str) -> list[tuple[str, Entry]]:
@@ -107,12 +105,9 @@ def trend_of(workspace: Workspace, *, limit: int) -> list[TrendPoint]:
 
 
 def open_jobs(workspace: Workspace) -> list[HealthJob]:
-    """Return the long measurements that somebody asked for and that have not ended."""
-    return list(
-        HealthJob.objects.filter(
-            workspace=workspace, state__in=HealthJob.OPEN, requested_by__isnull=False
-        ).order_by("pk")
-    )
+    """Return the long measurements that have not ended; not the short ones that follow a commit by themselves."""
+    found = HealthJob.objects.filter(workspace=workspace, state__in=HealthJob.OPEN).order_by("pk")
+    return list(found.exclude(kind=HealthJob.Kind.TREND, requested_by__isnull=True))
 
 
 def job_of(workspace: Workspace, job_id: int) -> HealthJob:

@@ -94,7 +94,9 @@ def broken_by(before: FileAudit | None, after: FileAudit | None, limits: Thresho
     if after.errors and not (before is not None and before.errors):
         return [Breach(after.path, None, after.errors[0].line, None, "errors")]
     old = functions_by_name(before)
-    is_known = before is None or not before.errors  # an error hides functions: absent ones may have been there
+    is_known = (
+        before is None or not before.errors
+    )  # an error hides functions: absent ones may have been there
     found: list[Breach] = []
     for key, function in functions_by_name(after).items():
         if is_known or key in old:

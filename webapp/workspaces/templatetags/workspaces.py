@@ -21,6 +21,7 @@ def _places(workspace_id: int) -> list[tuple[str, str]]:
         ("workspace_git", icon("git-branch"), "Git"),
         ("workspace_runs", icon("activity"), "Runs"),
         ("workspace_reviews", icon("git-pull-request-arrow"), "Reviews"),
+        ("workspace_health", icon("heart-pulse"), "Health"),
         ("workspace_members", icon("users"), "Members"),
         ("workspace_settings", icon("settings"), "Settings"),
     ]
