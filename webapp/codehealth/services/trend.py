@@ -23,9 +23,9 @@ def fill_trend(workspace: Workspace, *, commits: int, progress: Progress | None 
     )
     missing = [one for one in line if one.sha not in known]
     for number, info in enumerate(missing):
-        if progress is not None:
-            progress(number, len(missing))
-        sums = asdict(totals(measurer.commit(info.sha).values()))
+        tell = _of_commits(progress, number, len(missing))
+        tell(0, 0)
+        sums = asdict(totals(measurer.commit(info.sha, progress=tell).values()))
         del sums["unparsed"]
         TrendPoint.objects.update_or_create(
             workspace=workspace,
@@ -33,3 +33,13 @@ def fill_trend(workspace: Workspace, *, commits: int, progress: Progress | None 
             defaults={"committed_at": info.at, "subject": info.subject[:200], **sums},
         )
     return len(missing)
+
+
+def _of_commits(progress: Progress | None, number: int, count: int) -> Progress:
+    """Return a progress that counts commits, whatever it is told about files."""
+
+    def tell(_done: int, _total: int) -> None:
+        if progress is not None:
+            progress(number, count)
+
+    return tell

@@ -1,4 +1,4 @@
-"""`python manage.py relay`: write engine events as rows, and do the housekeeping that needs a process."""
+"""`python manage.py relay`: write engine events as rows, measure files that change, do the housekeeping that needs a process."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from webapp.codehealth.watching import Watcher
 from webapp.realtime.relay import Relay
 from workers.telemetry.logging import get_logger
 
@@ -19,9 +20,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until SIGTERM or SIGINT; the batch at hand is finished first."""
-        relay = Relay()
+        relay, watcher = Relay(), Watcher()
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: relay.stop())
         log.info("relay reads engine events")
+        watcher.start()
         relay.run()
+        watcher.stop()
         log.info("relay has stopped")
