@@ -6,10 +6,12 @@ stands there, so that a new one is kept, shown and answered as soon as the core 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, astuple, dataclass, fields
+from pathlib import Path
 from typing import Any, Self
+
+from blake3 import blake3
 
 from workers.codehealth.metrics import FileAudit, FunctionAudit, load_core
 from workers.codehealth.thresholds import CYCLOMATIC_HIGH
@@ -23,15 +25,19 @@ FIGURES = (
     "nesting",
     "parameters",
     "fan_out",
+    "halstead_volume",
     "cyclomatic_mccabe",
 )
 """Of a function, in the order in which they are shown; one that the core does not give is left out."""
 
 
 def _version() -> str:
+    """Return a name of this build of the core and of the fields that we take from it."""
     names = [field.name for kind in (FunctionAudit, FileAudit) for field in fields(kind)]
-    told = f"{load_core().__version__} {' '.join(names)}"
-    return hashlib.blake2s(told.encode(), digest_size=4).hexdigest()
+    digest = blake3(" ".join(names).encode())
+    for binary in sorted(Path(load_core().__file__ or "").parent.glob("rust_core*.so")):
+        digest.update(binary.read_bytes())
+    return digest.hexdigest(length=4)
 
 
 VERSION = _version()
@@ -46,6 +52,8 @@ def figures_of(audit: FileAudit) -> dict[str, Any]:
     for function in plain["functions"]:
         function["qualname"] = function["qualname"][:MAX_NAME]
         function["name"] = function["name"][:MAX_NAME]
+        halstead = function.pop("halstead", None)
+        function["halstead_volume"] = round(halstead["volume"], 1) if halstead else None
     return plain
 
 

@@ -22,6 +22,7 @@ FIGURE_NAMES = {
     "nesting": ("Nesting", "how deep blocks stand in blocks"),
     "parameters": ("Parameters", "how many it takes"),
     "fan_out": ("Fan-out", "how many others it calls"),
+    "halstead_volume": ("Halstead", "volume: how much there is to read"),
     "cyclomatic_mccabe": ("mccabe", "C901, as mccabe counts it"),
 }
 LEGENDS = {

@@ -103,6 +103,7 @@ class FunctionOut(Schema):
     nesting: int | None = None
     parameters: int | None = None
     fan_out: int | None = None
+    halstead_volume: float | None = None
 
 
 class DiagnosisOut(Schema):

@@ -24,11 +24,8 @@ class EntryOut(Schema):
     size_bytes: int
 
 
-_FUNCTION_FIGURES = ("name", "qualname", "line", "end_line", "cyclomatic", "complexity_radon", "cognitive")
-
-
 class FunctionOut(Schema):
-    """A function's figures: C901 as ruff counts it (elsewhere than in Python as lizard does), and radon's complexity."""
+    """A function's figures: C901 as ruff counts it, radon's complexity, and what else its language has."""
 
     name: str
     qualname: str
@@ -37,6 +34,8 @@ class FunctionOut(Schema):
     cyclomatic: int
     complexity_radon: int | None
     cognitive: int | None
+    nesting: int | None
+    parameters: int | None
 
 
 class DiagnosisOut(Schema):
@@ -64,7 +63,8 @@ class AuditOut(Schema):
             "maintainability_index": audit.maintainability_index,
             "lines": audit.raw.loc,
             "functions": [
-                {name: getattr(one, name) for name in _FUNCTION_FIGURES} for one in audit.functions
+                {name: getattr(one, name) for name in FunctionOut.model_fields}
+                for one in audit.functions
             ],
             "errors": [
                 {"line": one.line, "column": one.column, "message": one.message} for one in audit.errors

@@ -9,7 +9,7 @@ ENDINGS = frozenset(
     f".{ending}"
     for ending in (
         "py", "pyi", "js", "jsx", "mjs", "cjs", "ts", "tsx", "mts", "cts", "rs", "go", "java",
-        "c", "h", "cc", "cpp", "cxx", "hh", "hpp", "hxx",
+        "c", "h", "cc", "cpp", "cxx", "c++", "hh", "hpp", "hxx", "h++", "ipp",
     )
 )  # fmt: skip
 MAX_BYTES = 2 << 20

@@ -4,6 +4,20 @@ import { gutter, GutterMarker } from "@codemirror/view";
 
 const setAudit = StateEffect.define();
 
+// What a function is told by; figures that its language does not have are left out.
+const WORDS = [
+  ["cyclomatic", "complexity"],
+  ["cognitive", "cognitive"],
+  ["complexity_radon", "radon"],
+  ["nesting", "nesting"],
+  ["parameters", "parameters"],
+];
+
+function figuresOf(one) {
+  const figures = WORDS.filter(([name]) => one[name] !== null && one[name] !== undefined).map(([name, word]) => `${word} ${one[name]}`);
+  return `${one.qualname}: ${figures.join(", ")}`;
+}
+
 class ComplexityMarker extends GutterMarker {
   constructor(functions) {
     super();
@@ -13,20 +27,13 @@ class ComplexityMarker extends GutterMarker {
     return JSON.stringify(other.functions) === JSON.stringify(this.functions);
   }
   toDOM() {
-    const worst = Math.max(...this.functions.map((f) => f.cyclomatic));
+    const worst = Math.max(...this.functions.map((one) => one.cyclomatic));
     const mark = document.createElement("span");
     mark.className = `health-mark ${worst > 15 ? "bad" : worst > 10 ? "warn" : "good"}`;
     mark.textContent = String(worst);
-    mark.title = this.functions.map(describeFunction).join("\n");
+    mark.title = this.functions.map(figuresOf).join("\n");
     return mark;
   }
-}
-
-function describeFunction(one) {
-  const figures = [`complexity ${one.cyclomatic}`];
-  if (one.complexity_radon !== null) figures.push(`radon ${one.complexity_radon}`);
-  if (one.cognitive !== null) figures.push(`cognitive ${one.cognitive}`);
-  return `${one.qualname}: ${figures.join(", ")}`;
 }
 
 class FaultMarker extends GutterMarker {
@@ -81,4 +88,11 @@ export function describeAudit(audit) {
   const worst = audit.functions.reduce((top, one) => (one.cyclomatic > (top?.cyclomatic ?? 0) ? one : top), null);
   const whole = audit.maintainability_index === null ? `${audit.lines} lines` : `maintainability ${audit.maintainability_index.toFixed(1)}`;
   return worst ? `${whole} · worst ${worst.qualname} (${worst.cyclomatic})` : whole;
+}
+
+/** Return the figures of the innermost function around a line, for the status bar; nothing outside of functions. */
+export function describeFunction(audit, line) {
+  const around = (audit?.functions ?? []).filter((one) => one.line <= line && line <= one.end_line);
+  const inner = around.reduce((best, one) => (best && best.line >= one.line ? best : one), null);
+  return inner ? figuresOf(inner) : "";
 }

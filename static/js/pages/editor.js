@@ -1,7 +1,7 @@
 // The editor page: tree on the left, tabs and CodeMirror in the middle, search and history beside it.
 import { api } from "../lib/api.js";
 import { OpenDocument } from "../editor/document.js";
-import { describeAudit } from "../editor/health.js";
+import { describeAudit, describeFunction } from "../editor/health.js";
 import { FileTree } from "../editor/tree.js";
 import { events } from "../events.js";
 import { notify } from "../lib/notify.js";
@@ -24,7 +24,7 @@ async function open(path, line) {
   if (!entry) {
     const pane = document.createElement("div");
     pane.className = "editor-pane";
-    const doc = new OpenDocument(path, { isReadOnly: !mayEdit, onChange: renderChanged, onAudit: renderStatus });
+    const doc = new OpenDocument(path, { isReadOnly: !mayEdit, onChange: renderChanged, onAudit: renderStatus, onCursor: renderStatus });
     entry = { doc, pane };
     documents.set(path, entry);
     place.append(pane);
@@ -98,7 +98,7 @@ function renderChanged() {
 
 function renderStatus() {
   const doc = documents.get(active)?.doc;
-  status.textContent = doc?.view ? [doc.path, doc.encoding, doc.lineSeparator === "\r\n" ? "CRLF" : "LF", describeAudit(doc.audit)].filter(Boolean).join(" · ") : "";
+  status.textContent = doc?.view ? [doc.path, doc.encoding, doc.lineSeparator === "\r\n" ? "CRLF" : "LF", describeFunction(doc.audit, doc.line), describeAudit(doc.audit)].filter(Boolean).join(" · ") : "";
 }
 
 function closeTab(path) {
@@ -282,14 +282,16 @@ function searchItem(match) {
 }
 
 let refreshTimer;
-events.on("FilesChanged", ({ paths, cause }) => {
-  if (cause === "stage") return;
+function takeChanges(paths) {
   clearTimeout(refreshTimer);
   refreshTimer = setTimeout(() => tree.refresh(), 300);
   for (const [path, { doc }] of documents) {
     if (doc.view && (!paths.length || paths.includes(path))) doc.reload().catch((error) => error.status !== 404 && fail(error));
   }
-});
+}
+events.on("FilesChanged", ({ paths, cause }) => cause === "stage" || takeChanges(paths));
+// Told of source files whichever way they changed: a terminal and a sandbox tell nothing themselves.
+events.on("HealthChanged", ({ paths }) => takeChanges(paths));
 
 await tree.load();
 const wanted = new URLSearchParams(location.search);
