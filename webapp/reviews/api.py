@@ -82,6 +82,18 @@ def read_hunk(request: HttpRequest, workspace_id: int = Id, change_set_id: int =
     return schemas.hunk_detail(selectors.load_review(change_set), key)
 
 
+@router.get(f"{ONE}/health", response={200: schemas.HealthOut, **LANDING}, summary="Compare functions")
+def read_health(
+    request: HttpRequest,
+    workspace_id: int = Id,
+    change_set_id: int = Id,
+    revision: int | None = Query(None, ge=1, le=2**31 - 1),
+) -> Any:
+    """Return each function that a revision changes, before and after, and the limits that it would break as a whole."""
+    change_set = _readable(request, workspace_id, change_set_id)
+    return schemas.health(selectors.health_of_revision(change_set, number=revision))
+
+
 @router.post(
     f"{ONE}/hunks/{{key}}/decision",
     response={200: schemas.ReviewOut, **CHANGING},

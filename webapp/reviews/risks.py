@@ -106,4 +106,7 @@ def words(strip: Mapping[str, Any], hunk: Hunk) -> list[tuple[str, str]]:
     before, after = strip.get("complexity_before"), strip.get("complexity_after")
     if before is not None and after is not None and after < before:
         out.append(("good", f"complexity {before} → {after}"))
+    before, after = strip.get("cognitive_before"), strip.get("cognitive_after")
+    if before is not None and after is not None and after != before:
+        out.append(("good" if after < before else "", f"cognitive {before} → {after}"))
     return out

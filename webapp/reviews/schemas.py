@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 from ninja import Field, Schema
 
 from webapp.accounts.models import User
+from webapp.codehealth.comparing import COMPARED, Comparison
 from webapp.reviews import selectors
 from webapp.reviews.models import ChangeSet, Evidence, ReviewComment
 from webapp.reviews.resolved import FileState, HunkState
@@ -141,6 +143,37 @@ class EvidenceOut(Schema):
     is_stale: bool
     requested_by: str | None
     created_at: datetime
+
+
+class FunctionFigures(Schema):
+    """The complexity of a function on one side; null where it is absent or not measured."""
+
+    cyclomatic: int | None
+    cognitive: int | None
+
+
+class FunctionChangeOut(Schema):
+    """A function that a revision changes, brings or removes."""
+
+    path: str = Field(examples=["src/parser.py"])
+    qualname: str = Field(examples=["Parser.parse"])
+    line: int
+    is_new: bool
+    is_gone: bool
+    before: FunctionFigures
+    after: FunctionFigures
+
+
+class HealthOut(Schema):
+    """What a revision does to the health of the code, the worst first."""
+
+    functions: list[FunctionChangeOut]
+    left_out: int
+    broken: list[str] = Field(
+        description="The workspace's limits that it would break as a whole, in words.",
+        examples=[["src/parser.py:12: parse has complexity 18, over 15 (it was 9)"]],
+    )
+    is_required: bool = Field(description="Whether applying is refused while a limit is broken.")
 
 
 class ConflictOut(Schema):
@@ -335,6 +368,24 @@ def _file(review: Review, file: FileState) -> dict[str, Any]:
         "deleted": diff.deleted,
         "category": file.category.name.lower(),
         "hunks": [hunk(review, file, state) for state in file.hunks],
+    }
+
+
+def health(found: Comparison) -> dict[str, Any]:
+    """Return a comparison as `HealthOut`."""
+    functions = [
+        asdict(one)
+        | {
+            "before": dict(zip(COMPARED, one.before, strict=True)),
+            "after": dict(zip(COMPARED, one.after, strict=True)),
+        }
+        for one in found.functions
+    ]
+    return {
+        "functions": functions,
+        "left_out": found.left_out,
+        "broken": found.broken,
+        "is_required": found.limits.is_required,
     }
 
 

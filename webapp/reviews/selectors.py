@@ -12,11 +12,13 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from webapp.agents.models import Run
 from webapp.agents.selectors import badge_count
+from webapp.codehealth.comparing import Comparison, compare_trees
 from webapp.errors import Invalid, NotFound
 from webapp.reviews.interdiff import Interdiff, compare
 from webapp.reviews.models import ChangeSet, Evidence, ReviewComment, Revision
 from webapp.reviews.resolved import Resolved, Verdict, current_decisions, resolve
 from webapp.workspaces.models import Workspace
+from webapp.workspaces.repositories import repository_of
 from workers.changes.diffs import Hunk
 
 PAGE_SIZE = 50
@@ -240,6 +242,14 @@ def load_review(change_set: ChangeSet, *, number: int | None = None, since: int 
         header=header_of(change_set, newest, evidence, threads),
         interdiff=interdiff,
     )
+
+
+def health_of_revision(change_set: ChangeSet, *, number: int | None) -> Comparison:
+    """Return what a revision (None: the newest) does to each function; raises as `load_review`."""
+    revisions = list(change_set.revisions.defer("packed_files", "packed_risks").order_by("number"))
+    shown = _pick(revisions, number)
+    workspace = change_set.workspace
+    return compare_trees(workspace, repository_of(workspace), shown.base_commit, shown.commit)
 
 
 def _pick(revisions: Sequence[Revision], number: int | None) -> Revision:

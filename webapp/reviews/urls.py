@@ -13,6 +13,7 @@ urlpatterns = [
     path("w/<int:workspace_id>/reviews/rows/", pages.rows, name="review_rows"),
     path(_ONE, pages.review, name="review"),
     path(f"{_ONE}header/", pages.header, name="review_header"),
+    path(f"{_ONE}health/", pages.health, name="review_health"),
     path(f"{_ONE}files/<slug:file_id>/", pages.file, name="review_file"),
     path(f"{_ONE}hunks/<slug:key>/", hunks.hunk, name="review_hunk"),
     path(f"{_ONE}hunks/<slug:key>/decide/", hunks.decide, name="review_decide"),

@@ -11,8 +11,9 @@ from typing import Any
 
 from workers.codehealth.deltas import functions_by_name
 from workers.codehealth.findings import Findings, Level
-from workers.codehealth.metrics import FileAudit, Outline, audit_source, outline_source
+from workers.codehealth.metrics import FileAudit, FunctionAudit, Outline, audit_source, outline_source
 from workers.codehealth.sensitive import is_test_path, sensitive_kinds
+from workers.codehealth.thresholds import figure_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,8 @@ class Risk:
     """What a change does to one file.
 
     `complexity_before` and `complexity_after` are the highest `cyclomatic` among the functions that the
-    change touches (None: it touches none, or the language has no audit). `maintainability_delta` is negative when
+    change touches (None: it touches none, or the language has no audit), `cognitive_before` and `cognitive_after` the highest
+    cognitive complexity (None also where the core does not give it). `maintainability_delta` is negative when
     the file gets harder to maintain (None: one side is absent or has no index). `public_names_touched` are
     qualified names that went away, came with other parameters, or are new. `reasons` are sentences for people,
     the gravest first.
@@ -28,6 +30,8 @@ class Risk:
 
     complexity_before: int | None
     complexity_after: int | None
+    cognitive_before: int | None
+    cognitive_after: int | None
     maintainability_delta: float | None
     public_names_touched: tuple[str, ...]
     tests_deleted: int
@@ -64,7 +68,9 @@ def hunk_risk(path: str, before: bytes | None, after: bytes | None) -> Risk:
         after: The whole file with the change; None when the change deletes it.
     """
     old, new = _side(path, before), _side(path, after)
-    complexity = _touched_complexity(old, new)
+    touched = _touched(old, new)
+    complexity = _highest(touched, "cyclomatic")
+    cognitive = _highest(touched, "cognitive")
     names = _public_names(path, old.outline, new.outline)
     tests_deleted, asserts_deleted = _deleted_checks(old, new)
     delta = _maintainability_delta(old.audit, new.audit)
@@ -78,6 +84,8 @@ def hunk_risk(path: str, before: bytes | None, after: bytes | None) -> Risk:
     return Risk(
         complexity_before=complexity[0],
         complexity_after=complexity[1],
+        cognitive_before=cognitive[0],
+        cognitive_after=cognitive[1],
         maintainability_delta=None if delta is None else round(delta, 2),
         public_names_touched=tuple(name for group in names.values() for name in group),
         tests_deleted=tests_deleted,
@@ -112,8 +120,8 @@ _ASSERT_ELSEWHERE = re.compile(r"\b(?:assert\w*!?|expect|t\.(?:Error|Fatal)\w*|r
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
-def _touched_complexity(old: _Side, new: _Side) -> tuple[int | None, int | None]:
-    """Return the highest complexity before and after among functions that differ, came or went."""
+def _touched(old: _Side, new: _Side) -> tuple[list[FunctionAudit], list[FunctionAudit]]:
+    """Return the functions that differ, came or went, as they were before and as they are after."""
     before, after = functions_by_name(old.audit), functions_by_name(new.audit)
     old_lines, new_lines = _LINE_END.split(old.text), _LINE_END.split(new.text)
 
@@ -124,9 +132,17 @@ def _touched_complexity(old: _Side, new: _Side) -> tuple[int | None, int | None]
         return old_lines[was.line - 1 : was.end_line] != new_lines[now.line - 1 : now.end_line]
 
     touched = {key for key in before.keys() | after.keys() if is_touched(key)}
+    return [before[key] for key in touched & before.keys()], [after[key] for key in touched & after.keys()]
+
+
+def _highest(
+    touched: tuple[list[FunctionAudit], list[FunctionAudit]], figure: str
+) -> tuple[int | None, int | None]:
+    """Return the highest of a figure before and after; None where no function has it."""
+    before, after = ([figure_of(function, figure) for function in side] for side in touched)
     return (
-        max((before[key].cyclomatic for key in touched & before.keys()), default=None),
-        max((after[key].cyclomatic for key in touched & after.keys()), default=None),
+        max((value for value in before if value is not None), default=None),
+        max((value for value in after if value is not None), default=None),
     )
 
 

@@ -126,3 +126,36 @@ def test_a_file_may_not_fall_below_the_least_maintainability() -> None:
 def test_refuses_a_limit_that_makes_no_sense(company: Company, fields: dict[str, object]) -> None:
     with pytest.raises(Invalid):
         limit(company, **fields)
+
+
+def test_a_review_shows_each_function_before_and_after_and_what_it_would_break(desk: Desk) -> None:
+    limit(desk.company, max_cyclomatic=3)
+    data = with_f3(4).replace(b"def f5():\n    return 5\n\n\n", b"") + b"\n\n" + branches(1, "new")
+    change_set = desk.loaded(desk.propose({"calc.py": data, "notes.md": b"# Notes\n"}))
+    address = f"/w/{desk.company.workspace.pk}/reviews/{change_set.pk}/"
+    viewer = desk.company.client(desk.company.viewer)
+    assert f'data-hx-get="{address}health/?rev=1"' in viewer.get(address).content.decode()
+    piece = viewer.get(f"{address}health/").content.decode()
+    assert "cannot be applied" in piece and "calc.py:13: f3 has complexity 5, over 3" in piece
+    assert "cyclomatic 1 → 5" in piece
+    told = viewer.get(f"/api/v1/workspaces/{desk.company.workspace.pk}/reviews/{change_set.pk}/health").json()
+    found = {
+        one["qualname"]: (one["before"]["cyclomatic"], one["after"]["cyclomatic"])
+        for one in told["functions"]
+    }
+    assert found == {"f3": (1, 5), "new": (None, 2), "f5": (1, None)}
+    assert told["functions"][0]["qualname"] == "f3" and told["is_required"]
+    for person, status in ((desk.company.stranger, 404), (None, 302)):
+        assert desk.company.client(person).get(f"{address}health/").status_code == status
+    assert viewer.get(f"{address}health/?rev=7").status_code == 404
+
+
+def test_the_page_says_why_apply_is_refused(desk: Desk) -> None:
+    limit(desk.company, max_cyclomatic=3)
+    change_set = accepted(desk, with_f3(4))
+    form = {"diff_hash": desk.resolved(change_set).revision.diff_hash}  # type: ignore[arg-type]
+    address = f"/w/{desk.company.workspace.pk}/reviews/{change_set.pk}/apply/"  # type: ignore[attr-defined]
+    client = desk.company.client(desk.company.maintainer)
+    reply = client.post(address, form, headers={"HX-Request": "true"})
+    assert reply.status_code == 422
+    assert "f3 has complexity 5, over 3" in reply.content.decode()

@@ -119,3 +119,12 @@ def file(request: HttpRequest, workspace_id: int, change_set_id: int, file_id: s
     )
     view = file_view(shown, shown.resolved.file(file_id))
     return render(request, "reviews/_file_body.html", {**context_of(shown), "file": view})
+
+
+@require_safe
+@login_required
+def health(request: HttpRequest, workspace_id: int, change_set_id: int) -> HttpResponse:
+    """Each function that a revision changes, before and after, and the limits that it would break."""
+    change_set = change_set_for(request.user, workspace_id, change_set_id)
+    found = selectors.health_of_revision(change_set, number=number_in(request, "rev"))
+    return render(request, "reviews/_health.html", {"workspace": change_set.workspace, "health": found})
