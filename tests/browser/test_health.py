@@ -125,12 +125,12 @@ def test_an_audit_shows_how_far_it_is(people: list[Person], stack: Stack) -> Non
     person = people[0]
     person.sign_in()
     with stack.api(person.email) as api:
-        workspace_id = make_workspace(api, "Jobs", {"easy.py": "x = 1\n"})
+        workspace_id = make_workspace(api, "Measurements", {"easy.py": "x = 1\n"})
         wait_measured(api, workspace_id, 1)
     person.go(f"/w/{workspace_id}/health/")
     person.page.get_by_role("button", name="Measure past commits").click()
     expect(person.page.locator("#health-body")).to_contain_text("The last", timeout=10_000)
-    expect(person.page.locator(".health-job")).to_have_count(0)
+    expect(person.page.locator(".health-measurement")).to_have_count(0)
     person.page.get_by_role("button", name="Audit everything").click()
     expect(person.page.locator("#health-body")).to_contain_text(
         "the last audit of everything took", timeout=10_000

@@ -35,7 +35,7 @@ def _readable(request: HttpRequest, workspace_id: int) -> Workspace:
 def read_summary(request: HttpRequest, workspace_id: int = Id) -> Any:
     """Return the sums over all source files of the shared checkout, committed or not."""
     workspace = _readable(request, workspace_id)
-    return schemas.summary(selectors.health_of(workspace), selectors.open_jobs(workspace))
+    return schemas.summary(selectors.health_of(workspace), selectors.open_measurements(workspace))
 
 
 @router.get(f"{ROOT}/files", response={200: schemas.FilesPage, **ERRORS}, summary="List measured files")
@@ -73,7 +73,7 @@ def list_hotspots(request: HttpRequest, workspace_id: int = Id, limit: int = Que
 
 @router.get(f"{ROOT}/trend", response={200: list[schemas.TrendPointOut], **READING}, summary="Read the trend")
 def read_trend(request: HttpRequest, workspace_id: int = Id, limit: int = Query(100, ge=1, le=500)) -> Any:
-    """Return the measured ones of the last commits of the current branch, oldest first; `POST jobs` measures more."""
+    """Return the measured ones of the last commits of the current branch, oldest first; `POST measurements` measures more."""
     return selectors.trend_of(_readable(request, workspace_id), limit=limit)
 
 
@@ -107,28 +107,38 @@ def list_audits(
 
 
 @router.post(
-    f"{ROOT}/jobs", response={202: schemas.JobOut, **ERRORS, 409: ErrorReply}, summary="Start an audit"
+    f"{ROOT}/measurements",
+    response={202: schemas.MeasurementOut, **ERRORS, 409: ErrorReply},
+    summary="Start an audit",
 )
-def start_job(request: HttpRequest, wanted: schemas.JobIn, workspace_id: int = Id) -> Any:
+def start_measurement(request: HttpRequest, wanted: schemas.MeasurementIn, workspace_id: int = Id) -> Any:
     """Measure the whole workspace, or the trees of the last commits, in the background; one of each at a time."""
     user = require_scope(request, "write")
     workspace = workspace_for(user, workspace_id, role=Role.MEMBER)
-    job = services.start_job(workspace=workspace, kind=wanted.kind, requested_by=user, commits=wanted.commits)
-    return Status(202, job)
+    measurement = services.start_measurement(
+        workspace=workspace, kind=wanted.kind, requested_by=user, commits=wanted.commits
+    )
+    return Status(202, measurement)
 
 
 @router.get(
-    f"{ROOT}/jobs/{{job_id}}", response={200: schemas.JobOut, **ERRORS}, summary="Read how far an audit is"
+    f"{ROOT}/measurements/{{measurement_id}}",
+    response={200: schemas.MeasurementOut, **ERRORS},
+    summary="Read how far an audit is",
 )
-def read_job(request: HttpRequest, workspace_id: int = Id, job_id: int = Id) -> Any:
+def read_measurement(request: HttpRequest, workspace_id: int = Id, measurement_id: int = Id) -> Any:
     """Return a long measurement; those that have ended are kept for a week."""
-    return selectors.job_of(_readable(request, workspace_id), job_id)
+    return selectors.measurement_of(_readable(request, workspace_id), measurement_id)
 
 
 @router.post(
-    f"{ROOT}/jobs/{{job_id}}/cancel", response={202: schemas.JobOut, **ERRORS}, summary="Stop an audit"
+    f"{ROOT}/measurements/{{measurement_id}}/cancel",
+    response={202: schemas.MeasurementOut, **ERRORS},
+    summary="Stop an audit",
 )
-def cancel_job(request: HttpRequest, workspace_id: int = Id, job_id: int = Id) -> Any:
+def cancel_measurement(request: HttpRequest, workspace_id: int = Id, measurement_id: int = Id) -> Any:
     """Ask for a long measurement to be stopped; what it has measured is kept."""
     workspace = workspace_for(require_scope(request, "write"), workspace_id, role=Role.MEMBER)
-    return Status(202, services.cancel_job(job=selectors.job_of(workspace, job_id)))
+    return Status(
+        202, services.cancel_measurement(measurement=selectors.measurement_of(workspace, measurement_id))
+    )

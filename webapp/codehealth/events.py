@@ -34,11 +34,11 @@ class HealthChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HealthJobChanged:
+class MeasurementChanged:
     """A long measurement was asked for, moved on, or ended."""
 
-    type: ClassVar[str] = "HealthJobChanged"
-    job_id: int
+    type: ClassVar[str] = "MeasurementChanged"
+    measurement_id: int
     kind: str
     state: str
     done: int

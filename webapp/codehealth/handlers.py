@@ -1,5 +1,5 @@
 """Housekeeping of code health that the relay runs."""
 
-from webapp.codehealth.services import jobs
+from webapp.codehealth.services import measurements
 
-__all__ = ["jobs"]
+__all__ = ["measurements"]

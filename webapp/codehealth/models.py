@@ -1,4 +1,4 @@
-"""Audits of commits, the health of the whole workspace, its limits, its trend, and the jobs that measure at length."""
+"""Audits of commits, the health of the whole workspace, its limits, its trend, and long measurements."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Limits(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
 
 
-class HealthJob(models.Model):
+class Measurement(models.Model):
     """A measurement that takes long enough to show how far it is: the whole workspace, or the last commits' trees."""
 
     class Kind(models.TextChoices):
@@ -122,7 +122,7 @@ class HealthJob(models.Model):
     OPEN = (State.QUEUED, State.RUNNING)
 
     workspace = models.ForeignKey(
-        "workspaces.Workspace", on_delete=models.CASCADE, related_name="health_jobs"
+        "workspaces.Workspace", on_delete=models.CASCADE, related_name="health_measurements"
     )
     kind = models.CharField(max_length=10, choices=Kind)
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
@@ -145,7 +145,7 @@ class HealthJob(models.Model):
             models.UniqueConstraint(
                 fields=["workspace", "kind"],
                 condition=models.Q(state__in=["queued", "running"]),
-                name="one_open_health_job_per_kind",
+                name="one_open_measurement_per_kind",
             )
         ]
 

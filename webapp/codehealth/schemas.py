@@ -10,20 +10,20 @@ from typing import Any, Literal
 from ninja import Field, Schema
 
 from webapp.codehealth.figures import Entry, totals
-from webapp.codehealth.models import Audit, HealthJob, WorkspaceHealth
+from webapp.codehealth.models import Audit, Measurement, WorkspaceHealth
 from webapp.codehealth.selectors import Hotspot
-from webapp.codehealth.services.jobs import MAX_COMMITS
 from webapp.codehealth.services.limits import MAX_COMPLEXITY
+from webapp.codehealth.services.measurements import MAX_COMMITS
 
 
-class JobIn(Schema):
+class MeasurementIn(Schema):
     """What to measure."""
 
     kind: Literal["workspace", "trend"] = Field("workspace", examples=["trend"])
     commits: int = Field(50, ge=1, le=MAX_COMMITS, description="For a trend: how many of the last commits.")
 
 
-class JobOut(Schema):
+class MeasurementOut(Schema):
     """A long measurement."""
 
     id: int = Field(examples=[7])
@@ -51,7 +51,9 @@ class SummaryOut(Schema):
     )
     cyclomatic: int | None = Field(description="The highest of all functions.")
     cognitive: int | None = Field(description="The highest of all functions; null where it is not measured.")
-    jobs: list[JobOut] = Field(description="Measurements that somebody asked for and that have not ended.")
+    measurements: list[MeasurementOut] = Field(
+        description="Measurements that somebody asked for and that have not ended."
+    )
 
 
 class WorstOut(Schema):
@@ -214,13 +216,13 @@ class AuditPage(Schema):
     next_before: int | None = Field(description="Give it as `before` for the next page; null at the end.")
 
 
-def summary(health: WorkspaceHealth | None, jobs: Sequence[HealthJob]) -> dict[str, Any]:
+def summary(health: WorkspaceHealth | None, measurements: Sequence[Measurement]) -> dict[str, Any]:
     """Return a `SummaryOut`."""
     sums = asdict(totals(health.entries.values() if health is not None else ()))
     return sums | {
         "measured_at": health.measured_at if health is not None else None,
         "duration_ms": health.duration_ms if health is not None else None,
-        "jobs": jobs,
+        "measurements": measurements,
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from webapp.codehealth.figures import Entry
 from webapp.codehealth.history import churn, main_line
-from webapp.codehealth.models import Audit, FileFigures, HealthJob, TrendPoint, WorkspaceHealth
+from webapp.codehealth.models import Audit, FileFigures, Measurement, TrendPoint, WorkspaceHealth
 from webapp.errors import NotFound
 from webapp.packing import unpack
 from webapp.workspaces.models import Workspace
@@ -104,19 +104,19 @@ def trend_of(workspace: Workspace, *, limit: int) -> list[TrendPoint]:
     return sorted(points, key=lambda point: order[point.commit])
 
 
-def open_jobs(workspace: Workspace) -> list[HealthJob]:
+def open_measurements(workspace: Workspace) -> list[Measurement]:
     """Return the long measurements that have not ended; not the short ones that follow a commit by themselves."""
-    found = HealthJob.objects.filter(workspace=workspace, state__in=HealthJob.OPEN).order_by("pk")
-    return list(found.exclude(kind=HealthJob.Kind.TREND, requested_by__isnull=True))
+    found = Measurement.objects.filter(workspace=workspace, state__in=Measurement.OPEN).order_by("pk")
+    return list(found.exclude(kind=Measurement.Kind.TREND, requested_by__isnull=True))
 
 
-def job_of(workspace: Workspace, job_id: int) -> HealthJob:
-    """Return a job of this workspace.
+def measurement_of(workspace: Workspace, measurement_id: int) -> Measurement:
+    """Return a measurement of this workspace.
 
     Raises:
         NotFound: it has none with this number.
     """
-    job = HealthJob.objects.filter(workspace=workspace, pk=job_id).first()
-    if job is None:
+    measurement = Measurement.objects.filter(workspace=workspace, pk=measurement_id).first()
+    if measurement is None:
         raise NotFound("There is no such measurement.")
-    return job
+    return measurement

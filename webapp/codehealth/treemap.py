@@ -13,8 +13,8 @@ from typing import Self
 from webapp.codehealth.figures import Entry
 
 WIDTH, HEIGHT = 1000.0, 560.0
-MIN_AREA = 1_400.0
-"""Of a tile: 0.25 % of the map. Smaller ones of a folder are drawn together, so that the map has a few hundred tiles at most."""
+MIN_AREA = 2_000.0
+"""Of a tile: 0.36 % of the map. Smaller ones of a folder are drawn together, so that the map has a few hundred tiles at most."""
 MIN_LABEL_WIDTH, LABEL_HEIGHT, CHARACTER_WIDTH = 44.0, 17.0, 7.2
 
 

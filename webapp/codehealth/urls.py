@@ -12,7 +12,7 @@ urlpatterns = [
     path(_ROOT, views.overview, name="workspace_health"),
     path(f"{_ROOT}file/", views.file, name="health_file"),
     path(f"{_ROOT}limits/", views.limits, name="health_limits"),
-    path(f"{_ROOT}jobs/", views.jobs, name="health_jobs"),
-    path(f"{_ROOT}jobs/start/", views.start, name="start_health_job"),
-    path(f"{_ROOT}jobs/<int:job_id>/cancel/", views.cancel, name="cancel_health_job"),
+    path(f"{_ROOT}measurements/", views.measurements, name="health_measurements"),
+    path(f"{_ROOT}measurements/start/", views.start, name="start_measurement"),
+    path(f"{_ROOT}measurements/<int:measurement_id>/cancel/", views.cancel, name="cancel_measurement"),
 ]

@@ -20,7 +20,7 @@ from webapp.errors import Invalid
 from webapp.workspaces.access import includes, workspace_for
 from webapp.workspaces.models import Role, Workspace
 
-ROWS = 50
+ROWS = 40
 HOTSPOTS = 10
 TREND_COMMITS = 60
 
@@ -85,12 +85,12 @@ def _overview(workspace: Workspace, folder: str, measure: str, offset: int) -> d
         "chart_box": f"0 0 {presenting.CHART_WIDTH} {presenting.CHART_HEIGHT}",
         "is_top": is_top,
         "limits": limits_of(workspace),
-        **_jobs(workspace),
+        **_measurements(workspace),
     }
 
 
-def _jobs(workspace: Workspace) -> dict[str, Any]:
-    return {"jobs": selectors.open_jobs(workspace), "may_start": _may(workspace, Role.MEMBER)}
+def _measurements(workspace: Workspace) -> dict[str, Any]:
+    return {"measurements": selectors.open_measurements(workspace), "may_start": _may(workspace, Role.MEMBER)}
 
 
 @require_safe
@@ -143,10 +143,12 @@ def limits(request: HttpRequest, workspace_id: int) -> HttpResponse:
 
 @require_safe
 @login_required
-def jobs(request: HttpRequest, workspace_id: int) -> HttpResponse:
+def measurements(request: HttpRequest, workspace_id: int) -> HttpResponse:
     """The piece that shows how far long measurements are."""
     workspace = workspace_for(request.user, workspace_id)
-    return render(request, "codehealth/_jobs.html", {"workspace": workspace, **_jobs(workspace)})
+    return render(
+        request, "codehealth/_measurements.html", {"workspace": workspace, **_measurements(workspace)}
+    )
 
 
 @require_POST
@@ -157,7 +159,7 @@ def start(request: HttpRequest, workspace_id: int) -> HttpResponse:
     kind = request.POST.get("kind", "")
     if kind not in ("workspace", "trend"):
         raise Invalid("Measure the workspace or the trend.")
-    services.start_job(
+    services.start_measurement(
         workspace=workspace,
         kind=kind,
         requested_by=person(request),
@@ -168,8 +170,8 @@ def start(request: HttpRequest, workspace_id: int) -> HttpResponse:
 
 @require_POST
 @login_required
-def cancel(request: HttpRequest, workspace_id: int, job_id: int) -> HttpResponse:
+def cancel(request: HttpRequest, workspace_id: int, measurement_id: int) -> HttpResponse:
     """Stop a long measurement."""
     workspace = workspace_for(request.user, workspace_id, role=Role.MEMBER)
-    services.cancel_job(job=selectors.job_of(workspace, job_id))
+    services.cancel_measurement(measurement=selectors.measurement_of(workspace, measurement_id))
     return redirect("workspace_health", workspace.pk)

@@ -21,9 +21,9 @@ from django.db import close_old_connections, connection
 from django.db.models.functions import Coalesce
 from watchfiles import watch
 
-from webapp.codehealth.models import HealthJob
+from webapp.codehealth.models import Measurement
 from webapp.codehealth.selectors import health_of
-from webapp.codehealth.services import jobs
+from webapp.codehealth.services import measurements
 from webapp.codehealth.services.whole import IGNORE_FILES, MAX_PATHS, refresh_paths, refresh_workspace
 from webapp.workspaces.models import Workspace
 from webapp.workspaces.repositories import root_of
@@ -121,13 +121,16 @@ class Watcher:
         self._stop = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, args=(step,), name=name, daemon=True)
-            for name, step in (("health-changes", self._change_step), ("health-jobs", self._job_step))
+            for name, step in (
+                ("health-changes", self._change_step),
+                ("health-measurements", self._measurement_step),
+            )
         ]
         self._looked_at = float("-inf")
 
     def start(self) -> None:
         """Begin; what an earlier life left unfinished is begun anew."""
-        HealthJob.objects.filter(state=HealthJob.State.RUNNING).update(state=HealthJob.State.QUEUED)
+        Measurement.objects.filter(state=Measurement.State.RUNNING).update(state=Measurement.State.QUEUED)
         for thread in self._threads:
             thread.start()
 
@@ -218,14 +221,14 @@ class Watcher:
 
     # --- what takes long -----------------------------------------------------------------------------------------
 
-    def _job_step(self) -> None:
-        job = jobs.next_job()
+    def _measurement_step(self) -> None:
+        measurement = measurements.next_measurement()
         with self._lock:
             whole = [workspace_id for workspace_id in self._everything if workspace_id not in self._busy]
-        if job is not None:
-            with self._alone(job.workspace_id) as is_ours:
+        if measurement is not None:
+            with self._alone(measurement.workspace_id) as is_ours:
                 if is_ours:
-                    jobs.run_job(job)
+                    measurements.run_measurement(measurement)
         elif whole:
             self._look_at_everything(whole[0])
         else:
@@ -240,7 +243,9 @@ class Watcher:
             workspace = Workspace.objects.filter(pk=workspace_id, state=Workspace.State.READY).first()
             if workspace is not None and health_of(workspace) is None:
                 # The first time may take long: people see how far it is.
-                jobs.start_job(workspace=workspace, kind=HealthJob.Kind.WORKSPACE, requested_by=None)
+                measurements.start_measurement(
+                    workspace=workspace, kind=Measurement.Kind.WORKSPACE, requested_by=None
+                )
             else:
                 self._refresh(workspace_id, None)
 

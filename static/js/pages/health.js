@@ -43,14 +43,14 @@ function refreshSoon() {
   timer = setTimeout(refresh, QUIET_MS);
 }
 
-const jobs = document.getElementById("health-jobs");
+const measurements = document.getElementById("health-measurements");
 
-async function refreshJobs() {
-  const html = await piece(jobs.dataset.url);
+async function refreshMeasurements() {
+  const html = await piece(measurements.dataset.url);
   if (html === null) return;
-  const hadFocus = jobs.contains(document.activeElement);
-  jobs.innerHTML = html;
-  if (hadFocus) (jobs.querySelector("button") ?? document.getElementById("main")).focus();
+  const hadFocus = measurements.contains(document.activeElement);
+  measurements.innerHTML = html;
+  if (hadFocus) (measurements.querySelector("button") ?? document.getElementById("main")).focus();
 }
 
 const shownPath = () => document.getElementById("health-body").dataset.path;
@@ -60,16 +60,16 @@ events.on("HealthChanged", ({ paths }) => {
 });
 events.on("HealthLimitsChanged", refreshSoon);
 events.on("CodeAudited", () => shownPath() || refreshSoon());
-events.on("HealthJobChanged", ({ job_id: jobId, state, done, total }) => {
-  if (!jobs) return;
-  const bar = document.getElementById(`job-${jobId}`);
+events.on("MeasurementChanged", ({ measurement_id: measurementId, state, done, total }) => {
+  if (!measurements) return;
+  const bar = document.getElementById(`measurement-${measurementId}`);
   if (bar && state === "running" && total) {
     bar.max = total;
     bar.value = done;
-    jobs.querySelector(`label[for="job-${jobId}"]`).textContent = `${done} of ${total}`;
+    measurements.querySelector(`label[for="measurement-${measurementId}"]`).textContent = `${done} of ${total}`;
     return;
   }
-  refreshJobs();
+  refreshMeasurements();
   if (state === "queued" || state === "running") return;
   if (bar) said.textContent = `The measurement is ${state}.`;
   refreshSoon();

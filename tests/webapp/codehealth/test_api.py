@@ -11,9 +11,9 @@ from django.test import Client
 from tests.framework.people import Company
 from tests.framework.repos import commit_files
 from webapp.accounts.models import User
-from webapp.codehealth.models import HealthJob
+from webapp.codehealth.models import Measurement
 from webapp.codehealth.services import audit_commit, refresh_workspace
-from webapp.codehealth.services.jobs import run_job
+from webapp.codehealth.services.measurements import run_measurement
 from webapp.workspaces.repositories import repository_of
 
 SIMPLE = b"def f():\n    return 1\n"
@@ -61,7 +61,7 @@ def test_tells_a_viewer_everything_that_was_measured(
     assert (summary["files"], summary["functions"], summary["complex_functions"], summary["cyclomatic"]) == (
         2, 2, 1, 18,
     )  # fmt: skip
-    assert summary["measured_at"] is not None and summary["jobs"] == []
+    assert summary["measured_at"] is not None and summary["measurements"] == []
     page = call("get", "files?order=cyclomatic&limit=1", viewer).json()
     assert (page["total"], page["next_offset"], page["files"][0]["path"]) == (2, 1, "src/hard.py")
     assert page["files"][0]["cyclomatic"] == {"figure": 18, "function": "C.m", "line": 2}
@@ -83,31 +83,31 @@ def test_tells_a_viewer_everything_that_was_measured(
 def test_starts_reads_and_cancels_a_measurement(
     company: Company, commit: str, call: Callable[..., Any]
 ) -> None:
-    HealthJob.objects.all().delete()  # the one that the commit started by itself
-    asked = call("post", "jobs", company.member, kind="trend", commits=5)
+    Measurement.objects.all().delete()  # the one that the commit started by itself
+    asked = call("post", "measurements", company.member, kind="trend", commits=5)
     assert (asked.status_code, asked.json()["state"]) == (202, "queued")
     number = asked.json()["id"]
-    run_job(HealthJob.objects.select_related("workspace").get(pk=number))
-    assert call("get", f"jobs/{number}", company.viewer).json()["state"] == "done"
+    run_measurement(Measurement.objects.select_related("workspace").get(pk=number))
+    assert call("get", f"measurements/{number}", company.viewer).json()["state"] == "done"
     points = call("get", "trend", company.viewer).json()
     assert points[-1]["commit"] == commit and points[-1]["files"] == 2 and points[0]["files"] == 0
-    other = call("post", "jobs", company.member).json()
-    assert call("get", "summary", company.viewer).json()["jobs"][0]["id"] == other["id"]
-    stopped = call("post", f"jobs/{other['id']}/cancel", company.member)
+    other = call("post", "measurements", company.member).json()
+    assert call("get", "summary", company.viewer).json()["measurements"][0]["id"] == other["id"]
+    stopped = call("post", f"measurements/{other['id']}/cancel", company.member)
     assert (stopped.status_code, stopped.json()["state"]) == (202, "cancelled")
-    assert call("post", "jobs", company.viewer).status_code == 403
-    assert call("post", "jobs", company.member, ("read",)).status_code == 403
-    assert call("post", "jobs", company.member, kind="trend", commits=501).status_code == 422
-    assert call("get", "jobs/999999", company.viewer).status_code == 404
+    assert call("post", "measurements", company.viewer).status_code == 403
+    assert call("post", "measurements", company.member, ("read",)).status_code == 403
+    assert call("post", "measurements", company.member, kind="trend", commits=501).status_code == 422
+    assert call("get", "measurements/999999", company.viewer).status_code == 404
 
 
-def test_a_job_of_another_workspace_is_absent(
+def test_a_measurement_of_another_workspace_is_absent(
     company: Company, commit: str, call: Callable[..., Any]
 ) -> None:
     elsewhere = company.stranger.memberships.get().workspace
-    job = HealthJob.objects.create(workspace=elsewhere, kind="workspace")
-    assert call("get", f"jobs/{job.pk}", company.owner).status_code == 404
-    assert call("post", f"jobs/{job.pk}/cancel", company.owner).status_code == 404
+    measurement = Measurement.objects.create(workspace=elsewhere, kind="workspace")
+    assert call("get", f"measurements/{measurement.pk}", company.owner).status_code == 404
+    assert call("post", f"measurements/{measurement.pk}/cancel", company.owner).status_code == 404
 
 
 def test_maintainers_set_limits_and_everybody_reads_them(company: Company, call: Callable[..., Any]) -> None:
@@ -131,13 +131,13 @@ def test_a_stranger_and_nobody_learn_nothing(
 
 def test_a_stranger_and_nobody_change_nothing(company: Company, call: Callable[..., Any]) -> None:
     for method, where, body in (
-        ("post", "jobs", {}),
+        ("post", "measurements", {}),
         ("put", "thresholds", LIMITS),
-        ("post", "jobs/1/cancel", {}),
+        ("post", "measurements/1/cancel", {}),
     ):
         assert call(method, where, company.stranger, **body).status_code == 404
         assert call(method, where, None, **body).status_code == 401
-    assert not HealthJob.objects.exists()
+    assert not Measurement.objects.exists()
 
 
 def test_an_unmeasured_workspace_is_empty_and_an_unknown_file_absent(

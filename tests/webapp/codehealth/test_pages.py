@@ -9,8 +9,8 @@ import pytest
 from tests.framework.people import Company
 from tests.framework.repos import commit_files, write_files
 from webapp.codehealth.checking import limits_of
-from webapp.codehealth.models import HealthJob
-from webapp.codehealth.services import refresh_workspace, set_limits, start_job
+from webapp.codehealth.models import Measurement
+from webapp.codehealth.services import refresh_workspace, set_limits, start_measurement
 from webapp.codehealth.services.trend import fill_trend
 from webapp.workspaces.repositories import repository_of
 
@@ -96,18 +96,18 @@ def test_an_unmeasured_and_an_empty_workspace_say_so(company: Company) -> None:
 
 def test_members_start_and_cancel_a_measurement(company: Company, base: str) -> None:
     client = company.client(company.member)
-    assert client.post(f"{base}jobs/start/", {"kind": "workspace"}).status_code == 302
-    job = HealthJob.objects.get(kind="workspace")
+    assert client.post(f"{base}measurements/start/", {"kind": "workspace"}).status_code == 302
+    measurement = Measurement.objects.get(kind="workspace")
     assert "Audit of all files" in client.get(base).content.decode()
-    HealthJob.objects.filter(pk=job.pk).update(state="running", done=3, total=9)
-    assert 'max="9" value="3"' in client.get(f"{base}jobs/").content.decode()
-    client.post(f"{base}jobs/{job.pk}/cancel/")
-    job.refresh_from_db()
-    assert job.is_cancel_asked
-    assert client.post(f"{base}jobs/start/", {"kind": "all"}).status_code == 422
+    Measurement.objects.filter(pk=measurement.pk).update(state="running", done=3, total=9)
+    assert 'max="9" value="3"' in client.get(f"{base}measurements/").content.decode()
+    client.post(f"{base}measurements/{measurement.pk}/cancel/")
+    measurement.refresh_from_db()
+    assert measurement.is_cancel_asked
+    assert client.post(f"{base}measurements/start/", {"kind": "all"}).status_code == 422
     viewer = company.client(company.viewer)
-    assert viewer.post(f"{base}jobs/start/", {"kind": "trend"}).status_code == 403
-    assert viewer.post(f"{base}jobs/{job.pk}/cancel/").status_code == 403
+    assert viewer.post(f"{base}measurements/start/", {"kind": "trend"}).status_code == 403
+    assert viewer.post(f"{base}measurements/{measurement.pk}/cancel/").status_code == 403
 
 
 def test_maintainers_set_limits(company: Company) -> None:
@@ -126,8 +126,8 @@ def test_maintainers_set_limits(company: Company) -> None:
 
 
 def test_a_stranger_and_nobody_see_nothing(company: Company, base: str) -> None:
-    start_job(workspace=company.workspace, kind="workspace", requested_by=company.member)
-    for where in ("", "file/?path=easy.py", "limits/", "jobs/"):
+    start_measurement(workspace=company.workspace, kind="workspace", requested_by=company.member)
+    for where in ("", "file/?path=easy.py", "limits/", "measurements/"):
         assert company.client(company.member).get(base + where).status_code == 200
         assert company.client(company.stranger).get(base + where).status_code == 404
         reply = company.client(None).get(base + where)

@@ -6,7 +6,7 @@ import random
 import pytest
 
 from webapp.codehealth.figures import Entry
-from webapp.codehealth.treemap import HEIGHT, WIDTH, Box, Tile, squarify, tiles
+from webapp.codehealth.treemap import HEIGHT, MIN_AREA, WIDTH, Box, Tile, squarify, tiles
 
 FILE = Entry("k", "python", 10, 8, 1, 0, 70.0, 1, 1, "f", 1, None, "", 0, 0)
 
@@ -51,7 +51,7 @@ def test_many_thousand_files_make_a_few_hundred_tiles() -> None:
     chance = random.Random(2)
     entries = {f"d{n % 40}/e{n % 7}/f{n}.py": sized(chance.randint(1, 800)) for n in range(20_000)}
     found = tiles(entries)
-    assert 40 <= len(found) <= 2 * WIDTH * HEIGHT / 1_400
+    assert 40 <= len(found) <= 2 * WIDTH * HEIGHT / MIN_AREA
     assert sum(tile.lines for tile in found) == sum(entry.lines for entry in entries.values())
 
 

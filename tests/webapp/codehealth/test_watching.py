@@ -13,9 +13,9 @@ from tests.framework.people import Company
 from tests.framework.repos import commit_beside, commit_files, write_files
 from webapp.codehealth import watching
 from webapp.codehealth.figures import Entry
-from webapp.codehealth.models import HealthJob
+from webapp.codehealth.models import Measurement
 from webapp.codehealth.selectors import entries_of, health_of
-from webapp.codehealth.services import start_job
+from webapp.codehealth.services import start_measurement
 from webapp.codehealth.watching import Watcher
 from webapp.workspaces.repositories import repository_of
 from webapp.workspaces.services import delete_workspace
@@ -47,7 +47,7 @@ def repository(company: Company) -> Repository:
 @pytest.fixture
 def watcher(company: Company, repository: Repository) -> Iterator[Watcher]:
     """A watcher that has seen the company's workspace."""
-    HealthJob.objects.all().delete()
+    Measurement.objects.all().delete()
     watcher = Watcher()
     watcher.start()
     wait_until(lambda: len(entries_of(company.workspace)) == 2, timeout_s=20)
@@ -135,11 +135,13 @@ def test_a_name_that_is_no_text_does_not_blind_the_watcher(
     wait_until(lambda: "after.py" in entries_of(company.workspace), timeout_s=5)
 
 
-def test_does_jobs_and_forgets_a_deleted_workspace(
+def test_does_measurements_and_forgets_a_deleted_workspace(
     repository: Repository, watcher: Watcher, company: Company
 ) -> None:
-    job = start_job(workspace=company.workspace, kind="trend", requested_by=company.member, commits=5)
-    wait_until(lambda: HealthJob.objects.get(pk=job.pk).state == "done", timeout_s=10)
+    measurement = start_measurement(
+        workspace=company.workspace, kind="trend", requested_by=company.member, commits=5
+    )
+    wait_until(lambda: Measurement.objects.get(pk=measurement.pk).state == "done", timeout_s=10)
     assert health_of(company.workspace) is not None
     workspace_id = company.workspace.pk
     assert workspace_id in watcher._watches
@@ -148,11 +150,13 @@ def test_does_jobs_and_forgets_a_deleted_workspace(
 
 
 def test_begins_anew_what_a_restart_cut_short(company: Company, repository: Repository) -> None:
-    job = start_job(workspace=company.workspace, kind="workspace", requested_by=company.member)
-    HealthJob.objects.filter(pk=job.pk).update(state="running")
+    measurement = start_measurement(
+        workspace=company.workspace, kind="workspace", requested_by=company.member
+    )
+    Measurement.objects.filter(pk=measurement.pk).update(state="running")
     watcher = Watcher()
     watcher.start()
     try:
-        wait_until(lambda: HealthJob.objects.get(pk=job.pk).state == "done", timeout_s=10)
+        wait_until(lambda: Measurement.objects.get(pk=measurement.pk).state == "done", timeout_s=10)
     finally:
         watcher.stop()

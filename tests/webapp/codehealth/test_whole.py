@@ -10,10 +10,14 @@ from django.utils import timezone
 from tests.framework.people import Company
 from tests.framework.repos import commit_files, write_files
 from webapp.codehealth import measuring
-from webapp.codehealth.models import FileFigures, HealthJob, TrendPoint
+from webapp.codehealth.models import FileFigures, Measurement, TrendPoint
 from webapp.codehealth.selectors import entries_of, figures_of_file, hotspots_of, trend_of
-from webapp.codehealth.services import cancel_job, refresh_paths, refresh_workspace, start_job
-from webapp.codehealth.services.jobs import give_up_stale_jobs, next_job, run_job
+from webapp.codehealth.services import cancel_measurement, refresh_paths, refresh_workspace, start_measurement
+from webapp.codehealth.services.measurements import (
+    give_up_stale_measurements,
+    next_measurement,
+    run_measurement,
+)
 from webapp.codehealth.services.trend import fill_trend
 from webapp.errors import Conflict, Invalid, NotFound
 from webapp.workspaces.repositories import repository_of
@@ -139,42 +143,44 @@ def test_hotspots_are_complex_and_change_often(company: Company) -> None:
     assert [(one.path, one.commits, one.score) for one in found] == [("hot.py", 4, 12), ("calm.py", 1, 3)]
 
 
-def test_a_job_measures_the_workspace_and_says_how_it_ended(company: Company) -> None:
+def test_a_measurement_measures_the_workspace_and_says_how_it_ended(company: Company) -> None:
     commit_files(repository_of(company.workspace), {"a.py": PLAIN})
-    asked = start_job(workspace=company.workspace, kind="workspace", requested_by=company.member)
-    again = start_job(workspace=company.workspace, kind="workspace", requested_by=company.owner)
+    asked = start_measurement(workspace=company.workspace, kind="workspace", requested_by=company.member)
+    again = start_measurement(workspace=company.workspace, kind="workspace", requested_by=company.owner)
     assert again == asked
-    job = next_job()
-    assert job == asked
-    done = run_job(job)
+    measurement = next_measurement()
+    assert measurement == asked
+    done = run_measurement(measurement)
     assert (done.state, done.percent) == ("done", 100)
     assert list(entries_of(company.workspace)) == ["a.py"]
-    assert run_job(done).state == "done"
-    assert next_job() is None
+    assert run_measurement(done).state == "done"
+    assert next_measurement() is None
 
 
-def test_a_job_is_cancelled_before_and_while_it_is_at_work(
+def test_a_measurement_is_cancelled_before_and_while_it_is_at_work(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repository = repository_of(company.workspace)
     commit_files(repository, {f"f{number}.py": b"x = %d\n" % number for number in range(30)})
-    waiting = start_job(workspace=company.workspace, kind="workspace", requested_by=company.member)
-    assert cancel_job(job=waiting).state == "cancelled"
+    waiting = start_measurement(workspace=company.workspace, kind="workspace", requested_by=company.member)
+    assert cancel_measurement(measurement=waiting).state == "cancelled"
     monkeypatch.setattr(measuring, "CHUNK", 10)
-    monkeypatch.setattr("webapp.codehealth.services.jobs.TELL_EVERY_S", 0)
-    job = start_job(workspace=company.workspace, kind="workspace", requested_by=company.member)
+    monkeypatch.setattr("webapp.codehealth.services.measurements.TELL_EVERY_S", 0)
+    measurement = start_measurement(
+        workspace=company.workspace, kind="workspace", requested_by=company.member
+    )
     real = measuring.audit_source
 
     def audit(source: bytes | str, *, path: str) -> object:
-        HealthJob.objects.filter(pk=job.pk).update(is_cancel_asked=True)
+        Measurement.objects.filter(pk=measurement.pk).update(is_cancel_asked=True)
         return real(source, path=path)
 
     monkeypatch.setattr(measuring, "ThreadPoolExecutor", _InThisThread)
     monkeypatch.setattr(measuring, "audit_source", audit)
-    ended = run_job(job)
+    ended = run_measurement(measurement)
     assert (ended.state, ended.done, ended.total) == ("cancelled", 10, 30)
     assert entries_of(company.workspace) == {}
-    assert cancel_job(job=ended).state == "cancelled"
+    assert cancel_measurement(measurement=ended).state == "cancelled"
 
 
 class _InThisThread:
@@ -192,18 +198,22 @@ def test_refuses_a_trend_over_no_or_too_many_commits_and_a_workspace_that_is_not
 ) -> None:
     for commits in (0, 501):
         with pytest.raises(Invalid):
-            start_job(workspace=company.workspace, kind="trend", requested_by=company.member, commits=commits)
+            start_measurement(
+                workspace=company.workspace, kind="trend", requested_by=company.member, commits=commits
+            )
     company.workspace.state = "preparing"
     with pytest.raises(Conflict):
-        start_job(workspace=company.workspace, kind="workspace", requested_by=company.member)
+        start_measurement(workspace=company.workspace, kind="workspace", requested_by=company.member)
 
 
-def test_a_job_that_a_restart_interrupted_ends_as_failed(company: Company) -> None:
-    job = start_job(workspace=company.workspace, kind="workspace", requested_by=company.member)
-    HealthJob.objects.filter(pk=job.pk).update(
+def test_a_measurement_that_a_restart_interrupted_ends_as_failed(company: Company) -> None:
+    measurement = start_measurement(
+        workspace=company.workspace, kind="workspace", requested_by=company.member
+    )
+    Measurement.objects.filter(pk=measurement.pk).update(
         state="running", updated_at=timezone.now() - timedelta(minutes=5)
     )
-    give_up_stale_jobs()
-    job.refresh_from_db()
-    assert (job.state, job.note[:11]) == ("failed", "Interrupted")
+    give_up_stale_measurements()
+    measurement.refresh_from_db()
+    assert (measurement.state, measurement.note[:11]) == ("failed", "Interrupted")
     assert TrendPoint.objects.count() == 0

@@ -88,7 +88,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="HealthJob",
+            name="Measurement",
             fields=[
                 (
                     "id",
@@ -137,18 +137,18 @@ class Migration(migrations.Migration):
                     "workspace",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.CASCADE,
-                        related_name="health_jobs",
+                        related_name="health_measurements",
                         to="workspaces.workspace",
                     ),
                 ),
             ],
             options={
-                "indexes": [models.Index(fields=["workspace", "-id"], name="codehealth__workspa_e37c11_idx")],
+                "indexes": [models.Index(fields=["workspace", "-id"], name="codehealth__workspa_a1681d_idx")],
                 "constraints": [
                     models.UniqueConstraint(
                         condition=models.Q(("state__in", ["queued", "running"])),
                         fields=("workspace", "kind"),
-                        name="one_open_health_job_per_kind",
+                        name="one_open_measurement_per_kind",
                     )
                 ],
             },

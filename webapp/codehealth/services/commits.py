@@ -11,7 +11,7 @@ from django.db import transaction
 from webapp.codehealth import events
 from webapp.codehealth.checking import ChangedFile, changed_files, is_source_change
 from webapp.codehealth.models import Audit
-from webapp.codehealth.services.jobs import note_commit
+from webapp.codehealth.services.measurements import note_commit
 from webapp.events.publish import publish_on_commit
 from webapp.workspaces.models import Workspace
 from webapp.workspaces.repositories import repository_of
