@@ -19,6 +19,8 @@ ERRORS: dict[Any, Any] = {code: ErrorReply for code in (401, 403, 404, 422)}
 # 409: the workspace is still being prepared. 504: git took too long.
 READING: dict[Any, Any] = {**ERRORS, 409: ErrorReply, 504: ErrorReply}
 BIGGEST_ID = 2**63 - 1
+# In an address a character may take twelve; the server reads 16 KB of it.
+MAX_PATH = 1_000
 # Ids are bounded, so that no database is asked for a number that it cannot hold.
 Id: Any = Path(..., ge=1, le=BIGGEST_ID)
 ROOT = "/{workspace_id}/codehealth"
@@ -38,11 +40,11 @@ def read_summary(request: HttpRequest, workspace_id: int = Id) -> Any:
     return schemas.summary(selectors.health_of(workspace), selectors.open_measurements(workspace))
 
 
-@router.get(f"{ROOT}/files", response={200: schemas.FilesPage, **ERRORS}, summary="List measured files")
+@router.get(f"{ROOT}/files", response={200: schemas.SourceFilesPage, **ERRORS}, summary="List measured files")
 def list_files(
     request: HttpRequest,
     workspace_id: int = Id,
-    under: str = Query("", max_length=4096, description="Only below this folder.", examples=["src"]),
+    under: str = Query("", max_length=MAX_PATH, description="Only below this folder.", examples=["src"]),
     order: Order = "path",
     offset: int = Query(0, ge=0, le=1_000_000),
     limit: int = Query(200, ge=1, le=1_000),
@@ -52,11 +54,13 @@ def list_files(
     return schemas.files_page(selectors.ordered(entries, order), offset=offset, limit=limit)
 
 
-@router.get(f"{ROOT}/file", response={200: schemas.FileDetail, **ERRORS}, summary="Read a file's figures")
+@router.get(
+    f"{ROOT}/file", response={200: schemas.SourceFileDetail, **ERRORS}, summary="Read a file's figures"
+)
 def read_file(
     request: HttpRequest,
     workspace_id: int = Id,
-    path: str = Query(..., min_length=1, max_length=4096, examples=["src/parser.py"]),
+    path: str = Query(..., min_length=1, max_length=MAX_PATH, examples=["src/parser.py"]),
 ) -> Any:
     """Return everything measured of one file, function by function."""
     workspace = _readable(request, workspace_id)

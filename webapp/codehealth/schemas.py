@@ -64,7 +64,7 @@ class WorstOut(Schema):
     line: int = Field(examples=[120])
 
 
-class FileOut(Schema):
+class SourceFileOut(Schema):
     """A source file."""
 
     path: str = Field(
@@ -82,15 +82,15 @@ class FileOut(Schema):
     errors: int = Field(description="How many places do not parse, at most 5.")
 
 
-class FilesPage(Schema):
+class SourceFilesPage(Schema):
     """A part of the files."""
 
     total: int
-    files: list[FileOut]
+    files: list[SourceFileOut]
     next_offset: int | None
 
 
-class FunctionOut(Schema):
+class FunctionFiguresOut(Schema):
     """A function with every figure that its language has; one that is not measured is null."""
 
     name: str
@@ -108,7 +108,7 @@ class FunctionOut(Schema):
     halstead_volume: float | None = None
 
 
-class DiagnosisOut(Schema):
+class FaultOut(Schema):
     """Where and why a source does not parse."""
 
     line: int
@@ -116,13 +116,13 @@ class DiagnosisOut(Schema):
     message: str
 
 
-class FileDetail(FileOut):
+class SourceFileDetail(SourceFileOut):
     """A source file with everything measured of it."""
 
     raw: dict[str, int] = Field(examples=[{"loc": 120, "sloc": 90, "lloc": 80}])
     halstead: dict[str, float] | None
-    function_list: list[FunctionOut]
-    diagnoses: list[DiagnosisOut]
+    function_list: list[FunctionFiguresOut]
+    diagnoses: list[FaultOut]
 
 
 class HotspotOut(Schema):
@@ -191,7 +191,7 @@ class AuditFileOut(Schema):
     worse: int
     better: int
     functions: list[DeltaOut]
-    diagnoses: list[DiagnosisOut]
+    diagnoses: list[FaultOut]
 
 
 class AuditRow(Schema):
@@ -231,7 +231,7 @@ def _worst(figure: int | None, name: str, line: int) -> dict[str, Any] | None:
 
 
 def file(path: str, entry: Entry) -> dict[str, Any]:
-    """Return a `FileOut`."""
+    """Return a `SourceFileOut`."""
     names = (
         "language", "lines", "source_lines", "functions", "complex_functions", "maintainability", "errors",
     )  # fmt: skip
@@ -244,7 +244,7 @@ def file(path: str, entry: Entry) -> dict[str, Any]:
 
 
 def files_page(entries: Sequence[tuple[str, Entry]], *, offset: int, limit: int) -> dict[str, Any]:
-    """Return a `FilesPage`."""
+    """Return a `SourceFilesPage`."""
     end = offset + limit
     return {
         "total": len(entries),
@@ -254,7 +254,7 @@ def files_page(entries: Sequence[tuple[str, Entry]], *, offset: int, limit: int)
 
 
 def file_detail(path: str, entry: Entry, figures: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a `FileDetail`."""
+    """Return a `SourceFileDetail`."""
     return file(path, entry) | {
         "raw": figures["raw"],
         "halstead": figures["halstead"],

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import pytest
 from django.test import Client
+from ninja import Schema
 
 from tests.framework.people import Company
 from tests.framework.repos import commit_files
@@ -148,3 +151,14 @@ def test_an_unmeasured_workspace_is_empty_and_an_unknown_file_absent(
     assert call("get", "files", company.viewer).json() == {"total": 0, "files": [], "next_offset": None}
     assert call("get", "file?path=a.py", company.viewer).status_code == 404
     assert call("get", "trend", company.viewer).json() == []
+
+
+def test_no_two_schemas_of_the_api_share_a_name() -> None:
+    """One would silently stand for the other in the OpenAPI schema."""
+    found: dict[str, set[str]] = {}
+    for app in ("accounts.api", "agents.api.runs", "agents.api.models", "chat.api", "codehealth.schemas",
+                "editor.schemas", "editor.api", "editor.git_api", "reviews.schemas", "workspaces.api"):  # fmt: skip
+        for value in vars(import_module(f"webapp.{app}")).values():
+            if inspect.isclass(value) and issubclass(value, Schema) and value is not Schema:
+                found.setdefault(value.__name__, set()).add(value.__module__)
+    assert {name: where for name, where in found.items() if len(where) > 1} == {}
