@@ -58,13 +58,14 @@ def _overview(workspace: Workspace, folder: str, measure: str, offset: int) -> d
     everything = health.entries if health is not None else {}
     entries = selectors.below(everything, folder)
     files = selectors.ordered(entries, measure)
+    sums = totals(entries.values())
     is_top = not folder and not offset
     trend = selectors.trend_of(workspace, limit=TREND_COMMITS) if is_top else []
     return {
         "workspace": workspace,
         "health": health,
-        "sums": totals(entries.values()),
-        "grade_of_mean": presenting.grade("maintainability", totals(entries.values()).maintainability),
+        "sums": sums,
+        "grade_of_mean": presenting.grade("maintainability", sums.maintainability),
         "folder": folder,
         "parents": [
             (part, "/".join(folder.split("/")[: n + 1])) for n, part in enumerate(folder.split("/")) if part

@@ -47,8 +47,8 @@ RESUME_S = 0.5
 """How soon watching is taken up again that something unusual ended, such as a name that is no UTF-8."""
 # Folders that no repository keeps and tools fill by the thousand. What is kept in one is seen by an audit of everything.
 SKIPPED = frozenset(
-    {".git", "node_modules", "__pycache__", ".venv", "venv", ".tox", ".mypy_cache", ".pytest_cache", ".ruff_cache", "target"}
-)  # fmt: skip
+    {".git", "node_modules", "__pycache__", ".venv", ".tox", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
+)
 
 
 class _Watch:
@@ -127,10 +127,10 @@ class Watcher:
             )
         ]
         self._looked_at = float("-inf")
+        self._has_resumed = False
 
     def start(self) -> None:
-        """Begin; what an earlier life left unfinished is begun anew."""
-        Measurement.objects.filter(state=Measurement.State.RUNNING).update(state=Measurement.State.QUEUED)
+        """Begin."""
         for thread in self._threads:
             thread.start()
 
@@ -222,6 +222,10 @@ class Watcher:
     # --- what takes long -----------------------------------------------------------------------------------------
 
     def _measurement_step(self) -> None:
+        if not self._has_resumed:
+            # What an earlier life left unfinished is begun anew.
+            Measurement.objects.filter(state=Measurement.State.RUNNING).update(state=Measurement.State.QUEUED)
+            self._has_resumed = True
         measurement = measurements.next_measurement()
         with self._lock:
             whole = [workspace_id for workspace_id in self._everything if workspace_id not in self._busy]

@@ -41,7 +41,7 @@ export class OpenDocument {
           this.language.of([]),
           healthGutter,
           EditorView.updateListener.of((update) => {
-            if (update.docChanged) this.#changed();
+            if (update.docChanged) this.#changed(update.changes);
             else if (update.selectionSet) this.onCursor(this);
           }),
         ],
@@ -68,8 +68,9 @@ export class OpenDocument {
     return this.view.state.doc.lineAt(this.view.state.selection.main.head).number;
   }
 
-  #changed() {
+  #changed(changes) {
     this.isDirty = true;
+    this.changesSinceAsked = this.changesSinceAsked ? this.changesSinceAsked.compose(changes) : changes;
     this.changedAt = performance.now();
     this.onChange(this);
     this.#auditSoon();
@@ -80,21 +81,22 @@ export class OpenDocument {
     this.auditTimer = setTimeout(() => this.#auditBuffer(), this.auditPauseMs ?? SHORTEST_PAUSE_MS);
   }
 
-  // One request at a time: what was typed meanwhile is asked about when its answer is there.
+  // One request at a time: what was typed meanwhile is asked about when its answer is there. An answer about a text that has
+  // moved on is shown where its lines have gone to.
   async #auditBuffer() {
     if (this.auditRequest) return;
     this.auditRequest = new AbortController();
     const { changedAt } = this;
+    const { doc } = this.view.state;
     const askedAt = performance.now();
+    this.changesSinceAsked = null;
     try {
       const audit = await api("POST", "files/audit", { body: { path: this.path, text: this.text }, signal: this.auditRequest.signal });
       const tookMs = performance.now() - askedAt;
       this.auditPauseMs = tookMs < QUICK_MS ? SHORTEST_PAUSE_MS : Math.min(2 * tookMs, LONGEST_PAUSE_MS);
-      if (changedAt === this.changedAt) {
-        this.showAudit(audit);
-        // How far the figures were behind the last key: for the browser's own tools, and the tests.
-        requestAnimationFrame(() => performance.measure("audit-behind", { start: changedAt }));
-      }
+      this.showAudit(audit, { doc, changes: this.changesSinceAsked });
+      // How far the figures were behind the last key that they know of: for the browser's own tools, and the tests.
+      requestAnimationFrame(() => performance.measure("audit-behind", { start: changedAt }));
     } catch (error) {
       if (error.name !== "AbortError" && error.code !== "offline") throw error;
     } finally {
@@ -103,9 +105,9 @@ export class OpenDocument {
     }
   }
 
-  showAudit(audit) {
+  showAudit(audit, measured = {}) {
     this.audit = audit;
-    showAudit(this.view, audit);
+    showAudit(this.view, audit, measured);
     this.onAudit(this);
   }
 

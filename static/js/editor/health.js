@@ -57,7 +57,7 @@ const markers = StateField.define({
   create: () => RangeSet.empty,
   update(set, transaction) {
     let next = set.map(transaction.changes);
-    for (const effect of transaction.effects) if (effect.is(setAudit)) next = marks(effect.value, transaction.state.doc);
+    for (const effect of transaction.effects) if (effect.is(setAudit)) next = effect.value(transaction.state.doc);
     return next;
   },
 });
@@ -76,9 +76,10 @@ function marks(audit, doc) {
 /** The gutter; feed it with `showAudit`. */
 export const healthGutter = [markers, gutter({ class: "cm-health", markers: (view) => view.state.field(markers), initialSpacer: () => new FaultMarker("") })];
 
-/** Show an audit (AuditOut of the API) in a view's margin. */
-export function showAudit(view, audit) {
-  view.dispatch({ effects: setAudit.of(audit) });
+/** Show an audit (AuditOut of the API) in a view's margin: of the text as it is, or of `doc`, which has since undergone `changes`. */
+export function showAudit(view, audit, { doc, changes } = {}) {
+  const make = (current) => (changes ? marks(audit, doc).map(changes) : marks(audit, current));
+  view.dispatch({ effects: setAudit.of(make) });
 }
 
 /** Return one line about a file's health for the status bar. */
