@@ -135,7 +135,7 @@ class Watcher:
             thread.start()
 
     def stop(self) -> None:
-        """End all threads; a measurement at hand is finished first."""
+        """End all threads within about a second; a measurement at hand waits for the next life."""
         self._stop.set()
         for one in self._watches.values():
             one.stop()
@@ -213,11 +213,17 @@ class Watcher:
             return
         try:
             if paths is None:
-                refresh_workspace(workspace)
+                refresh_workspace(workspace, progress=self._go_on)
             else:
                 refresh_paths(workspace, [from_portable(path) for path in paths])
+        except measurements.Interrupted:
+            return  # everything is gone through at the next start
         except PyAgentError as error:
             log.warning("files were not measured", workspace_id=workspace_id, error=str(error))
+
+    def _go_on(self, _done: int, _total: int) -> None:
+        if self._stop.is_set():
+            raise measurements.Interrupted
 
     # --- what takes long -----------------------------------------------------------------------------------------
 
@@ -232,7 +238,7 @@ class Watcher:
         if measurement is not None:
             with self._alone(measurement.workspace_id) as is_ours:
                 if is_ours:
-                    measurements.run_measurement(measurement)
+                    measurements.run_measurement(measurement, on_progress=self._go_on)
         elif whole:
             self._look_at_everything(whole[0])
         else:

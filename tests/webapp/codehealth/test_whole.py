@@ -14,6 +14,7 @@ from webapp.codehealth.models import FileFigures, Measurement, TrendPoint
 from webapp.codehealth.selectors import entries_of, figures_of_file, hotspots_of, trend_of
 from webapp.codehealth.services import cancel_measurement, refresh_paths, refresh_workspace, start_measurement
 from webapp.codehealth.services.measurements import (
+    Interrupted,
     give_up_stale_measurements,
     next_measurement,
     run_measurement,
@@ -217,3 +218,14 @@ def test_a_measurement_that_a_restart_interrupted_ends_as_failed(company: Compan
     measurement.refresh_from_db()
     assert (measurement.state, measurement.note[:11]) == ("failed", "Interrupted")
     assert TrendPoint.objects.count() == 0
+
+
+def test_a_measurement_that_is_interrupted_waits_again(company: Company) -> None:
+    commit_files(repository_of(company.workspace), {"a.py": PLAIN})
+    asked = start_measurement(workspace=company.workspace, kind="workspace", requested_by=company.member)
+
+    def interrupt(_done: int, _total: int) -> None:
+        raise Interrupted
+
+    assert run_measurement(asked, on_progress=interrupt).state == "queued"
+    assert run_measurement(asked).state == "done"

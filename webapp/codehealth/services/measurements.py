@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from webapp.codehealth import events
+from webapp.codehealth.measuring import Progress
 from webapp.codehealth.models import Measurement
 from webapp.codehealth.services.trend import fill_trend
 from webapp.codehealth.services.whole import refresh_workspace
@@ -29,6 +30,10 @@ NEW_COMMITS = 20
 TELL_EVERY_S = 0.4
 STALE_AFTER = timedelta(seconds=120)
 State, Kind = Measurement.State, Measurement.Kind
+
+
+class Interrupted(Exception):
+    """The process is asked to end; what is at hand is put back, to be begun anew."""
 
 
 class _Cancelled(Exception):
@@ -96,19 +101,24 @@ def next_measurement() -> Measurement | None:
     return Measurement.objects.filter(state=State.QUEUED).select_related("workspace").order_by("pk").first()
 
 
-def run_measurement(measurement: Measurement) -> Measurement:
-    """Do the measurement, unless somebody else does it already, and return it as it ended."""
+def run_measurement(measurement: Measurement, *, on_progress: Progress | None = None) -> Measurement:
+    """Do the measurement, unless somebody else does it already, and return it as it ended.
+
+    `on_progress` is told how far it is, and may raise `Interrupted`: then it waits again.
+    """
     taken = Measurement.objects.filter(pk=measurement.pk, state=State.QUEUED).update(
         state=State.RUNNING, updated_at=timezone.now()
     )
     if not taken:
         return Measurement.objects.get(pk=measurement.pk)
-    progress = _Progress(measurement.pk)
+    progress = _Progress(measurement.pk, on_progress)
     try:
         if measurement.kind == Kind.WORKSPACE:
             refresh_workspace(measurement.workspace, progress=progress)
         else:
             fill_trend(measurement.workspace, commits=measurement.commits, progress=progress)
+    except Interrupted:
+        return _end(measurement.pk, State.QUEUED)
     except _Cancelled:
         return _end(measurement.pk, State.CANCELLED)
     except PyAgentError as error:
@@ -123,11 +133,14 @@ def run_measurement(measurement: Measurement) -> Measurement:
 class _Progress:
     """Writes how far a measurement is, a few times a second, and stops it when that was asked for."""
 
-    def __init__(self, measurement_id: int) -> None:
+    def __init__(self, measurement_id: int, on_progress: Progress | None) -> None:
         self._measurement_id = measurement_id
+        self._on_progress = on_progress
         self._told_at = float("-inf")
 
     def __call__(self, done: int, total: int) -> None:
+        if self._on_progress is not None:
+            self._on_progress(done, total)
         if time.monotonic() - self._told_at < TELL_EVERY_S:
             return
         self._told_at = time.monotonic()
