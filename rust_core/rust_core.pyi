@@ -106,3 +106,33 @@ def outline_source(source: bytes) -> dict[str, Any]:
         tests: qualified names of test functions;
         asserts: how many `assert` statements, `self.assert…()`, `raises()` and `warns()` calls there are.
     """
+
+class PatternSet:
+    """Patterns that are looked for in one pass: the built-in ones and those given. Frozen; threads may share it."""
+
+    def __init__(self, rules: Sequence[tuple[str, str, str, str, list[str]]] = ...) -> None:
+        """Compile the rules, each (id, kind "secret"|"conflict"|"debug"|"custom", message, pattern, file endings).
+
+        Raises:
+            ValueError: a rule is no regular expression, too large, matches an empty text, or has no such kind.
+        """
+
+    def scan(self, source: bytes, path: str | PathLike[str] | None = None) -> list[dict[str, Any]]:
+        """Return what is found, in order of place, at most 200: each {rule, kind, message, line, column, start, end}.
+
+        Line and column count from 1, in bytes; start and end are the bytes meant.
+        """
+
+    def scan_paths(
+        self,
+        paths: Sequence[str | PathLike[str]],
+        *,
+        root: str | PathLike[str] | None = None,
+        threads: int | None = None,
+    ) -> list[list[dict[str, Any]] | None]:
+        """Return `scan` of each file in the order of `paths`, without the GIL; None for one that cannot be read.
+
+        Raises:
+            OSError: `root` cannot be opened.
+            RuntimeError: the threads cannot be started.
+        """

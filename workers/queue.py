@@ -56,6 +56,8 @@ class Job:
     history: list[dict[str, Any]] = field(default_factory=list)
     """Finished steps of earlier attempts at this run, oldest first, to resume from: step_id, parent_id, kind,
     title, status, detail, duration_ms, input_tokens, output_tokens, cost_usd."""
+    rules: list[dict[str, Any]] = field(default_factory=list)
+    """The workspace's own patterns (workers.codehealth.patterns.Rule as dicts); those of kind secret are hidden from models."""
     next_seq: int = 1
     """The first run_seq this attempt may use."""
 

@@ -2,6 +2,9 @@
 
 pub mod codehealth;
 pub mod errors;
+pub mod patterns;
 
 #[cfg(feature = "python")]
 mod python;
+#[cfg(feature = "python")]
+mod python_patterns;

@@ -96,5 +96,6 @@ fn rust_core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(audit_paths, module)?)?;
     module.add_function(wrap_pyfunction!(workspace::audit_workspace, module)?)?;
     module.add_function(wrap_pyfunction!(outline_source, module)?)?;
+    module.add_class::<crate::python_patterns::PyPatternSet>()?;
     Ok(())
 }

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from workers.agents.budget import Spending
+from workers.agents.guarding import SecretGuard
 from workers.agents.workplace import Workplace
 from workers.events import ChangeProposed
 from workers.providers.base import Provider
@@ -29,6 +30,8 @@ class RunState:
     tokens: TokenStream
     workplace: Workplace
     provider: Provider | None
+    guard: SecretGuard
+    """Hides secrets from `provider`; tells what it hid."""
     spending: Spending
     evidence: list[dict[str, Any]] = field(default_factory=list)
     """Commands really run, each with the tree it ran on: command, exit_code, duration_ms, output, tree."""

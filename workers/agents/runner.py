@@ -21,8 +21,10 @@ from workers.agents.base import RunState
 from workers.agents.budget import Spending
 from workers.agents.claims import CLAIM_TTL_S, claim_value
 from workers.agents.credentials import fetch_secret
+from workers.agents.guarding import GuardedProvider, SecretGuard
 from workers.agents.registry import find_agent, open_agent
 from workers.agents.workplace import Workplace
+from workers.codehealth.patterns import Rule, pattern_set
 from workers.config import Config
 from workers.errors import PyAgentError, RelaySilent, RunSuperseded
 from workers.events import (
@@ -111,9 +113,11 @@ class Runner:
         choice = ModelChoice.from_dict(job.model) if entry.needs_model else None
         self._publisher.publish(RunStarted, worker=worker_name(), model=label_of(choice))
         provider: Provider | None = None
+        guard = SecretGuard(pattern_set(tuple(Rule.from_dict(rule) for rule in job.rules)))
         try:
             if choice is not None:
-                provider = open_provider(choice, secret=await fetch_secret(job, self._config))
+                secret = await fetch_secret(job, self._config)
+                provider = GuardedProvider(open_provider(choice, secret=secret), guard)
             await self._publisher.settle()  # making the worktree is the first effect
             root = self._config.workspace_root(job.workspace_id)
             self._workplace = await asyncio.to_thread(Workplace.open, root, job)
@@ -124,6 +128,7 @@ class Runner:
                 tokens=self._tokens,
                 workplace=self._workplace,
                 provider=provider,
+                guard=guard,
                 spending=Spending.resume(job.budget, job.history),
             )
             return await open_agent(job.agent).run(state)

@@ -7,3 +7,9 @@ class CoreMissing(PyAgentError):
     """The Rust core is not built. Run `make rust`."""
 
     code = "rust_core_missing"
+
+
+class InvalidRule(PyAgentError):
+    """A pattern rule cannot be used."""
+
+    code = "invalid_rule"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from workers.codehealth import thresholds
 from workers.codehealth.metrics import FileAudit
+from workers.codehealth.patterns import Finding
 from workers.codehealth.sensitive import sensitive_kinds
 
 Level = Literal["low", "medium", "high"]
@@ -46,6 +48,21 @@ class Findings:
         if new is not None and new.errors and not (old is not None and old.errors):
             error = new.errors[0]
             self._add("high", f"no longer parses: line {error.line}: {error.message}")
+
+    def add_patterns(self, found: Iterable[Finding]) -> None:
+        levels: dict[str, Level] = {
+            "secret": "high",
+            "conflict": "high",
+            "debug": "medium",
+            "custom": "medium",
+        }
+        for rule, group in _by_rule(found).items():
+            first = group[0]
+            what = {"secret": "adds a secret", "conflict": "leaves a conflict"}.get(first.kind, "adds")
+            places = (
+                f"line {first.line}" if len(group) == 1 else f"line {first.line} and {len(group) - 1} more"
+            )
+            self._add(levels[first.kind], f"{what}: {first.message or rule} ({places})")
 
     def add_names(self, names: dict[str, tuple[str, ...]]) -> None:
         grave: tuple[tuple[str, Level, str], ...] = (
@@ -90,3 +107,10 @@ def _count(number: int, noun: str) -> str:
 def _listing(names: tuple[str, ...], shown: int = 3) -> str:
     listing = ", ".join(names[:shown])
     return listing if len(names) <= shown else f"{listing} and {len(names) - shown} more"
+
+
+def _by_rule(found: Iterable[Finding]) -> dict[str, list[Finding]]:
+    groups: dict[str, list[Finding]] = {}
+    for finding in found:
+        groups.setdefault(finding.rule, []).append(finding)
+    return groups

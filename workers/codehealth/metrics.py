@@ -14,7 +14,7 @@ from typing import Any
 
 from workers.codehealth.errors import CoreMissing
 
-_FUNCTIONS = ("audit_source", "audit_paths", "audit_workspace", "outline_source")
+_EXPECTED = ("audit_source", "audit_paths", "audit_workspace", "outline_source", "PatternSet")
 
 
 def load_core() -> ModuleType:
@@ -28,7 +28,7 @@ def load_core() -> ModuleType:
     except ImportError as error:
         raise CoreMissing from error
     # Without the built extension, the import finds the source folder as an empty namespace package.
-    if not all(hasattr(rust_core, name) for name in _FUNCTIONS):
+    if not all(hasattr(rust_core, name) for name in _EXPECTED):
         raise CoreMissing
     return rust_core
 

@@ -12,6 +12,7 @@ from typing import Any
 from workers.codehealth.deltas import functions_by_name
 from workers.codehealth.findings import Findings, Level
 from workers.codehealth.metrics import FileAudit, FunctionAudit, Outline, audit_source, outline_source
+from workers.codehealth.patterns import PatternSet, pattern_set
 from workers.codehealth.sensitive import is_test_path, sensitive_kinds
 from workers.codehealth.thresholds import figure_of
 
@@ -59,13 +60,16 @@ class _Side:
     assert_count: int
 
 
-def hunk_risk(path: str, before: bytes | None, after: bytes | None) -> Risk:
+def hunk_risk(
+    path: str, before: bytes | None, after: bytes | None, *, patterns: PatternSet | None = None
+) -> Risk:
     """Return the risk of changing the file at `path` from `before` to `after`.
 
     Args:
         path: Relative to the repository, with "/".
         before: The whole file without the change; None when the change creates it.
         after: The whole file with the change; None when the change deletes it.
+        patterns: What must not come in; the built-in rules when not given.
     """
     old, new = _side(path, before), _side(path, after)
     touched = _touched(old, new)
@@ -77,6 +81,7 @@ def hunk_risk(path: str, before: bytes | None, after: bytes | None) -> Risk:
     findings = Findings()
     findings.add_path(path)
     findings.add_checks(tests_deleted, asserts_deleted)
+    findings.add_patterns((patterns or pattern_set()).added(before or b"", after or b"", path=path))
     findings.add_parsing(old.audit, new.audit)
     findings.add_names(names)
     findings.add_complexity(*complexity)

@@ -103,7 +103,14 @@ def configure_logging(process: str, *, level: str | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level or os.environ.get("PYAGENT_LOG_LEVEL", "INFO"))
-    for name in ("httpx", "httpcore", "daphne.http_protocol", "daphne.ws_protocol", "django.channels.server"):
+    for name in (
+        "httpx",
+        "httpx2",
+        "httpcore",
+        "daphne.http_protocol",
+        "daphne.ws_protocol",
+        "django.channels.server",
+    ):
         logging.getLogger(name).setLevel(logging.WARNING)
     structlog.contextvars.bind_contextvars(process=process)
 

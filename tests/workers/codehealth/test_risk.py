@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from textwrap import dedent
 
+from tests.framework.keys import fake_key
 from workers.codehealth.risk import Risk, hunk_risk
 
 
@@ -134,3 +135,19 @@ def test_answers_binary_files():
 def test_fits_into_json():
     found = risk("def f(): ...\n", "def f(a): ...\n")
     assert json.loads(json.dumps(found.to_dict())) == found.to_dict()
+
+
+def test_is_high_when_a_secret_or_a_conflict_comes_in():
+    key = fake_key("glpat-", 20)
+    found = risk("a = 1\n", f"a = 1\nkey = '{key}'\n")
+    assert found.level == "high"
+    assert any("adds a secret: GitLab token (line 2)" in reason for reason in found.reasons)
+    assert key not in str(found.reasons)
+    assert risk(f"key = '{key}'\n", f"b = 2\nkey = '{key}'\n").level == "low"
+    assert risk("a\n", "<<<<<<< ours\na\n>>>>>>> theirs\n", path="notes.md").level == "high"
+
+
+def test_names_debugging_leftovers():
+    found = risk("def f():\n    return 1\n", "def f():\n    breakpoint()\n    return 1\n")
+    assert found.level == "medium"
+    assert "adds: A breakpoint (line 2)" in found.reasons

@@ -27,6 +27,7 @@ LABELS: Final = {
     "error": "Error",
     "note": "Note",
     "messages": "Conversation",
+    "hidden": "Hidden from the model",
     "model": "Model",
     "finish_reason": "Ended because",
 }

@@ -144,6 +144,8 @@ class Asker:
                 "messages": len(request.messages),
                 "sent_chars": sent_chars,
             }
+            if run.guard.hidden:
+                step.detail["hidden"] = [f"{what} ×{count}" for what, count in run.guard.hidden.items()]
             if reply.finish_reason == "refusal":
                 raise ModelRefused(
                     bound(reply.text.strip(), 500) or "The model refuses to answer this request."
