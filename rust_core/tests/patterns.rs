@@ -105,6 +105,8 @@ fn stays_linear_and_bounded_on_hostile_input() {
         assert!(set.scan(source.as_bytes(), Some("a.py")).len() <= MAX_FINDINGS);
         assert!(started.elapsed().as_secs_f64() < 5.0, "{:.30}", source);
     }
+    let nothing = custom(r"\b(?:x?)\b").expect("matches nothing at all, but compiles");
+    assert!(nothing.scan(b"a b c", Some("a.py")).is_empty());
     let bytes: Vec<u8> = (0..=255u8).cycle().take(100_000).collect();
     set.scan(&bytes, None);
 }

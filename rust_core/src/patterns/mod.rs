@@ -1,21 +1,25 @@
 //! Looks through sources for what should not be there: secrets, conflict marks, debugging leftovers, a workspace's own rules.
 //!
-//! One pass of all patterns at once (a `RegexSet`) tells which of them occur at all; only those are then located. The regular
-//! expressions take time linear in the input, whatever the input.
+//! One pass finds the hints of all built-in rules at once (Aho-Corasick: texts that a match cannot do without); a rule's regular
+//! expression then looks only around its hints. Regular expressions and hints take time linear in the input, whatever the input.
 
 mod builtin;
 mod entropy;
 mod lines;
+mod windows;
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use aho_corasick::AhoCorasick;
 use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
-use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
+use regex::bytes::{Regex, RegexBuilder};
 
 use builtin::BUILTIN;
 use entropy::bits_per_byte;
 use lines::Lines;
+use windows::Windows;
 
 use crate::codehealth::Root;
 
@@ -61,6 +65,8 @@ struct Rule {
     /// Least Shannon entropy of what is meant, in bits per byte; less is a word, not a key.
     min_entropy: f64,
     is_loose: bool,
+    /// None for a workspace's own, which look everywhere.
+    hints: &'static [&'static str],
     /// File endings that the rule looks at; empty for all.
     endings: Vec<String>,
 }
@@ -90,8 +96,10 @@ pub struct CustomRule {
 
 /// All patterns, compiled once and shared between threads.
 pub struct PatternSet {
-    set: RegexSet,
     rules: Vec<Rule>,
+    hints: AhoCorasick,
+    /// Of each hint: the rule that it belongs to.
+    rule_of_hint: Vec<usize>,
 }
 
 impl PatternSet {
@@ -106,23 +114,23 @@ impl PatternSet {
         for rule in custom {
             rules.push(compile(rule)?);
         }
-        let set = RegexSetBuilder::new(rules.iter().map(|rule| rule.regex.as_str()))
-            .unicode(false)
-            .multi_line(true)
-            .size_limit(64 << 20)
-            .build()
-            .map_err(|error| error.to_string())?;
-        Ok(Self { set, rules })
+        let mut texts: Vec<&str> = Vec::new();
+        let mut rule_of_hint = Vec::new();
+        for (index, rule) in rules.iter().enumerate() {
+            texts.extend(rule.hints);
+            rule_of_hint.resize(texts.len(), index);
+        }
+        let hints = AhoCorasick::builder().ascii_case_insensitive(true).build(texts);
+        Ok(Self { rules, hints: hints.map_err(|error| error.to_string())?, rule_of_hint })
     }
 
     /// Return the findings of one source in order of their place, at most `MAX_FINDINGS`. `path` is read for its ending only.
     pub fn scan(&self, source: &[u8], path: Option<&str>) -> Vec<Finding<'_>> {
+        let windows = self.windows(source, path);
         let mut spots: Vec<(usize, usize, usize)> = Vec::new();
-        for index in self.set.matches(source) {
-            let rule = &self.rules[index];
-            if rule.applies_to(path) {
-                spots.extend(rule.spots(source).map(|(start, end)| (start, end, index)).take(MAX_FINDINGS));
-            }
+        for (index, windows) in windows.iter().enumerate() {
+            let found = windows.iter().flat_map(|range| self.rules[index].spots(source, range));
+            spots.extend(found.map(|(start, end)| (start, end, index)).take(MAX_FINDINGS));
         }
         // At one place the rule that stands first in the table, the most exact, speaks for all that overlap.
         spots.sort_unstable_by_key(|&(start, end, index)| (start, index, end));
@@ -153,6 +161,24 @@ impl PatternSet {
 }
 
 impl PatternSet {
+    /// Return where each rule has to look.
+    fn windows(&self, source: &[u8], path: Option<&str>) -> Vec<Windows> {
+        let mut windows: Vec<Windows> = self.rules.iter().map(|_| Windows::default()).collect();
+        let applies: Vec<bool> = self.rules.iter().map(|rule| rule.applies_to(path)).collect();
+        for (index, rule) in self.rules.iter().enumerate() {
+            if applies[index] && rule.hints.is_empty() {
+                windows[index].add_all(source);
+            }
+        }
+        for hint in self.hints.find_overlapping_iter(source) {
+            let index = self.rule_of_hint[hint.pattern().as_usize()];
+            if applies[index] {
+                windows[index].add_around(source, hint.start(), hint.end());
+            }
+        }
+        windows
+    }
+
     /// Scan files on `threads` threads (`None`: one per core), in the order of the paths; `None` for one that cannot be read.
     ///
     /// Fails only when the threads cannot be started.
@@ -183,11 +209,29 @@ impl Rule {
         self.endings.iter().any(|ending| name.ends_with(ending.as_str()))
     }
 
-    fn spots<'a>(&'a self, source: &'a [u8]) -> impl Iterator<Item = (usize, usize)> + 'a {
-        self.regex.captures_iter(source).filter_map(|found| {
-            let meant = found.name("secret").or_else(|| found.get(0))?;
-            let is_likely = self.kind != Kind::Secret || self.is_likely(meant.as_bytes());
-            (is_likely && !meant.is_empty()).then(|| (meant.start(), meant.end()))
+    fn spots<'a>(
+        &'a self,
+        source: &'a [u8],
+        window: &Range<usize>,
+    ) -> impl Iterator<Item = (usize, usize)> + 'a {
+        // Cut off behind, not before, so that `^` and `\b` see what stands there.
+        let haystack = &source[..window.end];
+        let mut at = window.start;
+        std::iter::from_fn(move || {
+            loop {
+                if at > haystack.len() {
+                    return None;
+                }
+                let found = self.regex.captures_at(haystack, at)?;
+                let whole = found.get(0)?;
+                // Some patterns, such as `\b`, match nothing at many places.
+                at = whole.end() + usize::from(whole.is_empty());
+                let meant = found.name("secret").unwrap_or(whole);
+                let is_likely = self.kind != Kind::Secret || self.is_likely(meant.as_bytes());
+                if is_likely && !meant.is_empty() {
+                    return Some((meant.start(), meant.end()));
+                }
+            }
         })
     }
 
@@ -225,6 +269,7 @@ fn compile(rule: CustomRule) -> Result<Rule, String> {
         regex,
         min_entropy: 0.0,
         is_loose: false,
+        hints: &[],
         endings,
     })
 }
