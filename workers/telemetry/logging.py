@@ -6,13 +6,15 @@ our own code read alike. `PYAGENT_LOG=json` writes JSON lines; otherwise lines a
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
+import orjson
 import structlog
 
 # A name that holds one of these words is a secret's, unless it counts or points: input_tokens, token_file, key_id.
@@ -68,6 +70,15 @@ def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[s
     return event
 
 
+def to_json(event: Mapping[str, Any], *, default: Callable[[Any], Any] = str, **_: Any) -> str:
+    """Return one JSON line; whatever stands in it, there is one."""
+    try:
+        return orjson.dumps(event, default=default, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:
+        # A lone surrogate or a number beyond 64 bits, which the standard library writes down.
+        return json.dumps(event, default=default, skipkeys=True)
+
+
 def configure_logging(process: str, *, level: str | None = None) -> None:
     """Set up logging for this process; `process` names it in every line."""
     is_json = os.environ.get("PYAGENT_LOG") == "json"
@@ -79,7 +90,7 @@ def configure_logging(process: str, *, level: str | None = None) -> None:
         redact,
     ]
     renderer: Any = (
-        structlog.processors.JSONRenderer()
+        structlog.processors.JSONRenderer(serializer=to_json)
         if is_json
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from workers.telemetry.logging import redact, redact_text
+from workers.telemetry.logging import redact, redact_text, to_json
 
 ROOT = Path(__file__).parents[3]
 CANARY = "c4n4ry-0123456789abcdef"
@@ -111,3 +111,18 @@ def test_writes_for_people_otherwise_without_colours_where_none_are_wanted() -> 
     assert "size_bytes=3" in first
     assert "\x1b" not in first
     assert "with https://[hidden]@host/" in second
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"event": "é \ud800", "path": "a\nb"},
+        {"event": "large", "number": 2**70},
+        {"event": "odd", "keys": {1: "a", None: "b"}, "thing": object(), "when": Path("x")},
+        {"event": "numbers", "nan": float("nan"), "list": (1, {2})},
+    ],
+)
+def test_writes_one_json_line_whatever_stands_in_it(event: dict[str, Any]) -> None:
+    line = to_json(event)
+    assert "\n" not in line
+    assert json.loads(line)["event"] == event["event"]
