@@ -116,6 +116,7 @@ STATUS: dict[str, int] = {
     "provider_bad_reply": 424,
     "provider_cut_off": 424,
     "context_too_long": 422,
+    "invalid_rule": 422,
 }
 
 

@@ -68,7 +68,7 @@ def values(company: Company) -> dict[str, object]:
         "workspace_id": company.workspace.pk, "user_id": company.member.pk, "invitation_id": 1, "name": channel.name,
         "message_id": message.pk, "run_id": run.pk, "step_id": "s1", "profile_id": 1, "change_set_id": change_set.pk,
         "key": "0" * 32, "file_id": "0" * 16, "comment_id": 1, "evidence_id": 1, "token": "x" * 43, "key_id": 1,
-        "measurement_id": 1,
+        "measurement_id": 1, "rule_id": 1,
     }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from webapp.accounts.access import require_scope
 from webapp.api import ErrorReply
 from webapp.codehealth import schemas, selectors, services
 from webapp.codehealth.checking import limits_of
+from webapp.codehealth.rules import findings_in, rule_of
 from webapp.workspaces.access import workspace_for
 from webapp.workspaces.models import Role, Workspace
 
@@ -93,6 +94,44 @@ def change_limits(request: HttpRequest, limits: schemas.LimitsIn, workspace_id: 
     user = require_scope(request, "admin")
     workspace = workspace_for(user, workspace_id, role=Role.MAINTAINER)
     return services.set_limits(workspace=workspace, set_by=user, **limits.dict())
+
+
+@router.get(
+    f"{ROOT}/findings",
+    response={200: schemas.FindingsOut, **READING},
+    summary="Find what should not be there",
+)
+def list_findings(request: HttpRequest, workspace_id: int = Id) -> Any:
+    """Look through the files as they stand now for secrets, conflict marks, debugging leftovers and the workspace's rules."""
+    found, has_more = findings_in(_readable(request, workspace_id))
+    return schemas.findings(found, has_more=has_more)
+
+
+@router.get(
+    f"{ROOT}/rules", response={200: list[schemas.RuleOut], **ERRORS}, summary="List the workspace's rules"
+)
+def list_rules(request: HttpRequest, workspace_id: int = Id) -> Any:
+    """Return the patterns that the workspace has added to the built-in ones, by name."""
+    return list(_readable(request, workspace_id).pattern_rules.all())
+
+
+@router.post(
+    f"{ROOT}/rules", response={201: schemas.RuleOut, **ERRORS, 409: ErrorReply}, summary="Add a rule"
+)
+def add_rule(request: HttpRequest, rule: schemas.RuleIn, workspace_id: int = Id) -> Any:
+    """Add a pattern; for maintainers. It holds for reviews and models from the next one on."""
+    user = require_scope(request, "admin")
+    workspace = workspace_for(user, workspace_id, role=Role.MAINTAINER)
+    return Status(201, services.add_rule(workspace=workspace, added_by=user, **rule.dict()))
+
+
+@router.delete(f"{ROOT}/rules/{{rule_id}}", response={204: None, **ERRORS}, summary="Delete a rule")
+def delete_rule(request: HttpRequest, workspace_id: int = Id, rule_id: int = Id) -> Any:
+    """Take a pattern out; for maintainers."""
+    user = require_scope(request, "admin")
+    workspace = workspace_for(user, workspace_id, role=Role.MAINTAINER)
+    services.delete_rule(rule=rule_of(workspace, rule_id), deleted_by=user)
+    return Status(204, None)
 
 
 @router.get(f"{ROOT}/audits", response={200: schemas.AuditPage, **ERRORS}, summary="List audits of commits")

@@ -51,3 +51,11 @@ class HealthLimitsChanged:
 
     type: ClassVar[str] = "HealthLimitsChanged"
     by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatternRulesChanged:
+    """Somebody added or took out a pattern of the workspace."""
+
+    type: ClassVar[str] = "PatternRulesChanged"
+    by: str

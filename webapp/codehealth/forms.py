@@ -1,9 +1,10 @@
-"""The form of a workspace's limits."""
+"""The forms of a workspace's limits and of its own patterns."""
 
 from __future__ import annotations
 
 from django import forms
 
+from webapp.codehealth.models import PatternRule
 from webapp.codehealth.services.limits import MAX_COMPLEXITY
 
 
@@ -39,3 +40,29 @@ class LimitsForm(forms.Form):
         required=False,
         help_text="What was over a limit before may stay so, as long as it gets no worse.",
     )
+
+
+class RuleForm(forms.Form):
+    """A pattern that the workspace does not want in its files."""
+
+    name = forms.CharField(
+        label="Name", max_length=40, help_text="Letters a–z, digits and -, such as no-sleep."
+    )
+    pattern = forms.CharField(
+        label="Pattern",
+        max_length=500,
+        help_text="A regular expression without look-around; ^ and $ stand at line ends.",
+        widget=forms.TextInput(attrs={"class": "mono", "autocapitalize": "off", "spellcheck": "false"}),
+    )
+    message = forms.CharField(label="What is wrong with it", max_length=120)
+    kind = forms.ChoiceField(label="It is", choices=PatternRule.Kind.choices)
+    endings = forms.CharField(
+        label="Only in files ending in",
+        max_length=200,
+        required=False,
+        help_text="Such as .py .pyi; empty for all files.",
+    )
+
+    def clean_endings(self) -> list[str]:
+        """Return the endings as a list."""
+        return str(self.cleaned_data["endings"]).replace(",", " ").split()

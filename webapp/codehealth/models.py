@@ -157,3 +157,29 @@ class Measurement(models.Model):
     def percent(self) -> int:
         """How far it is, 0–100."""
         return min(100, self.done * 100 // self.total) if self.total else 0
+
+
+class PatternRule(models.Model):
+    """A pattern that this workspace does not want in its files, besides the built-in ones."""
+
+    class Kind(models.TextChoices):
+        CUSTOM = "custom", "Not wanted here"
+        SECRET = "secret", "Secret: hidden from models"
+
+    workspace = models.ForeignKey(
+        "workspaces.Workspace", on_delete=models.CASCADE, related_name="pattern_rules"
+    )
+    name = models.CharField(max_length=40)
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.CUSTOM)
+    message = models.CharField(max_length=120)
+    pattern = models.CharField(max_length=500)
+    """A regular expression in Rust's dialect."""
+    endings = models.JSONField(default=list)
+    """File endings that it looks at; none for all."""
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "name"], name="one_pattern_rule_per_name")
+        ]

@@ -11,6 +11,7 @@ from ninja import Field, Schema
 
 from webapp.codehealth.figures import Entry, totals
 from webapp.codehealth.models import Audit, Measurement, WorkspaceHealth
+from webapp.codehealth.rules import Found
 from webapp.codehealth.selectors import Hotspot
 from webapp.codehealth.services.limits import MAX_COMPLEXITY
 from webapp.codehealth.services.measurements import MAX_COMMITS
@@ -172,6 +173,49 @@ class LimitsOut(LimitsIn):
     updated_at: datetime | None
 
 
+class RuleIn(Schema):
+    """A pattern that the workspace does not want in its files."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,39}$", examples=["no-sleep"])
+    pattern: str = Field(
+        min_length=1,
+        max_length=500,
+        description="A regular expression in Rust's dialect: no look-around, no back-references.",
+        examples=[r"time\\.sleep\\("],
+    )
+    message: str = Field(min_length=1, max_length=120, examples=["Wait for something instead"])
+    kind: Literal["custom", "secret"] = Field(
+        "custom", description="What a secret matches is hidden from models."
+    )
+    endings: list[str] = Field(
+        [], max_length=20, examples=[[".py"]], description="File endings; none for all files."
+    )
+
+
+class RuleOut(RuleIn):
+    """A rule of the workspace."""
+
+    id: int = Field(examples=[3])
+
+
+class FindingOut(Schema):
+    """Something that should not stand in a file; the text itself is not told."""
+
+    path: str = Field(examples=["config/settings.py"])
+    line: int = Field(examples=[12])
+    column: int
+    rule: str = Field(examples=["github-token"])
+    kind: Literal["secret", "conflict", "debug", "custom"]
+    message: str = Field(examples=["GitHub token"])
+
+
+class FindingsOut(Schema):
+    """What was found, the gravest first."""
+
+    findings: list[FindingOut]
+    has_more: bool
+
+
 class DeltaOut(Schema):
     """A function whose C901 a commit changed; null where it is absent."""
 
@@ -251,6 +295,13 @@ def files_page(entries: Sequence[tuple[str, Entry]], *, offset: int, limit: int)
         "files": [file(path, entry) for path, entry in entries[offset:end]],
         "next_offset": end if end < len(entries) else None,
     }
+
+
+def findings(found: Sequence[Found], *, has_more: bool) -> dict[str, Any]:
+    """Return a `FindingsOut`."""
+    names = ("line", "column", "rule", "kind", "message")
+    rows = [{"path": one.path} | {name: getattr(one.finding, name) for name in names} for one in found]
+    return {"findings": rows, "has_more": has_more}
 
 
 def file_detail(path: str, entry: Entry, figures: Mapping[str, Any]) -> dict[str, Any]:

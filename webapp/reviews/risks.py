@@ -14,6 +14,7 @@ from workers.changes.hunks import Choice, splice, split_lines
 from workers.changes.objects import BlobReader
 from workers.changes.repository import Repository
 from workers.codehealth.metrics import audit_source
+from workers.codehealth.patterns import PatternSet
 from workers.codehealth.risk import Risk, hunk_risk
 
 MAX_BYTES = 256 << 10
@@ -24,17 +25,17 @@ LEVELS = ("low", "medium", "high")
 
 
 def risk_strips(
-    repository: Repository, base: str, commit: str, files: Sequence[FileDiff]
+    repository: Repository, base: str, commit: str, files: Sequence[FileDiff], *, patterns: PatternSet
 ) -> dict[str, dict[str, Any]]:
-    """Return the strip of every hunk by its key."""
+    """Return the strip of every hunk by its key; `patterns` are what must not come in."""
     strips: dict[str, dict[str, Any]] = {}
     with BlobReader(repository.bare) as blobs:
         for file in files:
-            strips.update(_of_file(blobs, file))
+            strips.update(_of_file(blobs, file, patterns))
     return strips
 
 
-def _of_file(blobs: BlobReader, file: FileDiff) -> dict[str, dict[str, Any]]:
+def _of_file(blobs: BlobReader, file: FileDiff, patterns: PatternSet) -> dict[str, dict[str, Any]]:
     is_readable = (
         not file.is_binary and not file.is_too_large and "160000" not in (file.old_mode, file.new_mode)
     )
@@ -46,20 +47,22 @@ def _of_file(blobs: BlobReader, file: FileDiff) -> dict[str, dict[str, Any]]:
         whole = hunk_risk(file.path, b"", b"")
         return {hunk.key: _strip(whole, hunk) for hunk in file.hunks}
     # The deletion of a file is one that takes its tests and names with it.
-    whole = hunk_risk(file.path, before, None if file.status == "deleted" else after)
+    whole = hunk_risk(file.path, before, None if file.status == "deleted" else after, patterns=patterns)
     if len(texts) < 2 or len(file.hunks) > MAX_HUNKS:
         return {hunk.key: _strip(whole, hunk) for hunk in file.hunks}
     parses = not audit_source(after or b"", path=file.path).errors
-    return {hunk.key: _alone(file, hunk, before, whole, parses) for hunk in file.hunks}
+    return {hunk.key: _alone(file, hunk, before, whole, parses, patterns) for hunk in file.hunks}
 
 
-def _alone(file: FileDiff, hunk: Hunk, before: bytes | None, whole: Risk, parses: bool) -> dict[str, Any]:
+def _alone(
+    file: FileDiff, hunk: Hunk, before: bytes | None, whole: Risk, parses: bool, patterns: PatternSet
+) -> dict[str, Any]:
     if hunk.kind != "text":
         return _strip(whole, hunk)
     alone = _with(before, [hunk])
     if parses and audit_source(alone, path=file.path).errors:
         return _strip(whole, hunk, needs_others=True)
-    return _strip(hunk_risk(file.path, before, alone), hunk)
+    return _strip(hunk_risk(file.path, before, alone, patterns=patterns), hunk)
 
 
 def _with(before: bytes | None, hunks: Sequence[Hunk]) -> bytes:

@@ -18,6 +18,7 @@ from kombu.exceptions import OperationalError
 
 from webapp.agents.models import Run
 from webapp.agents.services.ending import end_run
+from webapp.codehealth.rules import stored_rules
 from webapp.workspaces.repositories import author_of, repository_of
 from workers import queue
 from workers.errors import PyAgentError
@@ -142,5 +143,6 @@ def new_job(
             budget=run.budget,
             conversation=conversation,
             revision_of=revision_of,
+            rules=stored_rules(run.workspace),
         )
     )

@@ -10,6 +10,7 @@ from django.db import transaction
 from webapp.accounts.models import User
 from webapp.agents.models import Run
 from webapp.agents.plain import one_line, storable_text
+from webapp.codehealth.rules import patterns_of
 from webapp.events.publish import publish_on_commit
 from webapp.reviews import events
 from webapp.reviews.models import ChangeSet, Evidence, ReviewComment, Revision, SeenRevision
@@ -42,7 +43,9 @@ def open_review(*, run: Run, proposal: ChangeProposed) -> Revision:
         return known
     repository = repository_of(run.workspace)
     files = diff(repository, proposal.base_commit, proposal.commit)
-    risks = risk_strips(repository, proposal.base_commit, proposal.commit, files)
+    risks = risk_strips(
+        repository, proposal.base_commit, proposal.commit, files, patterns=patterns_of(run.workspace)
+    )
     with transaction.atomic():
         change_set, is_new = _change_set_for(run, proposal, repository)
         revision = add_revision(

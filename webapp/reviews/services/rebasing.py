@@ -11,6 +11,7 @@ from dataclasses import replace
 from django.db import transaction
 
 from webapp.accounts.models import User
+from webapp.codehealth.rules import patterns_of
 from webapp.errors import Conflict
 from webapp.reviews.models import ChangeSet, Revision
 from webapp.reviews.resolved import newest_revision
@@ -45,7 +46,7 @@ def carry_over(*, change_set: ChangeSet, repository: Repository, carried_by: Use
         repository, base, moved.files, [Choice(hunk.key) for file in moved.files for hunk in file.hunks]
     )
     commit = repository.commit_tree(tree, [base], f"Change set {change_set.pk} on newer files", author=_AGENT)
-    risks = risk_strips(repository, base, commit, moved.files)
+    risks = risk_strips(repository, base, commit, moved.files, patterns=patterns_of(change_set.workspace))
     with transaction.atomic():
         locked = lock_open(change_set)
         if newest_revision(locked).pk != revision.pk:
