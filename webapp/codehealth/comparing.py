@@ -17,7 +17,7 @@ from webapp.codehealth.models import Limits
 from webapp.workspaces.models import Workspace
 from workers.changes.repository import Repository
 from workers.changes.staging import tree_changes
-from workers.codehealth.auditor import functions_by_name
+from workers.codehealth.deltas import functions_by_name
 from workers.codehealth.metrics import FunctionAudit
 from workers.codehealth.thresholds import broken_by, figure_of
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from django.core.cache import cache
 
 from webapp.workspaces.models import Workspace
-from workers.changes.paths import from_bytes, to_portable
+from workers.changes.paths import to_portable
 from workers.changes.repository import CommitInfo, Repository
 from workers.changes.revisions import LOG_FORMAT, parse_log
 from workers.codehealth.sources import ending_of
 
-CHURN_COMMITS = 2_000
 CACHE_S = 24 * 3600
 
 
@@ -23,15 +20,12 @@ def main_line(repository: Repository, *, limit: int) -> list[CommitInfo]:
 
 
 def churn(workspace: Workspace, repository: Repository) -> dict[str, int]:
-    """Return how many of the last 2,000 commits changed each source file; merges count for nothing."""
+    """Return how many of the last 10,000 commits changed each source file; merges count for nothing."""
     head = repository.head()
     key = f"codehealth:churn:{workspace.pk}:{head}"
     found: dict[str, int] | None = cache.get(key)
     if found is None:
-        out = repository.bare.run(
-            "log", "-z", "--no-merges", "--no-renames", "--name-only", "--format=", f"-n{CHURN_COMMITS}", head
-        )
-        paths = (from_bytes(name.strip(b"\n")) for name in out.split(b"\0") if name)
-        found = dict(Counter(to_portable(path) for path in paths if ending_of(path)))
+        counted = repository.churn(head)
+        found = {to_portable(path): one.commits for path, one in counted.items() if ending_of(path)}
         cache.set(key, found, CACHE_S)
     return found

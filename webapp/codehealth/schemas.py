@@ -130,7 +130,7 @@ class HotspotOut(Schema):
     """A file that is complex and changes often."""
 
     path: str = Field(examples=["src/parser.py"])
-    commits: int = Field(description="How many of the last 2,000 commits changed it.", examples=[31])
+    commits: int = Field(description="How many of the last 10,000 commits changed it.", examples=[31])
     complexity: int = Field(description="Sum of the C901 of its functions.", examples=[84])
     score: int = Field(description="commits × complexity", examples=[2604])
     cyclomatic: WorstOut | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from workers.codehealth.auditor import functions_by_name
+from workers.codehealth.deltas import functions_by_name
 from workers.codehealth.metrics import FileAudit, FunctionAudit
 
 # ruff's and mccabe's own default; NIST 500-235 names 10 as the limit McCabe proposed and allows up to 15.
