@@ -96,6 +96,9 @@ def audit_workspace(
         Whatever a callback raises, once the audit has ended.
     """
 
+def language_of(path: str | PathLike[str]) -> str | None:
+    """Return the language that a path's ending tells, a name that `audit_source` takes; None when there is no audit."""
+
 def outline_source(source: bytes) -> dict[str, Any]:
     """Return what a Python source defines; any bytes give an answer.
 

@@ -61,6 +61,12 @@ fn audit_paths<'py>(
     Dicts::new(py)?.files(paths.iter().map(|path| path.to_string_lossy()).zip(&audits))
 }
 
+/// Tell a path's language by its ending.
+#[pyfunction]
+fn language_of(path: PathBuf) -> Option<&'static str> {
+    codehealth::language_of(&path)
+}
+
 /// Outline one Python source.
 #[pyfunction]
 fn outline_source<'py>(py: Python<'py>, source: &Bound<'py, PyBytes>) -> PyResult<Bound<'py, PyDict>> {
@@ -96,6 +102,7 @@ fn rust_core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(audit_paths, module)?)?;
     module.add_function(wrap_pyfunction!(workspace::audit_workspace, module)?)?;
     module.add_function(wrap_pyfunction!(outline_source, module)?)?;
+    module.add_function(wrap_pyfunction!(language_of, module)?)?;
     module.add_class::<crate::python_patterns::PyPatternSet>()?;
     Ok(())
 }

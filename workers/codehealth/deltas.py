@@ -148,7 +148,9 @@ def functions_by_name(audit: FileAudit | None) -> dict[tuple[str, int], Function
 
 
 def _figure(function: FunctionAudit | None, metric: Metric) -> int | None:
-    return None if function is None else int(getattr(function, metric))
+    # What only Python has is None elsewhere.
+    figure: int | None = getattr(function, metric, None)
+    return figure
 
 
 def _index(audit: FileAudit | None) -> float | None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from workers.codehealth.errors import CoreMissing
 
-_EXPECTED = ("audit_source", "audit_paths", "audit_workspace", "outline_source", "PatternSet")
+_EXPECTED = ("audit_source", "audit_paths", "audit_workspace", "language_of", "outline_source", "PatternSet")
 
 
 def load_core() -> ModuleType:
@@ -219,6 +219,11 @@ def audit_workspace(
         is_truncated=found["is_truncated"],
         is_cancelled=found["is_cancelled"],
     )
+
+
+def is_measured(path: str) -> bool:
+    """Return whether the language of a path, by its ending, has figures of functions."""
+    return _core.language_of(path) is not None
 
 
 def outline_source(source: bytes) -> Outline:

@@ -85,7 +85,9 @@ export function showAudit(view, audit, { doc, changes } = {}) {
 /** Return one line about a file's health for the status bar. */
 export function describeAudit(audit) {
   if (!audit) return "";
-  if (audit.errors.length) return `Does not parse: line ${audit.errors[0].line}, ${audit.errors[0].message}`;
+  // C's preprocessor does not run, so a macro can look like a mistake there.
+  const complaint = ["c", "cpp"].includes(audit.language) ? "Not all understood" : "Does not parse";
+  if (audit.errors.length) return `${complaint}: line ${audit.errors[0].line}, ${audit.errors[0].message}`;
   const worst = audit.functions.reduce((top, one) => (one.cyclomatic > (top?.cyclomatic ?? 0) ? one : top), null);
   const whole = audit.maintainability_index === null ? `${audit.lines} lines` : `maintainability ${audit.maintainability_index.toFixed(1)}`;
   return worst ? `${whole} · worst ${worst.qualname} (${worst.cyclomatic})` : whole;

@@ -36,6 +36,15 @@ def test_measures_each_python_file_before_and_after(company: Company) -> None:
     assert audit_of(company.workspace, sha) == audit
 
 
+def test_measures_other_languages_without_a_maintainability_index(company: Company) -> None:
+    repository = repository_of(company.workspace)
+    commit_files(repository, {"a.js": b"function f(a) { return 1; }\n"})
+    sha = commit_files(repository, {"a.js": b"function f(a) { if (a) return 1; }\n"})
+    audit = audit_commit(company.workspace, sha, cause="landed")
+    assert audit.report["files"][0]["functions"] == [{"name": "f", "line": 1, "before": 1, "after": 2}]
+    assert (audit.worst_complexity, audit.mean_maintainability) == (2, None)
+
+
 def test_is_one_audit_when_told_twice(company: Company) -> None:
     sha = commit_files(repository_of(company.workspace), {"a.py": PLAIN})
     first = audit_commit(company.workspace, sha, cause="landed")
