@@ -149,7 +149,7 @@ def functions_by_name(audit: FileAudit | None) -> dict[tuple[str, int], Function
 
 def _figure(function: FunctionAudit | None, metric: Metric) -> int | None:
     # What only Python has is None elsewhere.
-    figure: int | None = getattr(function, metric, None)
+    figure: int | None = None if function is None else getattr(function, metric)
     return figure
 
 

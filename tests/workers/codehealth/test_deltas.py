@@ -63,3 +63,13 @@ def test_measures_a_new_function_against_an_empty_one():
 def test_finds_nothing_in_equal_trees():
     tree = auditor.audit_sources(BEFORE.items())
     assert auditor.compare_trees(tree, tree).files == ()
+
+
+def test_shows_no_change_of_a_figure_that_the_language_does_not_have():
+    before, after = (
+        auditor.audit_source(source, path="a.js")
+        for source in (b"function f() {}", b"function f(a) { if (a) b(); }")
+    )
+    assert auditor.compare(before, after, metric="complexity_radon") == []
+    changed = auditor.compare(before, after, metric="cognitive")
+    assert [(one.before, one.after) for one in changed] == [(0, 1)]
