@@ -63,8 +63,7 @@ class AuditOut(Schema):
             "maintainability_index": audit.maintainability_index,
             "lines": audit.raw.loc,
             "functions": [
-                {name: getattr(one, name) for name in FunctionOut.model_fields}
-                for one in audit.functions
+                {name: getattr(one, name) for name in FunctionOut.model_fields} for one in audit.functions
             ],
             "errors": [
                 {"line": one.line, "column": one.column, "message": one.message} for one in audit.errors

@@ -76,6 +76,9 @@ class GuardedProvider:
     def capabilities(self) -> Capabilities:
         return self._inner.capabilities()
 
+    async def waits_for(self) -> str:
+        return await self._inner.waits_for()
+
     async def stream(self, request: ModelRequest) -> AsyncGenerator[StreamItem, None]:
         async with aclosing(self._inner.stream(self._guard.conceal(request))) as items:
             async for item in items:

@@ -74,5 +74,6 @@ def test_measures_one_file_and_a_folder_without_git(folder: Path, tmp_path: Path
     subprocess.run(["rm", "-r", str(folder / ".git")], check=True)
     (folder / "node_modules").mkdir()
     (folder / "node_modules" / "x.py").write_text("x = 1\n")
+    (folder / ".gitignore").write_text("node_modules/\n")
     done = json.loads(codehealth(str(folder), "--format", "json", home=tmp_path / "home").stdout)
     assert [file["path"] for file in done["files"]] == ["broken.py", "easy.py", "made.py", "src/hard one.py"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from workers.changes.paths import to_portable
 from workers.codehealth import reports
 from workers.codehealth.auditor import CodeHealthAuditor
-from workers.codehealth.metrics import FileAudit
-from workers.codehealth.sources import source_files
+from workers.codehealth.metrics import FileAudit, audit_workspace
 from workers.codehealth.thresholds import CYCLOMATIC_HIGH
 
 
@@ -36,25 +36,34 @@ class Command(BaseCommand):
         """Measure, print, and judge."""
         fail_over: int | None = options["fail_over"]
         limit = CYCLOMATIC_HIGH if fail_over is None else fail_over
-        audits = measure(options["path"])
+        audits = self._measure(options["path"])
         self.stdout.write(render(audits, limit, options["format"]))
         if fail_over is not None and reports.over_limit(audits, fail_over):
             sys.exit(1)
 
+    def _measure(self, path: Path) -> list[FileAudit]:
+        """Return the audits of the source files at `path` whose language is known, in the order of their paths.
 
-def measure(path: Path) -> list[FileAudit]:
-    """Return the audits of the source files at `path` whose language is known, in the order of their paths.
+        Raises:
+            CommandError: nothing is there, or it cannot be opened.
+        """
+        if path.is_file():
+            audits: Sequence[FileAudit] = CodeHealthAuditor().audit_files(path.parent, [path.name])
+        elif path.is_dir():
+            try:
+                found = audit_workspace(path, progress=self._say_progress)
+            except OSError as error:
+                raise CommandError(f"{path} cannot be read: {error.strerror}.") from error
+            for skipped in found.skipped:
+                self.stderr.write(to_portable(f"left out: {skipped.path}: {skipped.reason}"))
+            audits = found.files
+        else:
+            raise CommandError(f"There is no file or folder {path}.")
+        return [audit for audit in audits if audit.language is not None]
 
-    Raises:
-        CommandError: nothing is there.
-    """
-    if path.is_file():
-        root, names = path.parent, [path.name]
-    elif path.is_dir():
-        root, names = path, source_files(path)
-    else:
-        raise CommandError(f"There is no file or folder {path}.")
-    return [audit for audit in CodeHealthAuditor().audit_files(root, names) if audit.language is not None]
+    def _say_progress(self, done: int, total: int) -> None:
+        if self.stderr.isatty():
+            self.stderr.write(f"\r{done} of {total} files", ending="\n" if done == total else "")
 
 
 def render(audits: list[FileAudit], limit: int, form: str) -> str:
