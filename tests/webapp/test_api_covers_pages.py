@@ -8,6 +8,7 @@ from tests.webapp.test_doors import walk
 from webapp.api import api
 
 W, ONE = "/workspaces/{workspace_id}", "/workspaces/{workspace_id}/reviews/{change_set_id}"
+H = f"{W}/codehealth"
 RUN, MODEL = f"{W}/runs/{{run_id}}", "/models/{model_id}"
 MODELS = {
     "": "GET /models",
@@ -88,6 +89,16 @@ SAME_OVER_REST = {
     "review_revert": f"POST {ONE}/revert",
     "review_discard": f"POST {ONE}/discard",
     "review_reopen": f"POST {ONE}/reopen",
+    "review_health": f"GET {ONE}/health",
+    # code health
+    "workspace_health": f"GET {H}/summary, GET {H}/files, GET {H}/hotspots, GET {H}/trend",
+    "health_file": f"GET {H}/file",
+    "health_limits": f"GET {H}/thresholds, PUT {H}/thresholds",
+    "health_patterns": f"GET {H}/findings, GET {H}/rules, POST {H}/rules",
+    "delete_pattern_rule": f"DELETE {H}/rules/{{rule_id}}",
+    "health_measurements": f"GET {H}/summary",
+    "start_measurement": f"POST {H}/measurements",
+    "cancel_measurement": f"POST {H}/measurements/{{measurement_id}}/cancel",
     # files and git; the pages themselves ask the API
     "workspace_files": f"GET {W}/files, GET {W}/file, PUT {W}/file, DELETE {W}/file, GET {W}/files/search",
     "workspace_git": f"GET {W}/git, POST {W}/git/commit, GET {W}/git/log, GET {W}/git/archive, POST {W}/git/push",
