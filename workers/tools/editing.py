@@ -10,6 +10,7 @@ from typing import Any
 from workers.changes.errors import ChangeError
 from workers.changes.paths import to_bytes
 from workers.tools.base import ToolContext, ToolResult, object_schema
+from workers.tools.definitions import merge_definitions
 from workers.tools.errors import EditRefused, ToolError
 from workers.tools.reading import normalise_path, read_text
 from workers.tools.text import bound, clean
@@ -124,6 +125,34 @@ def _around(text: str, line: int, height: int) -> str:
     start = max(0, line - 1 - _CONTEXT_LINES)
     end = min(len(lines), line - 1 + min(height, 40) + _CONTEXT_LINES)
     return "\n".join(f"{index + 1:6}\t{clean(lines[index])}" for index in range(start, end))
+
+
+class EditCode:
+    name = "edit_code"
+    description = (
+        "Put whole Python functions, classes or constants into a file: each replaces the one of the same name, or is "
+        "added; the rest of the file stays. A method stands inside its class."
+    )
+    parameters = object_schema(("path", "code"), path={"type": "string"}, code={"type": "string"})
+    is_effect = True
+    step_kind = "tool_call"
+
+    def title(self, arguments: Mapping[str, Any]) -> str:
+        return f"Edit {arguments.get('path', '')}"
+
+    async def call(self, arguments: dict[str, Any], context: ToolContext) -> ToolResult:
+        path = normalise_path(arguments["path"])
+        return await asyncio.to_thread(_edit_code, path, arguments["code"], context)
+
+
+def _edit_code(path: str, code: str, context: ToolContext) -> ToolResult:
+    if not path.endswith(".py"):
+        raise ToolError("edit_code knows only Python; use edit_file or write_file.")
+    merged = merge_definitions(read_text(context.files, path), code)
+    if not merged.said:
+        return ToolResult(f"{path} has this code already.", facts={"path": path, "is_same": True})
+    _write(context, path, merged.text)
+    return ToolResult(f"Edited {path}: {merged.said}.", facts={"path": path})
 
 
 class WriteFile:

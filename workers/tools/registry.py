@@ -12,6 +12,7 @@ BUILT_IN: Final[dict[str, str]] = {
     "read_file": "workers.tools.reading:ReadFile",
     "search": "workers.tools.reading:Search",
     "edit_file": "workers.tools.editing:EditFile",
+    "edit_code": "workers.tools.editing:EditCode",
     "write_file": "workers.tools.editing:WriteFile",
     "delete_file": "workers.tools.editing:DeleteFile",
     "run_command": "workers.tools.commands:RunCommand",

@@ -1,0 +1,170 @@
+"""Puts functions, methods and classes into a Python file by their names.
+
+A small model that must quote the lines it replaces quotes them wrongly; one that gives the whole new function
+needs no quote. So the name is the place: each definition takes the place of the one that has its name, methods
+inside their class, and what is new is added.
+"""
+
+from __future__ import annotations
+
+import ast
+import textwrap
+from dataclasses import dataclass, field
+
+from workers.tools.errors import EditRefused
+
+_Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+@dataclass(slots=True)
+class Merged:
+    """A file's new text and what happened to it, by name."""
+
+    text: str
+    replaced: list[str] = field(default_factory=list)
+    added: list[str] = field(default_factory=list)
+
+    @property
+    def said(self) -> str:
+        """Return "replaced a, b; added c"."""
+        parts = [("replaced", self.replaced), ("added", self.added)]
+        return "; ".join(f"{verb} {', '.join(names)}" for verb, names in parts if names)
+
+
+def merge_definitions(text: str, code: str) -> Merged:
+    """Return `text` with the definitions, imports and constants of `code` in it.
+
+    Raises:
+        EditRefused: one of the two does not parse, or `code` holds nothing that has a name.
+    """
+    code = textwrap.dedent(code.replace("\r\n", "\n")).strip("\n") + "\n"
+    merged = Merged(text)
+    body = _parse(code, "Your code").body
+    for node in body:
+        _merge_statement(merged, code, node, _parse(merged.text, "The file"))
+    if not any(_name_of(node) or isinstance(node, ast.Import | ast.ImportFrom) for node in body):
+        raise EditRefused("Your code holds no whole function, class, constant or import.")
+    _parse(merged.text, "The file with your code in it")
+    return merged
+
+
+def _parse(text: str, what: str) -> ast.Module:
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError) as error:
+        line = getattr(error, "lineno", None)
+        where = f" in line {line}" if line else ""
+        raise EditRefused(f"{what} does not parse{where}: {getattr(error, 'msg', error)}.") from None
+
+
+def _merge_statement(merged: Merged, code: str, node: ast.stmt, tree: ast.Module) -> None:
+    if isinstance(node, ast.ClassDef):
+        same = _named(tree, node.name)
+        if isinstance(same, ast.ClassDef) and _may_merge(same, node):
+            _merge_class(merged, code, node)
+            return
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        _add_import(merged, node, tree)
+    elif (name := _name_of(node)) is not None:
+        _put(merged, _piece(code, node), name, _named(tree, name), end=_end_of_module(tree, node))
+
+
+def _merge_class(merged: Merged, code: str, given: ast.ClassDef) -> None:
+    """Put each member of the given class into the class of the same name; other members stay."""
+    for member in given.body:
+        name = _name_of(member)
+        if name is None:
+            continue
+        home = _named(_parse(merged.text, "The file"), given.name)
+        assert isinstance(home, ast.ClassDef)  # noqa: S101 - the caller has seen it
+        piece = _piece(code, member)
+        if member.col_offset != home.body[0].col_offset:
+            piece = textwrap.indent(textwrap.dedent(piece), " " * home.body[0].col_offset)
+        shown = f"{given.name}.{name}"
+        _put(merged, piece, shown, _named(home, name), end=home.end_lineno or home.lineno)
+
+
+def _put(merged: Merged, piece: str, shown: str, old: ast.stmt | None, *, end: int) -> None:
+    """Write `piece` over `old`, or after line `end` where there is none."""
+    lines = merged.text.splitlines(keepends=True)
+    if old is not None:
+        first, last = _first_line(old), old.end_lineno or old.lineno
+        if "".join(lines[first - 1 : last]).strip() == piece.strip():
+            return
+        lines[first - 1 : last] = [piece]
+        merged.replaced.append(shown)
+    else:
+        if end and not lines[end - 1].endswith("\n"):
+            lines[end - 1] += "\n"
+        is_member = piece[:1].isspace()
+        is_code = piece.lstrip().startswith(("def ", "async def ", "class ", "@"))
+        gap = "\n" * ((1 if is_member else 2) if is_code and end else 0)
+        lines.insert(end, gap + piece)
+        merged.added.append(shown)
+    merged.text = "".join(lines)
+
+
+def _add_import(merged: Merged, node: ast.Import | ast.ImportFrom, tree: ast.Module) -> None:
+    wanted = ast.unparse(node)
+    known = {ast.unparse(other) for other in ast.walk(tree) if isinstance(other, ast.Import | ast.ImportFrom)}
+    if wanted in known:
+        return
+    lines = merged.text.splitlines(keepends=True)
+    lines.insert(_end_of_imports(tree), wanted + "\n")
+    merged.text = "".join(lines)
+    merged.added.append(f"`{wanted}`")
+
+
+def _end_of_imports(tree: ast.Module) -> int:
+    """The line after which a new import stands: below the other imports, else below the docstring."""
+    last = 0
+    for index, node in enumerate(tree.body):
+        is_docstring = index == 0 and isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if not is_docstring and not isinstance(node, ast.Import | ast.ImportFrom):
+            break
+        last = node.end_lineno or node.lineno
+    return last
+
+
+def _end_of_module(tree: ast.Module, node: ast.stmt) -> int:
+    """The line after which a new definition stands: constants below the imports, code above a main guard."""
+    if not isinstance(node, _DEFINITIONS):
+        return _end_of_imports(tree)
+    body = [other for other in tree.body if not isinstance(other, ast.If)] or tree.body
+    return (body[-1].end_lineno or 0) if body else 0
+
+
+def _named(parent: ast.Module | ast.ClassDef, name: str) -> ast.stmt | None:
+    return next((node for node in reversed(parent.body) if _name_of(node) == name), None)
+
+
+def _name_of(node: ast.stmt) -> str | None:
+    if isinstance(node, _DEFINITIONS):
+        return node.name
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    is_constant = isinstance(node, ast.Assign | ast.AnnAssign)
+    target = targets[0] if is_constant and len(targets) == 1 else None
+    return target.id if isinstance(target, ast.Name) else None
+
+
+def _may_merge(old: ast.ClassDef, given: ast.ClassDef) -> bool:
+    """Whether only the members of a class may differ: its head is the same, or was left out."""
+    if old.body[0].lineno == old.lineno:
+        return False
+    heads = [
+        [ast.unparse(node) for node in (*each.bases, *each.decorator_list)]
+        + [ast.unparse(keyword.value) for keyword in each.keywords]
+        for each in (old, given)
+    ]
+    return not heads[1] or heads[0] == heads[1]
+
+
+def _first_line(node: ast.stmt) -> int:
+    decorators = node.decorator_list if isinstance(node, _DEFINITIONS) else []
+    return min([node.lineno, *(decorator.lineno for decorator in decorators)])
+
+
+def _piece(code: str, node: ast.stmt) -> str:
+    lines = code.splitlines(keepends=True)
+    return "".join(lines[_first_line(node) - 1 : node.end_lineno]).rstrip() + "\n"
