@@ -93,6 +93,11 @@ class Workplace:
         """Set the files back to the newest checkpoint."""
         self._worktree.restore(self.head)
 
+    def return_to(self, commit: str) -> None:
+        """Set the files back to an earlier checkpoint, which is the newest from now on."""
+        self._worktree.restore(commit)
+        self.head = commit
+
     def remove(self) -> None:
         """Delete the files; commits and refs stay."""
         self._worktree.remove()

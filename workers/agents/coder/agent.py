@@ -10,6 +10,7 @@ from workers.agents.coder import prompts
 from workers.agents.coder.asking import Asker, Dialogue
 from workers.agents.coder.conversation import Conversation, Turn
 from workers.agents.coder.core import ANYWAY, NUDGE_AT, STOP_AT, CoderCore, RepeatDetector, TestState
+from workers.agents.coder.guiding import Guiding
 from workers.agents.errors import ModelRefused, ModelStuck
 from workers.agents.mixins.governance import GovernanceMixin
 from workers.agents.mixins.identity import IdentityMixin
@@ -27,6 +28,9 @@ from workers.tools.text import bound
 COMMAND_TIMEOUT_S = 120.0
 MAX_SILENT_TURNS = 3
 WARN_TURNS = 3
+MAX_SOURCES_CHARS = 24_000
+WARM = 0.7
+"""The temperature after a repeated call: at none a model that said it once says it for ever."""
 SMALL_MODEL_SIZE = "135 million"
 
 
@@ -44,6 +48,7 @@ class CoderAgent(IdentityMixin, OrchestrationMixin, PersistenceMixin, Governance
         self._refused_trees: set[str] = set()
         self._has_tests = False
         self._is_resuming = True
+        self._guiding: Guiding | None = None
         self._dialogue: Dialogue
         self._asker: Asker
 
@@ -64,9 +69,10 @@ class CoderAgent(IdentityMixin, OrchestrationMixin, PersistenceMixin, Governance
         self._wants_change = run.job.revision_of is not None or self.core.is_change_request(self._goal)
         if self._is_only_chatting(run, provider):
             return
+        is_guided = not abilities.has_tools and self._wants_change and run.job.revision_of is None
         conversation = Conversation(
             self.core.system_text(self._specs, is_native=abilities.has_tools),
-            await self._opening(run),
+            await self._opening(run, is_guided=is_guided),
             is_native=abilities.has_tools,
         )
         conversation.turns = self.core.rebuild(run.history)
@@ -74,7 +80,7 @@ class CoderAgent(IdentityMixin, OrchestrationMixin, PersistenceMixin, Governance
         self._asker = Asker(self, self._dialogue)
         self.recall_evidence(run)
 
-    async def _opening(self, run: RunState) -> str:
+    async def _opening(self, run: RunState, *, is_guided: bool) -> str:
         files = self._context.files
         limit = self._context.output_chars
         listing = (await ListFiles().call({}, self._context)).text
@@ -83,13 +89,26 @@ class CoderAgent(IdentityMixin, OrchestrationMixin, PersistenceMixin, Governance
         baseline = ""
         if self._has_tests and self._wants_change and run.job.revision_of is None:
             baseline = await self._baseline(run, limit=limit // 2)
-        return self.core.opening_text(
+        opening = self.core.opening_text(
             self._goal,
             conversation=run.job.conversation,
             revision_of=run.job.revision_of,
             listing=bound(listing, limit // 2),
             baseline=baseline,
         )
+        return opening + (await self._guidance(run, baseline) if is_guided else "")
+
+    async def _guidance(self, run: RunState, baseline: str) -> str:
+        """Begin to guide the model; return what it is shown for that: the files that matter and the points."""
+        head = await asyncio.to_thread(lambda: run.workplace.head)
+        test_now = self._test_now if self._has_tests else None
+        self._guiding = Guiding(self._goal, self._context, head=head, test_now=test_now)
+        if self._has_tests and not run.history:
+            self._guiding.begin(failed=self._baseline_failed)
+        # The context's tokens, taken as characters: about a quarter of it.
+        limit = min(MAX_SOURCES_CHARS, _provider_of(run).capabilities().context_tokens)
+        sources = await self._guiding.sources("" if self._baseline_failed == 0 else baseline, limit=limit)
+        return self.core.guidance_text(sources)
 
     async def _baseline(self, run: RunState, *, limit: int) -> str:
         """Run the tests before anything changes, once a run, so that the model sees what fails and people
@@ -143,6 +162,8 @@ class CoderAgent(IdentityMixin, OrchestrationMixin, PersistenceMixin, Governance
                 if outcome is not None:
                     return outcome
             await self._note(run, turn, called)
+            if self._guiding is not None:
+                await self._guiding.after_call(run, turn, called)
         return None
 
     async def _next_turn(self, run: RunState) -> tuple[Turn, str | None]:
@@ -162,14 +183,17 @@ class CoderAgent(IdentityMixin, OrchestrationMixin, PersistenceMixin, Governance
     async def _note(self, run: RunState, turn: Turn, called: Called) -> None:
         """Take from a call what the loop itself needs to know."""
         facts = called.result.facts
+        if called.call.name == "finish" and not called.result.is_error:
+            return  # it was told what is missing
         if called.call.name == "run_tests" and facts.get("is_whole"):
             tree = await asyncio.to_thread(lambda: run.workplace.tree)
             self._tests = TestState(tree, not called.result.is_error, facts.get("failed"))
         times = self._repeats.count(called.call, called.result.text)
+        self._dialogue.temperature = WARM if times > 1 else 0.0
         if times >= STOP_AT:
             message = f"I stopped: the model made the same call {times} times with the same result."
             raise _Stuck(message)
-        if times >= NUDGE_AT:
+        if times >= (NUDGE_AT if self._guiding is None else NUDGE_AT - 1):
             turn.notes.append(prompts.NUDGE_REPEAT.format(times=times))
 
     def _warn_of_end(self, run: RunState) -> None:
@@ -198,6 +222,9 @@ class CoderAgent(IdentityMixin, OrchestrationMixin, PersistenceMixin, Governance
         if failure is not None:
             turn.notes.append(prompts.TESTS_FAIL.format(output=failure))
             return None
+        if self._guiding is not None and (open_point := await self._guiding.on_finish(run)) is not None:
+            turn.notes.append(open_point)
+            return None
         return await self._outcome(run, str(arguments.get("answer", "")), arguments.get("answers"))
 
     async def _verify(self, run: RunState) -> str | None:
@@ -208,16 +235,21 @@ class CoderAgent(IdentityMixin, OrchestrationMixin, PersistenceMixin, Governance
         if tree in self._refused_trees or not self._has_tests:
             return None
         if self._tests is None or self._tests.tree != tree:
-            call = ToolCall(f"verify-{tree[:12]}", "run_tests", {}, "{}")
-            result = (await self.call_tool(run, self._toolbox, call, self._context)).result
-            self._tests = TestState(tree, not result.is_error, result.facts.get("failed"))
-            output = result.text
+            self._tests, output = await self._test_now(run)
         else:
             output = "You have just run them."
         if self._tests.is_ok or not self._is_worse():
             return None
         self._refused_trees.add(tree)
         return bound(output, self._context.output_chars // 2)
+
+    async def _test_now(self, run: RunState) -> tuple[TestState, str]:
+        """Run all tests on the files as they are; return what they said."""
+        tree = await asyncio.to_thread(lambda: run.workplace.tree)
+        call = ToolCall(f"verify-{tree[:12]}", "run_tests", {}, "{}")
+        result = (await self.call_tool(run, self._toolbox, call, self._context)).result
+        self._tests = TestState(tree, not result.is_error, result.facts.get("failed"))
+        return self._tests, result.text
 
     def _is_worse(self) -> bool:
         """Whether the change left something failing that it could be asked to mend."""
@@ -226,6 +258,8 @@ class CoderAgent(IdentityMixin, OrchestrationMixin, PersistenceMixin, Governance
 
     async def _outcome(self, run: RunState, answer: str, answers: Any = None) -> Outcome:
         revision = run.job.revision_of or {}
+        if self._guiding is not None:
+            await self._guiding.go_back(run)
         run.evidence[:] = [item for item in run.evidence if self.core.is_check(item["command"])]
         return Outcome(
             answer=answer or "Done.",
@@ -236,6 +270,8 @@ class CoderAgent(IdentityMixin, OrchestrationMixin, PersistenceMixin, Governance
 
     async def _end_early(self, run: RunState, reason: str, error: BudgetExceeded | None) -> Outcome:
         """Offer what there is, saying that it is not finished; with nothing to offer, fail."""
+        if self._guiding is not None:
+            await self._guiding.go_back(run)
         if not await asyncio.to_thread(lambda: run.workplace.has_offer):
             raise error or ModelStuck(reason)
         return await self._unfinished(run, reason)

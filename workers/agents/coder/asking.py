@@ -51,6 +51,8 @@ class Dialogue:
         share = 4 if abilities.context_tokens >= SHORT_CONTEXT_TOKENS else 8
         self.max_output_tokens = min(MAX_OUTPUT_TOKENS, abilities.context_tokens // share)
         self.chars_per_token = CHARS_PER_TOKEN
+        self.temperature = 0.0
+        """Of a model that answers in JSON; the others keep their provider's own."""
         self._share = 0.95
 
     @property
@@ -78,7 +80,7 @@ class Dialogue:
             tools=tuple(self.specs) if self.is_native else (),
             response_schema=self._schema(),
             max_output_tokens=self.max_output_tokens if room is None else min(self.max_output_tokens, room),
-            temperature=0.0 if not self.is_native else None,
+            temperature=self.temperature if not self.is_native else None,
         )
 
     def _schema(self) -> dict[str, object] | None:

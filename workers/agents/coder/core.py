@@ -27,7 +27,8 @@ _CONVERSATION_CHARS = 3000
 _CHANGES = re.compile(
     r"\b(fix|repair|mend|add|implement|change|rename|remove|delete|refactor|write|create|make|update|move|replace"
     r"|convert|migrate|bump|correct|debug|solve|resolve|extend|optimi[sz]e|clean|format|port|split|merge|document"
-    r"|adapt|improve|rewrite|upgrade|extract|introduce|handle|support|let|ensure|drop|raise|catch|test)\b",
+    r"|adapt|improve|rewrite|upgrade|extract|introduce|handle|support|let|ensure|drop|raise|catch|test|must|should|bugs?|wrong|broken|fails?|crash(es)?"
+    r"|throws?|errors?|instead)\b",
     re.IGNORECASE,
 )
 _ASKS = re.compile(
@@ -104,6 +105,10 @@ class CoderCore:
         else:
             text += prompts.OPENING.format(goal=goal)
         return text + (prompts.FILES.format(listing=listing) if listing else "") + baseline
+
+    def guidance_text(self, sources: str) -> str:
+        """Return what a guided model is shown below the request: the files that matter, and how to begin."""
+        return (prompts.SOURCES.format(sources=sources) if sources else "") + prompts.BEGIN
 
     def describe_baseline(self, facts: Mapping[str, Any], text: str, *, limit: int, timeout_s: float) -> str:
         """Return what the tests said before the work began."""

@@ -25,13 +25,13 @@ CONSTRAINED = (
     "{tools}\n"
     "\n"
     "Examples:\n"
-    '{{"thought": "See what is there.", "tool": "list_files", "arguments": {{}}}}\n'
     '{{"thought": "Find where total is made.", "tool": "search", "arguments": {{"query": "def total"}}}}\n'
     '{{"thought": "Read that function.", "tool": "read_file", '
     '"arguments": {{"path": "cart.py", "start_line": 1, "end_line": 60}}}}\n'
-    '{{"thought": "The loop misses the last item.", "tool": "edit_file", '
-    '"arguments": {{"path": "cart.py", "old_text": "range(n - 1)", "new_text": "range(n)"}}}}\n'
-    '{{"thought": "Check it.", "tool": "run_tests", "arguments": {{}}}}\n'
+    '{{"thought": "total leaves out the last item.", "tool": "edit_code", '
+    '"arguments": {{"path": "cart.py", "code": "def total(items):\\n    return sum(item.price for item in items)\\n"}}}}\n'
+    '{{"thought": "The page misses a class.", "tool": "edit_file", '
+    '"arguments": {{"path": "cart.html", "old_text": "<p>", "new_text": "<p class=\\"sum\\">"}}}}\n'
     '{{"thought": "It works.", "tool": "finish", '
     '"arguments": {{"answer": "The loop left out the last item; now it does not."}}}}'
 )
@@ -41,6 +41,13 @@ OPENING = "The request:\n{goal}"
 EARLIER = "What was said in the channel before:\n{messages}\n\n"
 
 FILES = "\n\nThe files of the project:\n{listing}"
+
+SOURCES = "\n\nThe files that matter most, whole:\n{sources}"
+
+BEGIN = (
+    "\n\nBegin: with edit_code, change the code so that it does all that the request asks. Go through the request sentence "
+    "by sentence. The tests run after each edit."
+)
 
 BASELINE_PASSES = "\n\nBefore your work the tests pass ({counts}; `{command}`)."
 
@@ -73,6 +80,24 @@ TESTS_FAIL = (
     "{output}\n"
     "Mend it. If it cannot be mended, or was failing before for a reason that is not yours, call finish again and "
     "say so."
+)
+
+# What a guided model is told between its turns.
+POINT = (
+    "Now look only at point {number} of {count}: {point}\n"
+    "Take an example of it and follow the code as it is now. If the code does not do it, or only sometimes, correct "
+    "the code with edit_code. If it does, call finish."
+)
+EDIT_PASSES = "The tests pass after your edit ({counts})."
+EDIT_FAILS = "The tests fail after your edit ({counts}):\n{output}\nMend the code with edit_code; the tests stay as they are."
+EDIT_TAKEN_BACK = (
+    "Your last edits made the tests fail, so the files are back as they were before them. They read now:\n{sources}\n"
+    "Think of another way, with a smaller change."
+)
+ALL_POINTS_SEEN = "You have gone through the whole request. Call finish, unless something is still wrong."
+NOTHING_CHANGED = (
+    "Not finished: no file has been changed, and the request asks for a change. Read the request again, and "
+    "correct the code with edit_code."
 )
 
 CHAT_SYSTEM = (
