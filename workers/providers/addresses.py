@@ -63,6 +63,15 @@ def check_base_url(url: str, *, allow_private: bool) -> str:
     return url.strip().rstrip("/")
 
 
+def is_near(url: str) -> bool:
+    """Return whether a base URL names this machine or a private address outright; no name is looked up."""
+    host = urlsplit(url.strip()).hostname or ""
+    address = _literal(host)
+    if address is None:
+        return host == "localhost" or host.endswith(".localhost")
+    return _unwrapped(address).is_private
+
+
 def check_address(address: Address, *, host: str, allow_private: bool) -> None:
     """Do nothing when `address` may be connected to.
 

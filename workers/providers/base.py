@@ -121,6 +121,11 @@ class HttpProvider(ABC):
     default_has_json_schema: bool = True
     default_limits: ReplyLimits = ReplyLimits()
 
+    @classmethod
+    def limits_for(cls, choice: ModelChoice) -> ReplyLimits:
+        """Return how long and how much a reply of this choice may be when nobody says otherwise."""
+        return cls.default_limits
+
     def __init__(self, choice: ModelChoice, *, secret: str | None, limits: ReplyLimits) -> None:
         self._choice = choice
         self._secret = secret

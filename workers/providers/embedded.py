@@ -28,6 +28,10 @@ class EmbeddedProvider(OpenAICompatibleProvider):
     # On a busy machine a full context is read slowly, and a second conversation shares the processor.
     default_limits = ReplyLimits(first_token_s=300.0)
 
+    @classmethod
+    def limits_for(cls, choice: ModelChoice) -> ReplyLimits:
+        return cls.default_limits
+
     def __init__(
         self, choice: ModelChoice, *, secret: str | None, limits: ReplyLimits, allow_private: bool = True
     ) -> None:

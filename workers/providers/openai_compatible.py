@@ -9,7 +9,7 @@ import httpx2
 from openai import AsyncOpenAI
 
 from workers.errors import ProviderBadReply
-from workers.providers.addresses import check_base_url, guarded_client
+from workers.providers.addresses import check_base_url, guarded_client, is_near
 from workers.providers.base import PROGRESS, READING_MISTAKES, Delta, HttpProvider, ReplyLimits, extra_fields
 from workers.providers.reply import ReplyBuilder
 from workers.providers.schema import is_closed_schema
@@ -24,6 +24,8 @@ from workers.providers.types import (
 )
 
 OPENAI_URL: Final = "https://api.openai.com/v1"
+# A model on a busy processor reads a long prompt for minutes; seen: 370 s for 1,100 tokens of a 1.5B model.
+NEAR_LIMITS: Final = ReplyLimits(first_token_s=900.0, between_tokens_s=300.0, total_s=1800.0)
 _FINISH: Final[dict[str, FinishReason]] = {
     "stop": "stop",
     "length": "length",
@@ -37,6 +39,10 @@ _REASONING_FIELDS: Final = ("reasoning_content", "reasoning")
 
 class OpenAICompatibleProvider(HttpProvider):
     """Chat completions over the official client."""
+
+    @classmethod
+    def limits_for(cls, choice: ModelChoice) -> ReplyLimits:
+        return NEAR_LIMITS if is_near(choice.base_url or OPENAI_URL) else cls.default_limits
 
     def __init__(
         self, choice: ModelChoice, *, secret: str | None, limits: ReplyLimits, allow_private: bool = True

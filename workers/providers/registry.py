@@ -46,6 +46,6 @@ def open_provider(
         allow_private = get_config().allow_private_endpoints
     kind = getattr(import_module(module), name)
     provider: Provider = kind(
-        choice, secret=secret, limits=limits or kind.default_limits, allow_private=allow_private
+        choice, secret=secret, limits=limits or kind.limits_for(choice), allow_private=allow_private
     )
     return RetryingProvider(provider, retries)

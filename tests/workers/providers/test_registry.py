@@ -10,6 +10,8 @@ from workers.config import get_config, load_config
 from workers.errors import ConfigError
 from workers.providers.addresses import ProviderAddressRefused
 from workers.providers.base import Provider
+from workers.providers.embedded import EmbeddedProvider
+from workers.providers.openai_compatible import OpenAICompatibleProvider
 from workers.providers.registry import PROVIDERS, open_provider
 from workers.providers.types import EMBEDDED_CHOICE, ModelChoice, ProviderName
 
@@ -69,3 +71,22 @@ def test_loads_no_client_before_it_is_used() -> None:
         "assert not loaded, loaded"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "first_token_s"),
+    [
+        ("http://127.0.0.1:8080/v1", 900),
+        ("http://localhost/v1", 900),
+        ("http://10.1.2.3/v1", 900),
+        ("https://models.example.org/v1", 120),
+        ("", 120),
+    ],
+)
+def test_a_model_nearby_is_given_time_to_read(base_url: str, first_token_s: float) -> None:
+    choice = ModelChoice("openai", "small", base_url=base_url)
+    assert OpenAICompatibleProvider.limits_for(choice).first_token_s == first_token_s
+
+
+def test_the_embedded_model_keeps_its_own_patience() -> None:
+    assert EmbeddedProvider.limits_for(EMBEDDED_CHOICE).first_token_s == 300
