@@ -15,7 +15,7 @@ import httpx
 
 from tests.framework.provider_double.wire import HttpReply, HttpRequest, read_request
 
-UPSTREAM_TIMEOUT_S = 600.0
+UPSTREAM_TIMEOUT_S = 1800.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,7 @@ def main() -> None:
             "drop_params": True,
             "api_base": settings["base_url"],
             "api_key": "added by the meter",
+            "timeout": settings["seconds"],
         },
     }
     limits = {
