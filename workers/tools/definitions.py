@@ -66,6 +66,8 @@ def _merge_statement(merged: Merged, code: str, node: ast.stmt, tree: ast.Module
             return
     if isinstance(node, ast.Import | ast.ImportFrom):
         _add_import(merged, node, tree)
+    elif (home := _class_of_bare_method(node, tree)) is not None:
+        _put_member(merged, code, node, home.name)
     elif (name := _name_of(node)) is not None:
         _put(merged, _piece(code, node), name, _named(tree, name), end=_end_of_module(tree, node))
 
@@ -73,16 +75,38 @@ def _merge_statement(merged: Merged, code: str, node: ast.stmt, tree: ast.Module
 def _merge_class(merged: Merged, code: str, given: ast.ClassDef) -> None:
     """Put each member of the given class into the class of the same name; other members stay."""
     for member in given.body:
-        name = _name_of(member)
-        if name is None:
-            continue
-        home = _named(_parse(merged.text, "The file"), given.name)
-        assert isinstance(home, ast.ClassDef)  # noqa: S101 - the caller has seen it
-        piece = _piece(code, member)
-        if member.col_offset != home.body[0].col_offset:
-            piece = textwrap.indent(textwrap.dedent(piece), " " * home.body[0].col_offset)
-        shown = f"{given.name}.{name}"
-        _put(merged, piece, shown, _named(home, name), end=home.end_lineno or home.lineno)
+        _put_member(merged, code, member, given.name)
+
+
+def _put_member(merged: Merged, code: str, member: ast.stmt, class_name: str) -> None:
+    name = _name_of(member)
+    home = _named(_parse(merged.text, "The file"), class_name)
+    if name is None or not isinstance(home, ast.ClassDef):
+        return
+    piece = _piece(code, member)
+    if member.col_offset != home.body[0].col_offset:
+        piece = textwrap.indent(textwrap.dedent(piece), " " * home.body[0].col_offset)
+    end = home.end_lineno or home.lineno
+    _put(merged, piece, f"{class_name}.{name}", _named(home, name), end=end)
+
+
+def _class_of_bare_method(node: ast.stmt, tree: ast.Module) -> ast.ClassDef | None:
+    """Return the class that a method written without its class belongs to, if it is one.
+
+    Raises:
+        EditRefused: several classes have such a method.
+    """
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or _named(tree, node.name):
+        return None
+    first = next((argument.arg for argument in (*node.args.posonlyargs, *node.args.args)), "")
+    if first not in ("self", "cls"):
+        return None
+    classes = [other for other in tree.body if isinstance(other, ast.ClassDef)]
+    homes = [home for home in classes if _named(home, node.name)] or classes
+    if len(homes) > 1:
+        names = ", ".join(home.name for home in homes)
+        raise EditRefused(f"{node.name} is a method: write it inside its class, one of {names}.")
+    return homes[0] if homes and homes[0].body[0].lineno > homes[0].lineno else None
 
 
 def _put(merged: Merged, piece: str, shown: str, old: ast.stmt | None, *, end: int) -> None:

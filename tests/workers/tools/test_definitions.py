@@ -62,6 +62,16 @@ def test_adds_what_is_new_where_it_belongs() -> None:
     compile(text, "cache.py", "exec")
 
 
+def test_takes_a_method_without_its_class_for_the_only_one_there_is() -> None:
+    merged = merge_definitions(CACHE, "def get(self, key):\n    return 7\ndef new(self):\n    return 8\n")
+    assert merged.said == "replaced Cache.get; added Cache.new"
+    assert "    def get(self, key):\n        return 7\n\n    def put" in merged.text
+    assert "\n\n    def new(self):\n        return 8\n" in merged.text
+    two = CACHE + "\n\nclass Other:\n    def get(self, key):\n        return 1\n"
+    with pytest.raises(EditRefused, match="inside its class, one of Cache, Other"):
+        merge_definitions(two, "def get(self, key):\n    return 7\n")
+
+
 def test_replaces_a_class_whose_head_differs() -> None:
     merged = merge_definitions(CACHE, "class Cache(list):\n    pass\n")
     assert "class Cache(list):\n    pass\n\n\ndef size" in merged.text

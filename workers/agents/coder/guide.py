@@ -16,7 +16,7 @@ MAX_POINTS = 8
 MAX_BAD_EDITS = 2
 """In a row, before the files go back to the best state there was."""
 _MIN_WORDS = 3
-_SENTENCE_END = re.compile(r"(?<=[.!?;])\s+(?=[A-Z`\"'“(_])")
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z`\"'“(_])|(?<=;)\s+")
 _ITEM = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+")
 
 

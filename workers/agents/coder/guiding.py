@@ -53,7 +53,7 @@ class Guiding:
             return
         state, output = await self._test_now(run)
         should_go_back = self.guide.judge(Standing(commit, state.is_ok, state.failed))
-        counts = output.partition("\n")[0].removeprefix("The tests fail. ").removeprefix("The tests pass. ")
+        counts = output.partition("\n")[0].partition(". ")[2].partition(". ")[0]
         if state.is_ok:
             turn.notes.append(f"{prompts.EDIT_PASSES.format(counts=counts)}\n{self._next()}")
         elif should_go_back:

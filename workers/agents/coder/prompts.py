@@ -45,8 +45,8 @@ FILES = "\n\nThe files of the project:\n{listing}"
 SOURCES = "\n\nThe files that matter most, whole:\n{sources}"
 
 BEGIN = (
-    "\n\nBegin: with edit_code, change the code so that it does all that the request asks. Go through the request sentence "
-    "by sentence. The tests run after each edit."
+    "\n\nBegin: say in the thought, for each sentence of the request, what the code does wrong now. Then write the whole "
+    "of each function or class that must change, with edit_code, so that it does all of it. The tests run after each edit."
 )
 
 BASELINE_PASSES = "\n\nBefore your work the tests pass ({counts}; `{command}`)."
@@ -84,9 +84,9 @@ TESTS_FAIL = (
 
 # What a guided model is told between its turns.
 POINT = (
-    "Now look only at point {number} of {count}: {point}\n"
-    "Take an example of it and follow the code as it is now. If the code does not do it, or only sometimes, correct "
-    "the code with edit_code. If it does, call finish."
+    "Now look only at this ({number} of {count}): {point}\n"
+    "Follow the code, as it is now, with an example of it. If the code is not right in every case, write the whole "
+    "function again with edit_code, and keep what it does right already. If it is right, call finish."
 )
 EDIT_PASSES = "The tests pass after your edit ({counts})."
 EDIT_FAILS = "The tests fail after your edit ({counts}):\n{output}\nMend the code with edit_code; the tests stay as they are."

@@ -14,7 +14,7 @@ from workers.tools.errors import InvalidArguments
 _FENCE = re.compile(r"```(?:json)?\s*(\{.*\})\s*```", re.DOTALL)
 _THOUGHT = re.compile(r'^\s*(?:```(?:json)?\s*)?\{\s*"thought"\s*:\s*"')
 _UNREADABLE = (ValueError, RecursionError)
-MAX_THOUGHT_CHARS = 400
+MAX_THOUGHT_CHARS = 600
 """A very small model would think on until it may say no more, and never come to its call."""
 
 

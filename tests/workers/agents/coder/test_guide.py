@@ -36,8 +36,8 @@ def test_puts_what_is_too_much_into_the_last_point() -> None:
 
 def test_puts_each_point_before_the_model_once() -> None:
     guide = Guide("Add a size. It must be a whole number.")
-    assert "point 1 of 2: Add a size." in (guide.next_point() or "")
-    assert "point 2 of 2: It must be" in (guide.next_point() or "")
+    assert "(1 of 2): Add a size." in (guide.next_point() or "")
+    assert "(2 of 2): It must be" in (guide.next_point() or "")
     assert guide.next_point() is None
 
 

@@ -58,9 +58,9 @@ async def test_is_shown_the_code_and_led_through_each_point(
     assert await bench.run(guided_job(bench, provider_double)) == "finished"
     opening, first, second, last = heard(provider_double)
     assert "calc.py:\n```\ndef add(a, b):\n    return a - b" in opening and "test_calc.py:" in opening
-    assert "Edited calc.py: replaced add." in first and "The tests pass after your edit (2 passed" in first
-    assert "point 1 of 2: `calc.add` must add its numbers." in first
-    assert "point 2 of 2: The mean of nothing is 0." in second
+    assert "Edited calc.py: replaced add." in first and "The tests pass after your edit (2 passed)" in first
+    assert "(1 of 2): `calc.add` must add its numbers." in first
+    assert "(2 of 2): The mean of nothing is 0." in second
     assert "You have gone through the whole request" in last
     (proposal,) = bench.relay.of(ChangeProposed)
     code = bench.read(proposal.commit, "calc.py")
@@ -73,7 +73,7 @@ async def test_is_told_what_its_edit_broke(make_bench: MakeBench, provider_doubl
     provider_double.say(edit("def add(a, b):\n    return a * b\n"), edit(ADDS), done(), done(), done())
     assert await bench.run(guided_job(bench, provider_double)) == "finished"
     told = heard(provider_double)[1]
-    assert "The tests fail after your edit (1 failed, 1 passed" in told and "AssertionError: 6 != 5" in told
+    assert "The tests fail after your edit (1 failed, 1 passed)" in told and "AssertionError: 6 != 5" in told
 
 
 async def test_takes_edits_back_that_made_it_worse(
@@ -122,7 +122,7 @@ async def test_an_edit_that_changes_nothing_leads_to_the_next_point(
     provider_double.say(edit(ADDS), edit(ADDS), edit(ADDS), done())
     assert await bench.run(guided_job(bench, provider_double)) == "finished"
     told = heard(provider_double)
-    assert "calc.py has this code already." in told[2] and "point 2 of 2" in told[2]
+    assert "calc.py has this code already." in told[2] and "(2 of 2)" in told[2]
     assert "gone through the whole request" in told[3]
 
 
