@@ -21,6 +21,8 @@ from workers.tools.text import bound, first_line
 
 ANYWAY = "--anyway"
 TITLE_CHARS = 72
+MIN_REPORT_WORDS = 8
+"""Whoever writes as much without a question tells of a fault or a wish."""
 NUDGE_AT, STOP_AT = 3, 5
 _CONVERSATION_CHARS = 3000
 
@@ -60,7 +62,8 @@ class CoderCore:
         rights."""
         if _ASKS.match(goal) and not _ORDERS.search(goal):
             return False
-        return bool(_CHANGES.search(goal))
+        is_report = len(goal.split()) >= MIN_REPORT_WORDS and "?" not in goal
+        return is_report or bool(_CHANGES.search(goal))
 
     def goal_of(self, job: Job) -> str:
         """Return what is wanted; for an answer to a review, what was wanted in the first place."""
