@@ -30,7 +30,7 @@ MAX_SILENT_TURNS = 3
 WARN_TURNS = 3
 MAX_SOURCES_CHARS = 24_000
 WARM = 0.7
-"""The temperature after a repeated call: at none a model that said it once says it for ever."""
+"""The temperature after a call or code that was there before: at none a model that said it once says it for ever."""
 SMALL_MODEL_SIZE = "135 million"
 
 
@@ -189,7 +189,7 @@ class CoderAgent(IdentityMixin, OrchestrationMixin, PersistenceMixin, Governance
             tree = await asyncio.to_thread(lambda: run.workplace.tree)
             self._tests = TestState(tree, not called.result.is_error, facts.get("failed"))
         times = self._repeats.count(called.call, called.result.text)
-        self._dialogue.temperature = WARM if times > 1 else 0.0
+        self._dialogue.temperature = WARM if times > 1 or facts.get("is_same") else 0.0
         if times >= STOP_AT:
             message = f"I stopped: the model made the same call {times} times with the same result."
             raise _Stuck(message)

@@ -94,6 +94,10 @@ EDIT_TAKEN_BACK = (
     "Your last edits made the tests fail, so the files are back as they were before them. They read now:\n{sources}\n"
     "Think of another way, with a smaller change."
 )
+EDIT_IS_SAME = (
+    "The code you wrote is, word for word, what the file held before: nothing has changed. Name in the thought the line "
+    "that is wrong and what must stand there instead, then write the code with that line changed."
+)
 ALL_POINTS_SEEN = "You have gone through the whole request. Call finish, unless something is still wrong."
 NOTHING_CHANGED = (
     "Not finished: no file has been changed, and the request asks for a change. Read the request again, and "

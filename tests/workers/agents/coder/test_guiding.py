@@ -122,7 +122,9 @@ async def test_an_edit_that_changes_nothing_leads_to_the_next_point(
     provider_double.say(edit(ADDS), edit(ADDS), edit(ADDS), done())
     assert await bench.run(guided_job(bench, provider_double)) == "finished"
     told = heard(provider_double)
-    assert "calc.py has this code already." in told[2] and "(2 of 2)" in told[2]
+    assert "calc.py has this code already." in told[2] and "word for word" in told[2]
+    assert provider_double.asked[2].body["temperature"] == 0.7
+    assert "(2 of 2)" in told[2]
     assert "gone through the whole request" in told[3]
 
 
