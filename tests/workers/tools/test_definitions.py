@@ -97,6 +97,38 @@ def test_a_class_on_one_line_is_replaced_whole() -> None:
     assert merge_definitions("class A: pass\n", "class A:\n    x = 1\n").text == "class A:\n    x = 1\n"
 
 
+def test_keeps_line_ends_tabs_and_odd_characters() -> None:
+    text = 'x = "\x0c\u2028"\r\n\r\n\r\nclass A:\r\n\tdef f(self):\r\n\t\treturn 1\r\n'
+    merged = merge_definitions(text, "class A:\n    def f(self):\n        return 2\n")
+    assert merged.text == text.replace("\t\treturn 1", "\t    return 2")
+
+
+def test_moves_no_line_of_a_string() -> None:
+    code = 'def get(self, key):\n    return """a\n  b\nc"""\n'
+    assert '    def get(self, key):\n        return """a\n  b\nc"""\n' in merge_definitions(CACHE, code).text
+
+
+def test_loses_nothing_of_a_comment_at_the_margin() -> None:
+    code = "class Cache:\n        def get(self, key):\n# at the margin\n            return 1\n"
+    assert (
+        "    def get(self, key):\n# at the margin\n        return 1\n" in merge_definitions(CACHE, code).text
+    )
+
+
+def test_tells_a_setter_from_its_getter() -> None:
+    text = "class A:\n    @property\n    def x(self):\n        return 1\n\n    @x.setter\n    def x(self, v):\n        pass\n"
+    code = text.replace("return 1", "return 2").replace("pass", "self.v = v")
+    merged = merge_definitions(text, code)
+    assert (merged.text, merged.said) == (code, "replaced A.x, A.x.setter")
+
+
+def test_puts_a_future_import_first() -> None:
+    code = "from __future__ import annotations\nimport re\n"
+    assert merge_definitions(CACHE, code).text.startswith(
+        '"""A cache."""\nfrom __future__ import annotations\n\nimport os\nimport re\n'
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "code", "why"),
     [
@@ -104,6 +136,8 @@ def test_a_class_on_one_line_is_replaced_whole() -> None:
         ("def broken(:\n", "def f():\n    pass\n", "The file does not parse in line 1"),
         (CACHE, "print(1)\n", "no whole function"),
         (CACHE, "\0", "Your code does not parse"),
+        ("a = 1; b = 2\n", "a = 3\n", "on the same line"),
+        ("def f(): pass\ndef f(): pass\n", "def f():\n    return 1\n", "defines f 2 times"),
     ],
 )
 def test_refuses_what_cannot_be_placed(text: str, code: str, why: str) -> None:
