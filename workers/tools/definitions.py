@@ -55,6 +55,11 @@ def merge_definitions(text: str, code: str) -> Merged:
     return merged
 
 
+def mean_the_same(one: str, other: str) -> bool:
+    """Return whether two Python files differ in nothing but comments, quotes, blanks and line ends."""
+    return ast.dump(_parse(one, "The file")) == ast.dump(_parse(other, "The file"))
+
+
 def _parse(text: str, what: str) -> ast.Module:
     try:
         return ast.parse(text)

@@ -10,7 +10,7 @@ from typing import Any
 from workers.changes.errors import ChangeError
 from workers.changes.paths import to_bytes
 from workers.tools.base import ToolContext, ToolResult, object_schema
-from workers.tools.definitions import merge_definitions
+from workers.tools.definitions import mean_the_same, merge_definitions
 from workers.tools.errors import EditRefused, ToolError
 from workers.tools.reading import normalise_path, read_text
 from workers.tools.text import bound, clean
@@ -148,11 +148,14 @@ class EditCode:
 def _edit_code(path: str, code: str, context: ToolContext) -> ToolResult:
     if not path.endswith(".py"):
         raise ToolError("edit_code knows only Python; use edit_file or write_file.")
-    merged = merge_definitions(read_text(context.files, path), code)
+    before = read_text(context.files, path)
+    merged = merge_definitions(before, code)
     if not merged.said:
         return ToolResult(f"{path} has this code already.", facts={"path": path, "is_same": True})
     _write(context, path, merged.text)
-    return ToolResult(f"Edited {path}: {merged.said}.", facts={"path": path})
+    is_same = mean_the_same(before, merged.text)
+    note = ", with no difference but in its form" if is_same else ""
+    return ToolResult(f"Edited {path}: {merged.said}{note}.", facts={"path": path, "is_same": is_same})
 
 
 class WriteFile:

@@ -152,7 +152,11 @@ async def test_the_tool_writes_the_file_and_says_what_it_did(context: ToolContex
     first = await EditCode().call({"path": "cache.py", "code": code}, context)
     assert first.text == "Edited cache.py: replaced size."
     assert "return 0" in path.read_text()
+    assert not first.facts["is_same"]
     again = await EditCode().call({"path": "cache.py", "code": code}, context)
     assert again.facts["is_same"]
+    form = await EditCode().call({"path": "cache.py", "code": code.replace("0", "0  # none")}, context)
+    assert form.facts["is_same"] and "no difference but in its form" in form.text
+    assert "# none" in path.read_text()
     with pytest.raises(ToolError, match="only Python"):
         await EditCode().call({"path": "a.js", "code": code}, context)

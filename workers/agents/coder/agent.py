@@ -184,17 +184,26 @@ class CoderAgent(IdentityMixin, OrchestrationMixin, PersistenceMixin, Governance
         """Take from a call what the loop itself needs to know."""
         facts = called.result.facts
         if called.call.name == "finish" and not called.result.is_error:
+            self._shake(turn, called, is_repeat=False)
             return  # it was told what is missing
         if called.call.name == "run_tests" and facts.get("is_whole"):
             tree = await asyncio.to_thread(lambda: run.workplace.tree)
             self._tests = TestState(tree, not called.result.is_error, facts.get("failed"))
         times = self._repeats.count(called.call, called.result.text)
-        self._dialogue.temperature = WARM if times > 1 or facts.get("is_same") else 0.0
+        self._shake(turn, called, is_repeat=times > 1)
         if times >= STOP_AT:
             message = f"I stopped: the model made the same call {times} times with the same result."
             raise _Stuck(message)
         if times >= (NUDGE_AT if self._guiding is None else NUDGE_AT - 1):
             turn.notes.append(prompts.NUDGE_REPEAT.format(times=times))
+
+    def _shake(self, turn: Turn, called: Called, *, is_repeat: bool) -> None:
+        """After a call that brought nothing: ask less coldly, without that tool, and, when the model is guided,
+        without what it said, since it would say it again."""
+        is_vain = is_repeat or bool(called.result.facts.get("is_same"))
+        self._dialogue.temperature = WARM if is_vain else 0.0
+        self._dialogue.withheld = called.call.name if is_vain and self._guiding is not None else ""
+        turn.is_void = is_vain and self._guiding is not None
 
     def _warn_of_end(self, run: RunState) -> None:
         turns = self._dialogue.conversation.turns

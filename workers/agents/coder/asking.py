@@ -53,6 +53,8 @@ class Dialogue:
         self.chars_per_token = CHARS_PER_TOKEN
         self.temperature = 0.0
         """Of a model that answers in JSON; the others keep their provider's own."""
+        self.withheld = ""
+        """A tool that the schema of the next turn leaves out: a model that answers in JSON cannot call it."""
         self._share = 0.95
 
     @property
@@ -86,7 +88,7 @@ class Dialogue:
     def _schema(self) -> dict[str, object] | None:
         if self.is_native or not self.specs or not self.abilities.has_json_schema:
             return None
-        return response_schema(self.specs)
+        return response_schema(spec for spec in self.specs if spec.name != self.withheld)
 
     def learn(self, sent_chars: int, reply: ModelReply) -> None:
         """Take the provider's own count as the measure from now on."""

@@ -31,6 +31,8 @@ class Turn:
     calls: list[ToolCall] = field(default_factory=list)
     results: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    is_void: bool = False
+    """It brought nothing, and a small model that saw it would say it again: only the notes are sent."""
 
 
 class Conversation:
@@ -65,7 +67,10 @@ class Conversation:
         """Return the conversation with what was shortened and dropped so far."""
         messages = [Message("system", self.system), Message("user", self.opening + self._told())]
         for index, turn in enumerate(self.turns[self._dropped :], self._dropped):
-            messages += self._of_turn(turn, is_short=index < self._shortened)
+            if turn.is_void and not self.is_native:
+                messages[-1] = _with_notes(messages[-1], turn.notes)
+            else:
+                messages += self._of_turn(turn, is_short=index < self._shortened)
         return messages
 
     def _told(self) -> str:
@@ -105,6 +110,12 @@ def size_of(messages: Sequence[Message]) -> int:
         + sum(len(call.raw) + len(call.name) for call in message.tool_calls)
         + _MESSAGE_CHARS
         for message in messages
+    )
+
+
+def _with_notes(message: Message, notes: Sequence[str]) -> Message:
+    return Message(
+        message.role, "\n\n".join([message.content, *notes]), message.tool_calls, message.tool_call_id
     )
 
 

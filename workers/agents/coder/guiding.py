@@ -41,10 +41,11 @@ class Guiding:
 
     async def after_call(self, run: RunState, turn: Turn, called: Called) -> None:
         """After a change of the files: run the tests, tell what they say, and what to look at next."""
+        commit = await asyncio.to_thread(lambda: run.workplace.head)
         if called.result.facts.get("is_same"):
+            self._head = commit
             turn.notes.append(f"{prompts.EDIT_IS_SAME}\n{self._next()}")
             return
-        commit = await asyncio.to_thread(lambda: run.workplace.head)
         if commit == self._head:
             return
         self._head = commit

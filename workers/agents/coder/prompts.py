@@ -95,7 +95,7 @@ EDIT_TAKEN_BACK = (
     "Think of another way, with a smaller change."
 )
 EDIT_IS_SAME = (
-    "The code you wrote is, word for word, what the file held before: nothing has changed. Name in the thought the line "
+    "The code you wrote says what the file said before, so the code does what it did. Name in the thought the line "
     "that is wrong, then use edit_file: that line as old_text, and what must stand there instead as new_text."
 )
 ALL_POINTS_SEEN = "You have gone through the whole request. Call finish, unless something is still wrong."

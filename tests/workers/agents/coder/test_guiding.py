@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from tests.framework.agent_bench import Bench, MakeBench
+from tests.framework.provider_double.constrained import tool_names
 from tests.framework.provider_double.server import ProviderDouble
 from workers.events import ChangeProposed, RunFinished, StepFinished
 from workers.queue import Job
@@ -122,8 +123,15 @@ async def test_an_edit_that_changes_nothing_leads_to_the_next_point(
     provider_double.say(edit(ADDS), edit(ADDS), edit(ADDS), done())
     assert await bench.run(guided_job(bench, provider_double)) == "finished"
     told = heard(provider_double)
-    assert "calc.py has this code already." in told[2] and "word for word" in told[2]
+    assert "says what the file said before" in told[2]
+    assert (
+        "Edited calc.py" in told[2]
+    )  # the vain turn is gone, and what it was told stands with the turn before
+    roles = [message["role"] for message in provider_double.asked[2].messages]
+    assert roles == ["system", "user", "assistant", "user"]
     assert provider_double.asked[2].body["temperature"] == 0.7
+    assert "edit_code" in tool_names(provider_double.asked[1].schema)
+    assert "edit_code" not in tool_names(provider_double.asked[2].schema)
     assert "(2 of 2)" in told[2]
     assert "gone through the whole request" in told[3]
 
