@@ -56,8 +56,15 @@ def merge_definitions(text: str, code: str) -> Merged:
 
 
 def mean_the_same(one: str, other: str) -> bool:
-    """Return whether two Python files differ in nothing but comments, quotes, blanks and line ends."""
-    return ast.dump(_parse(one, "The file")) == ast.dump(_parse(other, "The file"))
+    """Return whether two Python files differ in nothing but comments, docstrings, quotes, blanks and line ends."""
+    return _dump(_parse(one, "The file")) == _dump(_parse(other, "The file"))
+
+
+def _dump(tree: ast.Module) -> str:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | _Definition) and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:]
+    return ast.dump(tree)
 
 
 def _parse(text: str, what: str) -> ast.Module:

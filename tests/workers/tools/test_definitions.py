@@ -155,8 +155,10 @@ async def test_the_tool_writes_the_file_and_says_what_it_did(context: ToolContex
     assert not first.facts["is_same"]
     again = await EditCode().call({"path": "cache.py", "code": code}, context)
     assert again.facts["is_same"]
-    form = await EditCode().call({"path": "cache.py", "code": code.replace("0", "0  # none")}, context)
+    form = await EditCode().call(
+        {"path": "cache.py", "code": code.replace("    ", "    '''Size.'''\n    # None.\n    ")}, context
+    )
     assert form.facts["is_same"] and "no difference but in its form" in form.text
-    assert "# none" in path.read_text()
+    assert "# None." in path.read_text()
     with pytest.raises(ToolError, match="only Python"):
         await EditCode().call({"path": "a.js", "code": code}, context)
