@@ -74,8 +74,8 @@ class Meter:
                 await self._forward(request, reply)
                 if not reply.is_whole:
                     return
-        except ConnectionError:
-            return
+        except (ConnectionError, asyncio.CancelledError):
+            return  # asyncio's server prints a traceback for a handler that ends cancelled, and only we cancel it
         finally:
             self._tasks.discard(task)
             writer.transport.abort()

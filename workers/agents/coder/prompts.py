@@ -85,11 +85,13 @@ TESTS_FAIL = (
 # What a guided model is told between its turns.
 POINT = (
     "Now look only at this ({number} of {count}): {point}\n"
-    "Follow the code, as it is now, with an example of it. If the code is not right in every case, write the whole "
-    "function again with edit_code, and keep what it does right already. If it is right, call finish."
+    "Follow the code, as it is now, with an example of it. If the code is not right in every case, correct "
+    "it, and keep what it does right already. If it is right, call finish."
 )
 EDIT_PASSES = "The tests pass after your edit ({counts})."
-EDIT_FAILS = "The tests fail after your edit ({counts}):\n{output}\nMend the code with edit_code; the tests stay as they are."
+EDIT_FAILS = (
+    "The tests fail after your edit ({counts}):\n{output}\nMend the code; the tests stay as they are."
+)
 EDIT_TAKEN_BACK = (
     "Your last edits made the tests fail, so the files are back as they were before them. They read now:\n{sources}\n"
     "Think of another way, with a smaller change."
