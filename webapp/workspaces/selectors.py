@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 
 from webapp.accounts.models import Invitation, User
-from webapp.workspaces.models import Membership, Workspace
+from webapp.workspaces.models import Membership, Role, Workspace
 
 
 def workspaces_of(user: User) -> QuerySet[Workspace]:
@@ -24,6 +24,12 @@ def with_member_counts(workspaces: QuerySet[Workspace]) -> QuerySet[Workspace]:
 def members_of(workspace: Workspace) -> QuerySet[Membership]:
     """Return the members with their people, by name."""
     return workspace.memberships.select_related("user").order_by("user__display_name")
+
+
+def is_only_owner(workspace: Workspace, user: User) -> bool:
+    """Return whether nobody else owns the workspace, so that the person cannot leave it."""
+    owners = workspace.memberships.filter(role=Role.OWNER).values_list("user_id", flat=True)[:2]
+    return list(owners) == [user.pk]
 
 
 def open_invitations(workspace: Workspace) -> list[Invitation]:

@@ -107,6 +107,7 @@ def members(request: HttpRequest, workspace_id: int) -> HttpResponse:
         "invitations": selectors.open_invitations(found) if is_owner else [],
         "roles": Role.choices,
         "is_owner": is_owner,
+        "is_only_owner": selectors.is_only_owner(found, person(request)),
         "invite_form": InviteForm(),
         "invitation_url": take_to_show(request, "invitation_url"),
     }

@@ -83,6 +83,19 @@ def test_a_workspace_keeps_an_owner(company: Company) -> None:
     assert company.client(company.owner).post(url, {"action": "role", "role": "viewer"}).status_code == 409
 
 
+def test_the_only_owner_is_not_offered_to_leave(company: Company) -> None:
+    page, other = f"/w/{company.workspace.pk}/members/", "Take Max out of this workspace?"
+    html = company.client(company.owner).get(page).content.decode()
+    assert "Leave this workspace?" not in html
+    assert "The only owner cannot leave" in html
+    assert other in html
+    company.workspace.memberships.filter(user=company.maintainer).update(role="owner")
+    html = company.client(company.owner).get(page).content.decode()
+    assert "Leave this workspace?" in html
+    assert "The only owner cannot leave" not in html
+    assert "Leave this workspace?" in company.client(company.member).get(page).content.decode()
+
+
 def test_pages_ask_for_the_csrf_token(company: Company) -> None:
     from django.test import Client
 
