@@ -15,7 +15,7 @@ from webapp.chat import access, selectors, services
 from webapp.chat.lists import hits_html, people_html, topics_html
 from webapp.chat.models import Channel, Topic
 from webapp.chat.rendering import messages_html
-from webapp.errors import Invalid, NotFound
+from webapp.errors import Conflict, Invalid, NotFound, status_of
 from webapp.workspaces.access import includes, workspace_for
 from webapp.workspaces.models import Role
 
@@ -164,13 +164,19 @@ def mentions(request: HttpRequest, workspace_id: int) -> HttpResponse:
 @require_POST
 @login_required
 def new_channel(request: HttpRequest, workspace_id: int) -> HttpResponse:
-    """Create a channel and lead there."""
+    """Create a channel and lead there; the dialog gets its form back with what was typed and why that will not do."""
     workspace = workspace_for(request.user, workspace_id, role=Role.MEMBER)
-    made = services.create_channel(
-        workspace=workspace, name=request.POST.get("name", ""), purpose=request.POST.get("purpose", "")
-    )
+    is_in_dialog = bool(request.headers.get("HX-Request"))
+    typed = {name: request.POST.get(name, "") for name in ("name", "purpose")}
+    try:
+        made = services.create_channel(workspace=workspace, **typed)
+    except (Invalid, Conflict) as error:
+        if not is_in_dialog:
+            raise
+        context = {"workspace": workspace, "refusal": str(error), **typed}
+        return render(request, "chat/_new_channel.html", context, status=status_of(error))
     address = reverse("channel", args=[workspace.pk, made.name])
-    if request.headers.get("HX-Request"):
+    if is_in_dialog:
         return HttpResponse(status=204, headers={"HX-Redirect": address})
     return redirect(address)
 

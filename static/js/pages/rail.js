@@ -1,5 +1,6 @@
 // On every page of a workspace: the connection's state in the top bar, and unread counts in the rail as messages come.
 import { events } from "../events.js";
+import { notify } from "../lib/notify.js";
 
 const WORDS = {
   connecting: "",
@@ -68,11 +69,38 @@ async function reload() {
   if (!reply?.ok) return;
   const html = await reply.text();
   if (mine !== asked) return;
+  // What somebody is typing into is not replaced: the list comes when the dialog closes.
+  const open = rail.querySelector("dialog[open]");
+  if (open) return open.addEventListener("close", reload, { once: true });
   rail.innerHTML = html;
   for (const { dataset } of rail.querySelectorAll("a[data-channel-id]")) {
     learn(Number(dataset.channelId), { newest: Number(dataset.newest), read: Number(dataset.read) });
   }
 }
+
+// The dialog for a new channel stays open, with what was typed, when the name will not do.
+async function createChannel(form) {
+  const button = form.querySelector('[type="submit"]');
+  button.disabled = true;
+  const reply = await fetch(form.action, { method: "POST", body: new FormData(form), headers: { "HX-Request": "true" } }).catch(() => null);
+  button.disabled = false;
+  const address = reply?.headers.get("HX-Redirect");
+  if (address) return location.assign(address);
+  if (reply?.status !== 409 && reply?.status !== 422) {
+    return notify(reply ? `The server answered ${reply.status}.` : "The server cannot be reached. Nothing is lost; try again.", "bad");
+  }
+  const dialog = form.closest("dialog");
+  form.outerHTML = await reply.text();
+  dialog.querySelector('[name="name"]').focus();
+}
+
+rail.addEventListener("submit", (event) => {
+  const form = event.target.closest("#new-channel form");
+  if (!form) return;
+  event.preventDefault();
+  createChannel(form);
+});
+
 reload();
 events.on("ChannelsChanged", reload);
 events.onResync(reload);

@@ -8,6 +8,7 @@ import time
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils.html import escape
 
 from tests.framework.people import Company
 from tests.webapp.chat.conftest import Say
@@ -38,6 +39,30 @@ def test_takes_forms_from_those_who_may(company: Company, form: str):
     assert company.client(company.stranger).post(address, data).status_code == 404
     assert company.client(None).post(address, data).status_code == 302
     assert company.client(company.maintainer).post(address, data)["Location"].endswith("/c/plans/")
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "words"),
+    [
+        ("General", 409, "There is a channel #general already."),
+        ("<b>", 422, "letters a–z"),
+        ("x", 422, "250 characters"),
+    ],
+)
+def test_the_dialog_for_a_new_channel_keeps_what_was_typed(
+    company: Company, name: str, status: int, words: str
+):
+    purpose = "y" * 251 if name == "x" else "for <i>plans</i>"
+    address, client = f"/w/{company.workspace.pk}/c/new/", company.client(company.member)
+    reply = client.post(address, {"name": name, "purpose": purpose}, headers={"HX-Request": "true"})
+    html = reply.content.decode()
+    assert reply.status_code == status
+    assert html.startswith("<form")
+    assert words in html
+    assert f'value="{escape(name)}"' in html
+    assert f'value="{escape(purpose)}"' in html
+    made = client.post(address, {"name": "plans"}, headers={"HX-Request": "true"})
+    assert (made.status_code, made["HX-Redirect"]) == (204, f"/w/{company.workspace.pk}/c/plans/")
 
 
 def test_answers_a_channel_elsewhere_like_none_at_all(company: Company):
