@@ -35,6 +35,7 @@ SAME_OVER_REST = {
     "new_workspace": "POST /workspaces, POST /workspaces/upload",
     "workspace": f"GET {W}",
     "workspace_state": f"GET {W}",
+    "stop_preparing": f"POST {W}/stop",
     "workspace_members": f"GET {W}/members, GET {W}/invitations",
     "workspace_invite": f"POST {W}/members, POST {W}/invitations",
     "revoke_invitation": f"DELETE {W}/invitations/{{invitation_id}}",

@@ -14,7 +14,7 @@ from webapp.accounts.models import User
 from webapp.accounts.services import create_invitation
 from webapp.api import ErrorReply
 from webapp.errors import NotFound
-from webapp.workspaces import access, selectors, services
+from webapp.workspaces import access, preparing, selectors, services
 from webapp.workspaces.models import Membership, Role, Workspace
 from webapp.workspaces.preparing import Source, check_url
 
@@ -149,6 +149,19 @@ def change_workspace(request: HttpRequest, workspace_id: int, body: WorkspaceCha
     """Change name and description; for maintainers."""
     workspace = access.workspace_for(require_scope(request, "admin"), workspace_id, role=Role.MAINTAINER)
     services.update_workspace(workspace=workspace, name=body.name, description=body.description)
+    return Workspace.objects.get(pk=workspace.pk)
+
+
+@router.post(
+    "/{int:workspace_id}/stop",
+    response={200: WorkspaceOut, 409: ErrorReply, **ERRORS},
+    summary="Stop preparing a workspace",
+)
+def stop_preparing(request: HttpRequest, workspace_id: int) -> Any:
+    """Give the import of a repository or archive up while `state` is `preparing`; for maintainers. Nothing is left on disk."""
+    user = require_scope(request, "write")
+    workspace = access.workspace_for(user, workspace_id, role=Role.MAINTAINER)
+    preparing.stop(workspace, stopped_by=user)
     return Workspace.objects.get(pk=workspace.pk)
 
 

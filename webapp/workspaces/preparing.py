@@ -8,7 +8,6 @@ hanging.
 from __future__ import annotations
 
 import shutil
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,16 +18,17 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import close_old_connections, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from webapp.accounts.models import User
-from webapp.errors import Invalid
+from webapp.errors import Conflict, Invalid
 from webapp.events.publish import publish_on_commit
 from webapp.events.registry import periodic
 from webapp.workspaces import events
 from webapp.workspaces.models import Workspace
 from webapp.workspaces.repositories import author_of, root_of
-from workers.changes.repository import Repository
+from workers.changes.repository import Progress, Repository
 from workers.errors import PyAgentError
 from workers.telemetry.logging import get_logger
 
@@ -36,9 +36,14 @@ log = get_logger(__name__)
 CLONE_TIMEOUT_S = 900
 MAX_URL_CHARS = 500
 NOTE_EVERY_S = 1.0
+LOOK_EVERY_S = 0.25
+"""How often the work asks its row whether anybody still wants it: any web process may have been told to stop it."""
 STALE_AFTER = timedelta(seconds=CLONE_TIMEOUT_S + 120)
 _pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="prepare-workspace")
-_lock = threading.Lock()
+
+
+class PreparationStopped(Conflict):
+    """The workspace was deleted, or somebody stopped its preparation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +97,22 @@ def _run(workspace_id: int, user_id: int, source: Source) -> None:
         close_old_connections()
 
 
+def stop(workspace: Workspace, *, stopped_by: User) -> None:
+    """Give the preparation up: git ends within a moment and nothing is left on disk.
+
+    Raises:
+        Conflict: the workspace is ready, or has failed already.
+    """
+    note = f"Stopped by {stopped_by.display_name} before it was ready."
+    if not _set_state(workspace.pk, Workspace.State.FAILED, note):
+        raise Conflict("This workspace is not being prepared any more.")
+
+
 def prepare(workspace_id: int, user_id: int, source: Source) -> None:
     """Make the repository and mark the workspace ready, or mark it failed and leave nothing on disk.
 
     Raises:
+        PreparationStopped: nobody waits for it any more; nothing is left on disk.
         PyAgentError: why it could not be done; the row says the same.
     """
     try:
@@ -114,25 +131,32 @@ def prepare(workspace_id: int, user_id: int, source: Source) -> None:
         _set_state(workspace_id, Workspace.State.FAILED, reason)
         raise
     if not _set_state(workspace_id, Workspace.State.READY, ""):
-        remove_files(workspace_id)  # deleted meanwhile
+        remove_files(workspace_id)
+        raise PreparationStopped()
 
 
 def _make_repository(workspace_id: int, user_id: int, source: Source) -> None:
     author = author_of(User.objects.filter(pk=user_id).first())
-    root = root_of(workspace_id)
+    root, watch = root_of(workspace_id), _Watch(workspace_id)
+    watch.look()
     root.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if source.kind == "url":
-        note = _throttled_note(workspace_id)
         Repository.clone(
             root,
             source.url,
             allow_file=source.is_file_allowed,
             timeout_s=CLONE_TIMEOUT_S,
-            on_progress=note,
+            on_progress=lambda progress: watch.note(_describe(progress)),
+            on_tick=watch.look,
         )
     elif source.kind == "archive" and source.path is not None:
-        _set_state(workspace_id, Workspace.State.PREPARING, "Unpacking the archive")
-        Repository.from_archive(root, source.path, author=author)
+        Repository.from_archive(
+            root,
+            source.path,
+            author=author,
+            on_progress=lambda entries: watch.note(f"Unpacking the archive: {entries:,} entries so far"),
+            on_tick=watch.look,
+        )
     else:
         Repository.create(root, author=author)
 
@@ -142,27 +166,51 @@ def remove_files(workspace_id: int) -> None:
     shutil.rmtree(root_of(workspace_id), ignore_errors=True)
 
 
-def _throttled_note(workspace_id: int):  # type: ignore[no-untyped-def]
-    last = 0.0
+class _Watch:
+    """Writes progress into the row now and then, and ends the work when the row is gone or no longer being prepared."""
 
-    def note(text: object) -> None:
-        nonlocal last
-        with _lock:
-            if monotonic() - last < NOTE_EVERY_S:
-                return
-            last = monotonic()
-        _set_state(workspace_id, Workspace.State.PREPARING, str(text))
+    def __init__(self, workspace_id: int) -> None:
+        self.workspace_id = workspace_id
+        self._noted_at = self._looked_at = float("-inf")
 
-    return note
+    def note(self, text: str) -> None:
+        """Write how far the work is, at most once a second."""
+        if monotonic() - self._noted_at >= NOTE_EVERY_S:
+            self._noted_at = monotonic()
+            _set_state(self.workspace_id, Workspace.State.PREPARING, text)
+
+    def look(self) -> None:
+        """Do nothing while the work is wanted.
+
+        Raises:
+            PreparationStopped: it is not.
+        """
+        if monotonic() - self._looked_at < LOOK_EVERY_S:
+            return
+        self._looked_at = monotonic()
+        if not _being_prepared().filter(pk=self.workspace_id).exists():
+            raise PreparationStopped()
+
+
+def _describe(progress: Progress) -> str:
+    parts = [progress.phase]
+    if progress.percent is not None:
+        parts.append(f"{progress.percent} %")
+    if progress.received_bytes is not None:
+        parts.append(f"{progress.received_bytes / 1_000_000:.1f} MB")
+    return " · ".join(parts)
+
+
+def _being_prepared() -> QuerySet[Workspace]:
+    return Workspace.objects.filter(state=Workspace.State.PREPARING)
 
 
 def _set_state(workspace_id: int, state: str, note: str) -> bool:
-    """Return whether the workspace is still there."""
+    """Return whether the workspace was still being prepared; otherwise nothing changes."""
     with transaction.atomic():
-        Workspace.objects.filter(pk=workspace_id).update(state=state, state_note=note[:500])
-        name = Workspace.objects.filter(pk=workspace_id).values_list("name", flat=True).first()
-        if name is None:
+        if not _being_prepared().filter(pk=workspace_id).update(state=state, state_note=note[:500]):
             return False
+        name = Workspace.objects.values_list("name", flat=True).get(pk=workspace_id)
         publish_on_commit(
             workspace_id, events.WorkspaceChanged(state=state, state_note=note[:500], name=name)
         )
@@ -171,10 +219,8 @@ def _set_state(workspace_id: int, state: str, note: str) -> bool:
 
 @periodic(every_s=60)
 def give_up_stale() -> None:
-    """Mark preparations that a restart interrupted as failed, and remove the archives that they left."""
-    stale = Workspace.objects.filter(
-        state=Workspace.State.PREPARING, created_at__lt=timezone.now() - STALE_AFTER
-    )
+    """Mark preparations that a restart interrupted as failed, and remove what they left on disk."""
+    stale = _being_prepared().filter(created_at__lt=timezone.now() - STALE_AFTER)
     for workspace_id in stale.values_list("pk", flat=True):
         remove_files(workspace_id)
         _set_state(
@@ -182,6 +228,7 @@ def give_up_stale() -> None:
             Workspace.State.FAILED,
             "Interrupted by a restart. Delete this workspace and create it again.",
         )
-    for folder in (Path(settings.PYAGENT_HOME) / "uploads").glob("archive-*"):
+    home = Path(settings.PYAGENT_HOME)
+    for folder in (*(home / "uploads").glob("archive-*"), *(home / "workspaces").glob(".*.partial-*")):
         if folder.stat().st_mtime < (timezone.now() - STALE_AFTER).timestamp():
             shutil.rmtree(folder, ignore_errors=True)

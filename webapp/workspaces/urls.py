@@ -11,6 +11,7 @@ urlpatterns = [
     path("new/", views.new_workspace, name="new_workspace"),
     path("w/<int:workspace_id>/", views.workspace, name="workspace"),
     path("w/<int:workspace_id>/state/", views.workspace_state, name="workspace_state"),
+    path("w/<int:workspace_id>/stop/", views.stop_preparing, name="stop_preparing"),
     path("w/<int:workspace_id>/members/", views.members, name="workspace_members"),
     path("w/<int:workspace_id>/members/invite/", views.invite, name="workspace_invite"),
     path(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from django.conf import settings
@@ -19,8 +20,8 @@ from webapp.accounts.access import person
 from webapp.accounts.models import User
 from webapp.accounts.services import create_invitation
 from webapp.accounts.showing import keep_to_show, take_to_show
-from webapp.errors import Invalid
-from webapp.workspaces import access, selectors, services
+from webapp.errors import Conflict, Invalid
+from webapp.workspaces import access, preparing, selectors, services
 from webapp.workspaces.forms import InviteForm, NewWorkspaceForm, WorkspaceForm
 from webapp.workspaces.models import Role, Workspace
 from webapp.workspaces.preparing import Source, check_url
@@ -80,7 +81,8 @@ def workspace(request: HttpRequest, workspace_id: int) -> HttpResponse:
     """Lead to the first channel once the workspace is ready; until then show how far it is."""
     found = access.workspace_for(request.user, workspace_id)
     if found.state != Workspace.State.READY:
-        return render(request, "workspaces/preparing.html", {"workspace": found})
+        may_stop = found.state == Workspace.State.PREPARING and access.includes(found.role, Role.MAINTAINER)  # type: ignore[attr-defined]
+        return render(request, "workspaces/preparing.html", {"workspace": found, "may_stop": may_stop})
     return redirect("workspace_channels", found.pk)
 
 
@@ -90,9 +92,19 @@ def workspace_state(request: HttpRequest, workspace_id: int) -> HttpResponse:
     """The piece of the preparing page that is fetched again and again."""
     found = access.workspace_for(request.user, workspace_id)
     response = render(request, "workspaces/_state.html", {"workspace": found})
-    if found.state == Workspace.State.READY:
+    if found.state != Workspace.State.PREPARING:
         response["HX-Redirect"] = reverse("workspace", args=[found.pk])
     return response
+
+
+@require_POST
+@login_required
+def stop_preparing(request: HttpRequest, workspace_id: int) -> HttpResponse:
+    """Give the import up; the page says so, or leads on when the workspace was ready first."""
+    found = access.workspace_for(request.user, workspace_id, role=Role.MAINTAINER)
+    with suppress(Conflict):
+        preparing.stop(found, stopped_by=person(request))
+    return redirect("workspace", found.pk)
 
 
 @require_safe

@@ -13,7 +13,7 @@ import tempfile
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, BinaryIO
@@ -59,13 +59,21 @@ class _Unpacking:
     tree: Tree
     limits: ArchiveLimits
     packed_bytes: int
+    on_progress: Callable[[int], None] | None = None
+    on_tick: Callable[[], None] | None = None
     unpacked_bytes: int = 0
     entries: int = 0
     kinds: dict[str, str] = field(default_factory=dict)
     spelled: dict[str, str] = field(default_factory=dict)
     made: list[str] = field(default_factory=list)
 
+    def tick(self) -> None:
+        """Let the caller end the work."""
+        if self.on_tick is not None:
+            self.on_tick()
+
     def count(self, size: int, name: str) -> None:
+        self.tick()
         self.unpacked_bytes += size
         if self.unpacked_bytes > self.limits.total_bytes:
             raise ArchiveRefused("too_large", to_portable(name))
@@ -75,7 +83,10 @@ class _Unpacking:
 
     def check(self, entry: _Entry) -> None:
         """Refuse names that leave the tree, come twice, or differ only in how they are spelled."""
+        self.tick()
         self.entries += 1
+        if self.on_progress is not None:
+            self.on_progress(self.entries)
         shown = to_portable(entry.path)
         if self.entries > self.limits.entries:
             raise ArchiveRefused("too_many_entries", shown)
@@ -132,16 +143,23 @@ class _Unpacking:
             os.close(parent_fd)
 
 
-def unpack(archive: Path, target: Path, limits: ArchiveLimits) -> list[bytes]:
+def unpack(
+    archive: Path,
+    target: Path,
+    limits: ArchiveLimits,
+    *,
+    on_progress: Callable[[int], None] | None = None,
+    on_tick: Callable[[], None] | None = None,
+) -> list[bytes]:
     """Unpack into the empty folder `target`; return the paths of all files and links.
 
-    A single folder around everything (`project-1.0/`) is taken off.
+    A single folder around everything (`project-1.0/`) is taken off. What `on_tick` raises ends the work and rises.
 
     Raises:
         ArchiveRefused: see `Repository.from_archive`; the caller removes `target`.
     """
     with Tree(target) as tree:
-        state = _Unpacking(tree, limits, max(1, archive.stat().st_size))
+        state = _Unpacking(tree, limits, max(1, archive.stat().st_size), on_progress, on_tick)
         try:
             if zipfile.is_zipfile(archive):
                 _unpack_zip(archive, state)
@@ -253,6 +271,7 @@ def _inflate(archive: Path, plain: BinaryIO, state: _Unpacking) -> None:
             raise ArchiveRefused("unknown_format")
         source.seek(0)
         while piece := source.read(1 << 16):
+            state.tick()
             while piece:
                 data = packer.decompress(piece, _CHUNK)
                 total += plain.write(data)

@@ -30,11 +30,17 @@ _FETCHED = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
 _IMPORTER = Author("PyAgent", "pyagent@localhost")
 
 
-def clone_repository(root: Path, source: Source, on_progress: Callable[[Progress], None] | None) -> None:
-    """Make a repository at `root` from a remote; nothing is left there when it fails."""
+def clone_repository(
+    root: Path,
+    source: Source,
+    *,
+    on_progress: Callable[[Progress], None] | None,
+    on_tick: Callable[[], None] | None,
+) -> None:
+    """Make a repository at `root` from a remote; nothing is left there when it fails or `on_tick` raises."""
     remote = check_remote(source)
     with building(root) as place:
-        git = init_bare(place, branch="main")
+        git = init_bare(place, branch="main", on_tick=on_tick)
         branch = default_branch(git, source, remote)
         _fetch(git, source, remote, on_progress)
         tip = git.text("rev-parse", "--verify", "--quiet", f"refs/remotes/origin/{branch}", ok=(0, 1))
@@ -44,7 +50,7 @@ def clone_repository(root: Path, source: Source, on_progress: Callable[[Progress
         git.run("update-ref", f"refs/heads/{branch}", tip)
         git.run("symbolic-ref", "HEAD", f"refs/heads/{branch}")
         (place / "files").mkdir()
-        materialize(Git(place / "repo.git", place / "files", place / "index"), tip)
+        materialize(Git(place / "repo.git", place / "files", place / "index", on_tick), tip)
 
 
 def default_branch(git: Git, source: Source, remote: CheckedRemote) -> str:

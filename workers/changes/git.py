@@ -76,6 +76,8 @@ class Git:
     git_dir: Path
     work_tree: Path | None = None
     index: Path | None = None
+    on_tick: Callable[[], None] | None = None
+    """Called about five times a second while git runs; what it raises ends git."""
 
     def environment(self, extra: Mapping[str, str] = {}) -> dict[str, str]:
         """Return the whole environment of a git process; nothing of ours is passed on."""
@@ -132,7 +134,7 @@ class Git:
             ok: Exit codes that are no error.
             config: Settings for this call only; never secrets, since they are arguments.
             on_error_text: Gets what git writes to standard error as it comes (progress).
-            on_tick: Called about five times a second; what it raises ends git.
+            on_tick: Called beside the repository's own `on_tick`.
 
         Raises:
             GitFailed: any other exit code.
@@ -141,7 +143,8 @@ class Git:
         """
         with self.start(args, env=env, config=config) as child:
             reader = _Reader(child, args, stdin, max_output_bytes, on_error_text)
-            reader.run(time.monotonic() + timeout_s, on_tick)
+            ticks = [tick for tick in (self.on_tick, on_tick) if tick is not None]
+            reader.run(time.monotonic() + timeout_s, ticks)
             code = child.wait()
             if code not in ok:
                 raise failed(args, code, reader.error_text)
@@ -216,7 +219,7 @@ class _Reader:
         self.size, self.max_output_bytes = 0, max_output_bytes
         self.on_error_text = on_error_text
 
-    def run(self, deadline: float, on_tick: Callable[[], None] | None) -> None:
+    def run(self, deadline: float, ticks: Sequence[Callable[[], None]]) -> None:
         child = self.child
         assert child.stdin and child.stdout and child.stderr  # noqa: S101 - opened as pipes by `start`
         with selectors.DefaultSelector() as selector:
@@ -230,8 +233,8 @@ class _Reader:
                         selector.unregister(key.fileobj)
                         if key.fileobj is child.stdin:
                             child.stdin.close()
-                if on_tick is not None:
-                    on_tick()
+                for tick in ticks:
+                    tick()
                 if time.monotonic() > deadline:
                     raise GitTimeout(command=os.fsdecode(self.args[0]))
 

@@ -4,7 +4,7 @@ whole."""
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -52,11 +52,11 @@ def building(root: Path) -> Iterator[Path]:
         raise
 
 
-def init_bare(place: Path, *, branch: str) -> Git:
+def init_bare(place: Path, *, branch: str, on_tick: Callable[[], None] | None = None) -> Git:
     """Return git on a new bare repository at `place/repo.git`, without hooks or templates."""
     git_dir = place / "repo.git"
     git_dir.mkdir()
-    git = Git(git_dir)
+    git = Git(git_dir, on_tick=on_tick)
     git.run("check-ref-format", f"refs/heads/{branch}")
     git.run("init", "--quiet", "--bare", "--template=", f"--initial-branch={branch}")
     (git_dir / "info").mkdir(exist_ok=True)
@@ -72,13 +72,22 @@ def create_repository(root: Path, *, branch: str, author: Author) -> None:
         _commit_tree(git, git.text("mktree"), "Start the repository", branch, author)
 
 
-def import_archive(root: Path, archive: Path, *, author: Author, limits: ArchiveLimits, branch: str) -> None:
-    """Make a repository whose first commit holds everything in an archive."""
+def import_archive(
+    root: Path,
+    archive: Path,
+    *,
+    author: Author,
+    limits: ArchiveLimits,
+    branch: str,
+    on_progress: Callable[[int], None] | None,
+    on_tick: Callable[[], None] | None,
+) -> None:
+    """Make a repository whose first commit holds everything in an archive; nothing is left when `on_tick` raises."""
     with building(root) as place:
         (place / "files").mkdir()
-        paths = unpack(archive, place / "files", limits)
-        bare = init_bare(place, branch=branch)
-        git = Git(place / "repo.git", place / "files", place / "index")
+        paths = unpack(archive, place / "files", limits, on_progress=on_progress, on_tick=on_tick)
+        bare = init_bare(place, branch=branch, on_tick=on_tick)
+        git = Git(place / "repo.git", place / "files", place / "index", on_tick)
         stage_paths(git, place / "files", paths)
         refresh(git)
         _commit_tree(bare, git.text("write-tree"), f"Import {archive.name}", branch, author)

@@ -87,12 +87,14 @@ class Repository(HistoryMixin):
         max_bytes: int = cloning.MAX_CLONE_BYTES,
         ca_file: Path | None = None,
         on_progress: Callable[[Progress], None] | None = None,
+        on_tick: Callable[[], None] | None = None,
     ) -> Repository:
         """Return a copy of a remote repository with its default branch checked out.
 
         Args:
             allow_file, allow_private: Only for the operator's own commands: `file:` URLs, addresses not on
             the internet.
+            on_tick: Called about five times a second; what it raises ends the work and rises.
 
         Raises:
             RemoteRefused: not https, or an address that is not on the internet.
@@ -101,7 +103,8 @@ class Repository(HistoryMixin):
         cloning.clone_repository(
             Path(root),
             Source(url, allow_file, allow_private, credential, timeout_s, max_bytes, ca_file),
-            on_progress,
+            on_progress=on_progress,
+            on_tick=on_tick,
         )
         return cls(root)
 
@@ -114,15 +117,29 @@ class Repository(HistoryMixin):
         author: Author,
         limits: importing.ArchiveLimits | None = None,
         branch: str = "main",
+        on_progress: Callable[[int], None] | None = None,
+        on_tick: Callable[[], None] | None = None,
     ) -> Repository:
         """Return a repository whose first commit holds what a .zip or .tar.gz holds.
+
+        Args:
+            on_progress: Gets the number of entries unpacked so far.
+            on_tick: Called often; what it raises ends the work and rises.
 
         Raises:
             ArchiveRefused: a bomb, a path or link out of the tree, a device, a `.git`, a name twice; nothing
             is left.
         """
         limits = limits or importing.ArchiveLimits()
-        importing.import_archive(Path(root), Path(archive), author=author, limits=limits, branch=branch)
+        importing.import_archive(
+            Path(root),
+            Path(archive),
+            author=author,
+            limits=limits,
+            branch=branch,
+            on_progress=on_progress,
+            on_tick=on_tick,
+        )
         return cls(root)
 
     @property

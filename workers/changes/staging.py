@@ -71,7 +71,12 @@ def entry_for(tree: Tree, writer: ObjectWriter, path: bytes) -> IndexEntry | Non
 def stage_paths(git: Git, files_dir: Path, paths: Sequence[bytes]) -> None:
     """Bring the entries of `paths` in the index up to what the files are now."""
     with Tree(files_dir) as tree, writing_objects(git.git_dir) as writer:
-        entries = [entry for path in paths if (entry := entry_for(tree, writer, path)) is not None]
+        entries = []
+        for path in paths:
+            if git.on_tick is not None:
+                git.on_tick()
+            if (entry := entry_for(tree, writer, path)) is not None:
+                entries.append(entry)
     set_entries(git, entries)
 
 

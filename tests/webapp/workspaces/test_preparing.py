@@ -7,6 +7,8 @@ import os
 import tarfile
 import time
 import zipfile
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -14,9 +16,10 @@ from django.core.management import CommandError, call_command
 
 from tests.framework.people import Company
 from webapp.errors import Invalid
-from webapp.workspaces import preparing
+from webapp.workspaces import preparing, services
 from webapp.workspaces.models import Workspace
 from webapp.workspaces.repositories import root_of
+from workers.changes.repository import Progress
 
 
 def zip_of(files: dict[str, bytes]) -> bytes:
@@ -122,19 +125,135 @@ def test_a_workspace_that_is_deleted_while_it_is_prepared_leaves_no_files(compan
     workspace = Workspace.objects.create(name="Gone", created_by=company.owner)
     workspace_id = workspace.pk
     workspace.delete()
-    preparing.prepare(workspace_id, company.owner.pk, source)
+    with pytest.raises(preparing.PreparationStopped):
+        preparing.prepare(workspace_id, company.owner.pk, source)
     assert not root_of(workspace_id).exists()
+
+
+@pytest.fixture
+def hung_remote(tmp_path: Path) -> str:
+    """A repository whose HEAD is a pipe that nobody writes to: git waits for it as for a server that says nothing."""
+    (tmp_path / "hung.git").mkdir()
+    os.mkfifo(tmp_path / "hung.git" / "HEAD")
+    return f"file://{tmp_path}/hung.git"
+
+
+def has_process(argument: str) -> bool:
+    """Return whether a process of git is at work on `argument`."""
+    for one in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = one.read_bytes()
+        except OSError:
+            continue
+        if command.startswith(b"git") and argument.encode() in command:
+            return True
+    return False
+
+
+def wait_for(is_true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not is_true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def start_hung(company: Company, url: str) -> Workspace:
+    source = preparing.Source(kind="url", url=url, is_file_allowed=True)
+    workspace = services.create_workspace(name="Hung", owner=company.owner, source=source)
+    wait_for(lambda: has_process(url))
+    return workspace
+
+
+def left_on_disk(workspace_id: int) -> list[Path]:
+    return [
+        *root_of(workspace_id).parent.glob(f"{workspace_id}"),
+        *root_of(0).parent.glob(f".{workspace_id}.*"),
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_clone_is_stopped_from_its_page_at_once(company: Company, hung_remote: str) -> None:
+    workspace = start_hung(company, hung_remote)
+    company.workspace.memberships.model.objects.create(
+        workspace=workspace, user=company.member, role="member"
+    )
+    page = f"/w/{workspace.pk}/"
+    assert f"{page}stop/" not in company.client(company.member).get(page).content.decode()
+    assert company.client(company.member).post(f"{page}stop/").status_code == 403
+    assert f"{page}stop/" in company.client(company.owner).get(page).content.decode()
+    stopped_at = time.monotonic()
+    assert company.client(company.owner).post(f"{page}stop/").status_code == 302
+    wait_for(lambda: not has_process(hung_remote))
+    assert time.monotonic() - stopped_at < 2
+    wait_for(lambda: not left_on_disk(workspace.pk))
+    workspace.refresh_from_db()
+    assert workspace.state == Workspace.State.FAILED
+    assert workspace.state_note == "Stopped by Olga before it was ready."
+    assert company.client(company.owner).post(f"{page}stop/").status_code == 302
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_clone_is_stopped_over_rest(company: Company, api_key, hung_remote: str) -> None:  # type: ignore[no-untyped-def]
+    workspace = start_hung(company, hung_remote)
+    url, client = f"/api/v1/workspaces/{workspace.pk}/stop", company.client(None)
+    assert client.post(url, headers=api_key(company.owner, "read")).status_code == 403
+    assert client.post(url, headers=api_key(company.stranger, "write")).status_code == 404
+    reply = client.post(url, headers=api_key(company.owner, "write"))
+    assert (reply.status_code, reply.json()["state"]) == (200, "failed")
+    wait_for(lambda: not has_process(hung_remote) and not left_on_disk(workspace.pk))
+    assert client.post(url, headers=api_key(company.owner, "write")).status_code == 409
+
+
+@pytest.mark.django_db(transaction=True)
+def test_deleting_a_workspace_stops_its_clone(company: Company, hung_remote: str) -> None:
+    workspace = start_hung(company, hung_remote)
+    workspace_id = workspace.pk
+    services.delete_workspace(workspace=workspace, confirmation="Hung")
+    wait_for(lambda: not has_process(hung_remote) and not left_on_disk(workspace_id))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_archive_that_is_being_unpacked_tells_how_far_it_is_and_is_stopped(company: Company) -> None:
+    upload = SimpleUploadedFile(
+        "many.zip", zip_of({f"{number // 100}/{number}": b"x" for number in range(40_000)})
+    )
+    client = company.client(company.owner)
+    client.post("/new/", {"name": "Many", "archive": upload})
+    workspace = Workspace.objects.get(name="Many")
+
+    def note() -> str:
+        workspace.refresh_from_db()
+        return workspace.state_note
+
+    wait_for(lambda: note().startswith("Unpacking the archive: "))
+    assert note() in client.get(f"/w/{workspace.pk}/state/").content.decode()
+    assert client.post(f"/w/{workspace.pk}/stop/").status_code == 302
+    uploads = root_of(0).parent.parent / "uploads"
+    wait_for(lambda: not left_on_disk(workspace.pk) and not list(uploads.iterdir()))
+    assert note().startswith("Stopped by ")
+    assert client.get(f"/w/{workspace.pk}/state/")["HX-Redirect"] == f"/w/{workspace.pk}/"
+
+
+def test_tells_the_progress_of_a_clone_in_words() -> None:
+    assert (
+        preparing._describe(Progress("Receiving objects", 41, 2_621_440))
+        == "Receiving objects · 41 % · 2.6 MB"
+    )
+    assert preparing._describe(Progress("Counting objects", None, None)) == "Counting objects"
 
 
 @pytest.mark.django_db(transaction=True)
 def test_archives_that_a_crash_left_are_removed_in_time(company: Company) -> None:
     uploads = root_of(0).parent.parent / "uploads"
     old, new = uploads / "archive-old", uploads / "archive-new"
-    for folder in (old, new):
+    half_made = root_of(0).parent / ".7.partial-ab"
+    for folder in (old, new, half_made):
         folder.mkdir()
     os.utime(old, (1, 1))
+    os.utime(half_made, (1, 1))
     preparing.give_up_stale()
     assert not old.exists()
+    assert not half_made.exists()
     assert new.exists()
     new.rmdir()
 

@@ -101,6 +101,28 @@ def test_a_file_that_an_ignore_rule_names_is_taken_too(tmp_path: Path) -> None:
     assert repository.read_at("HEAD", "x.log") == b"x"
 
 
+@pytest.mark.parametrize("stop_at", [1, 30, 70, 101])
+def test_what_the_tick_raises_ends_the_work_and_leaves_nothing(tmp_path: Path, stop_at: int) -> None:
+    archive = make_tar(tmp_path / "a.tar.gz", names(*(f"f{number}" for number in range(20))))
+    ticks, entries = 0, []
+
+    def tick() -> None:
+        nonlocal ticks
+        ticks += 1
+        if ticks >= stop_at:
+            raise ArchiveRefused("stopped")
+
+    target = tmp_path / "w"
+    if stop_at > 100:
+        Repository.from_archive(target, archive, author=AUTHOR, on_progress=entries.append, on_tick=tick)
+        assert entries == list(range(1, 21))
+        assert 70 < ticks < 101
+        return
+    with pytest.raises(ArchiveRefused):
+        Repository.from_archive(target, archive, author=AUTHOR, on_tick=tick)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tar.gz"]
+
+
 REFUSED_TARS: dict[str, tuple[Fill, str]] = {
     "absolute": (names("/etc/evil"), "absolute"),
     "dots": (names("a/../../evil"), "not_plain"),

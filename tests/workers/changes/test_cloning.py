@@ -158,6 +158,20 @@ def test_a_server_that_hangs_is_given_up_in_time(tmp_path: Path, server: GitServ
     assert not [path for path in tmp_path.iterdir() if "w" in path.name.split(".")]
 
 
+def test_a_server_that_hangs_is_left_at_once_when_the_tick_raises(tmp_path: Path, server: GitServer) -> None:
+    server.delay_s = 3
+    started = time.monotonic()
+
+    def tick() -> None:
+        if time.monotonic() - started > 0.5:
+            raise GitTimeout(command="fetch")
+
+    with pytest.raises(GitTimeout):
+        Repository.clone(tmp_path / "w", server.url("repo.git"), on_tick=tick, **options(server))
+    assert time.monotonic() - started < 1.5
+    assert not [path for path in tmp_path.iterdir() if "w" in path.name.split(".")]
+
+
 def test_a_repository_over_the_limit_is_refused(
     tmp_path: Path, server: GitServer, origin: Repository
 ) -> None:
