@@ -22,6 +22,7 @@ from webapp.workspaces.access import includes
 from webapp.workspaces.models import Role
 from workers.changes.diffs import Hunk
 
+COMPARED_WITH = "X-Compared-With"
 EAGER_LINES = 240
 """Lines of hunks that come with the page; files beyond are fetched when they are scrolled to."""
 EAGER_FILE_LINES = 1_000
@@ -90,6 +91,18 @@ def rights(change_set: ChangeSet, review: Review | None = None) -> dict[str, boo
         "may_reopen": includes(role, Role.MEMBER)
         and change_set.status in (ChangeSet.Status.DISCARDED, ChangeSet.Status.REVERTED),
     }
+
+
+def review_for(request: HttpRequest, change_set: ChangeSet, *, number: int | None = None) -> Review:
+    """Return the review for a piece of its page, compared with the revision that the page is compared with.
+
+    The page sends that along with all it asks for, so that a piece which comes afresh says the same as the one it replaces.
+    """
+    raw = request.headers.get(COMPARED_WITH, "")
+    since = int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 10 else None
+    if since is not None and not change_set.revisions.filter(number=since).exists():
+        since = None
+    return load_review(change_set, number=number, since=since)
 
 
 def context_of(review: Review) -> dict[str, Any]:
@@ -177,7 +190,7 @@ def updates(
     **extra: Any,
 ) -> HttpResponse:
     """Return the pieces that changed: the header, the rows of the files concerned, these hunks, or these files whole."""
-    review = load_review(change_set)
+    review = review_for(request, change_set)
     whole = set(file_ids)
     hunks: list[HunkView] = []
     rows: dict[str, FileView] = {}

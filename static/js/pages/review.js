@@ -4,6 +4,7 @@ import { watchNews } from "../reviews/news.js";
 import { Cursor } from "../reviews/cursor.js";
 import { setUpLayout } from "../reviews/layout.js";
 import { openComment, setUpComments } from "../reviews/comments.js";
+import { keepComparison, keepOpen } from "../reviews/kept.js";
 import { setUpLazy } from "../reviews/lazy.js";
 import { isTyping, whenKey } from "../reviews/keys.js";
 
@@ -13,6 +14,8 @@ setUpLayout(root);
 setUpComments(root);
 setUpLazy(root);
 watchNews(root);
+keepComparison(root);
+keepOpen(root);
 
 if (matchMedia("(max-width: 64rem)").matches) {
   for (const panel of root.querySelectorAll("details.rv-panel[open]")) panel.removeAttribute("open");

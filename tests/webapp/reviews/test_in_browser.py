@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.framework.web import Web
-from tests.webapp.reviews.conftest import BASE, Desk
+from tests.webapp.reviews.conftest import BASE, THREE_HUNKS, Desk
 from webapp.accounts.models import User
 from webapp.reviews.models import ChangeSet
 
@@ -150,6 +150,35 @@ def test_shows_what_somebody_else_decides_and_tells_who_was_slower(desk: Desk, o
     max_.context.set_offline(True)
     max_.context.set_offline(False)
     expect(max_.get_by_role("button", name="Apply accepted (1 of 3)")).to_be_enabled()
+
+
+def test_what_is_opened_and_what_is_compared_stays_when_news_arrives(desk: Desk, open_review: Open) -> None:
+    change_set = desk.three_hunks()
+    first = change_set.revisions.get()
+    desk.company.client(desk.company.member).get(f"/w/{change_set.workspace_id}/reviews/{change_set.pk}/")
+    newest = desk.propose(
+        {"calc.py": THREE_HUNKS.replace(b"111", b"112")},
+        run=desk.run(change_set=change_set),
+        base=first.base_commit,
+    )
+    for command in ("echo one", "echo two"):
+        newest.evidence.create(
+            tree="t", command=command, status="passed", exit_code=0, output=f"of {command}"
+        )
+    page = open_review(change_set, desk.company.member)
+    page.locator("summary", has_text="echo one").click()
+    expect(page.get_by_text("of echo one")).to_be_visible()
+    changed = page.locator(".hunk").nth(2)
+    changed.get_by_text("as it was in r1").click()
+    expect(changed.get_by_text("changed since r1")).to_be_visible()
+    desk.decide(desk.loaded(newest), 0, "accepted", decided_by=desk.company.maintainer)
+    expect(page.locator(".hunk.is-accepted")).to_have_count(1)
+    changed.get_by_role("button", name="Accept").click()
+    expect(page.locator(".hunk.is-accepted")).to_have_count(2)
+    expect(changed.get_by_text("changed since r1")).to_be_visible()
+    expect(changed.get_by_label("The hunk in revision 1")).to_be_visible()
+    expect(page.get_by_text("of echo one")).to_be_visible()
+    expect(page.get_by_text("of echo two")).to_be_hidden()
 
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])

@@ -232,6 +232,29 @@ def test_compares_with_what_the_person_saw_last(desk: Desk) -> None:
     assert client.get(url("review", change_set) + "?rev=77").status_code == 404
 
 
+def test_a_piece_that_comes_afresh_is_compared_as_its_page_is(desk: Desk) -> None:
+    change_set = desk.three_hunks()
+    client, base = desk.company.client(desk.company.member), change_set.revisions.get().base_commit
+    client.get(url("review", change_set))
+    desk.propose(
+        {"calc.py": THREE_HUNKS.replace(b"111", b"112")}, run=desk.run(change_set=change_set), base=base
+    )
+    assert 'data-compared-with="1"' in client.get(url("review", change_set)).content.decode()
+    key = desk.hunks(change_set)[2].key
+    decide = url("review_decide", change_set, key)
+    headers = {"HX-Request": "true", "X-Compared-With": "1"}
+    after = client.post(decide, {"verdict": "accepted"}, headers=headers).content.decode()
+    assert "changed since r1" in after and "as it was in r1" in after
+    assert (
+        "changed since r1"
+        in client.get(url("review_hunk", change_set, key), headers=headers).content.decode()
+    )
+    for other in ("7", "x", "9" * 40):
+        reply = client.get(url("review_hunk", change_set, key), headers={"X-Compared-With": other})
+        assert reply.status_code == 200, other
+        assert "changed since" not in reply.content.decode()
+
+
 def test_lists_reviews_page_by_page_without_reading_a_diff(
     desk: Desk, django_assert_max_num_queries: object
 ) -> None:

@@ -11,7 +11,7 @@ from webapp.errors import Invalid
 from webapp.reviews import services
 from webapp.reviews.access import DECIDE, change_set_for, hunk_for
 from webapp.reviews.models import Decision
-from webapp.reviews.presenting import context_of, hunk_view, updates
+from webapp.reviews.presenting import context_of, hunk_view, review_for, updates
 from webapp.reviews.resolved import resolve_change_set
 from webapp.reviews.selectors import load_review
 from webapp.reviews.services.deciding import EDIT_LINES
@@ -26,7 +26,7 @@ Verdict = Decision.Verdict
 def hunk(request: HttpRequest, workspace_id: int, change_set_id: int, key: str) -> HttpResponse:
     """One hunk as it stands; `whole` shows all its lines."""
     change_set = change_set_for(request.user, workspace_id, change_set_id)
-    review = load_review(change_set, number=number_in(request, "rev"))
+    review = review_for(request, change_set, number=number_in(request, "rev"))
     file, state = review.resolved.file_and_hunk(key)
     view = hunk_view(review, file, state, is_whole="whole" in request.GET)
     return render(request, "reviews/_hunk.html", {**context_of(review), "hunk": view})
