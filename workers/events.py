@@ -130,6 +130,8 @@ class RunStopped(EngineEvent):
     """A person cancelled the run and the worker has stopped it."""
 
     type: ClassVar[str] = "RunStopped"
+    note: str = ""
+    """What became of the files that it had changed; empty when there were none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,6 +66,7 @@ class BaseAgent(ABC):
     """
 
     name: ClassVar[str] = ""
+    has_proposed = False
 
     async def run(self, run: RunState) -> str:
         """Work until there is an outcome, offer what changed, and return the answer."""
@@ -81,6 +82,18 @@ class BaseAgent(ABC):
 
     async def begin(self, run: RunState) -> None:  # noqa: B027 - an agent without a beginning is fine
         """Prepare; on a resumed run, take up what `run.history` tells."""
+
+    async def offer_unfinished(self, run: RunState, reason: str) -> bool:
+        """Offer what a run that was cut off had changed; return whether it did, which it does once at most."""
+        if self.has_proposed or not await asyncio.to_thread(lambda: run.workplace.has_offer):
+            return False
+        await self._propose(run, await self.unfinished(run, reason))
+        return True
+
+    async def unfinished(self, run: RunState, reason: str) -> Outcome:
+        """Return how a run that ended too early presents what it has done."""
+        said = f"**Not finished.** {reason} What stands so far is offered for review."
+        return Outcome(answer=said, title=f"Unfinished work of @{self.name}", summary=said)
 
     @abstractmethod
     async def step(self, run: RunState) -> Outcome | None:
@@ -100,6 +113,7 @@ class BaseAgent(ABC):
                 evidence=evidence,
                 answers=outcome.answers,
             )
+            self.has_proposed = True
             step.detail |= {"commit": commit, "answer": outcome.answer, "evidence": len(evidence)}
 
 

@@ -17,7 +17,7 @@ from typing import Literal
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from workers.agents.base import RunState
+from workers.agents.base import BaseAgent, RunState
 from workers.agents.budget import Spending
 from workers.agents.claims import CLAIM_TTL_S, claim_value
 from workers.agents.credentials import fetch_secret
@@ -52,6 +52,9 @@ HEARTBEAT_S = 3.0
 POLL_S = 0.25
 END_TIMEOUT_S = 60.0
 CANCEL_AGAIN_S = 5.0
+OFFERED = "What it had changed so far is offered for review; it is not finished."
+DROPPED = "What it had changed was dropped: the revision that it was to answer stays as it is."
+NOT_KEPT = "What it had changed could not be offered; the worker's log says why."
 
 Ending = Literal["finished", "failed", "stopped", "superseded", "interrupted", "unheard"]
 _Reason = Literal["stopped", "superseded", "interrupted"]
@@ -69,6 +72,7 @@ class Runner:
         self._should_stop = should_stop
         self._reason: _Reason | None = None
         self._workplace: Workplace | None = None
+        self._work_at_hand: tuple[BaseAgent, RunState] | None = None
         self._publisher = EventPublisher(client, run_id=job.run_id, fence=job.fence, next_seq=job.next_seq)
         self._recorder = StepRecorder(self._publisher, finished_ids=[step["step_id"] for step in job.history])
         self._tokens = TokenStream(client, job.run_id)
@@ -131,7 +135,9 @@ class Runner:
                 guard=guard,
                 spending=Spending.resume(job.budget, job.history),
             )
-            return await open_agent(job.agent).run(state)
+            agent = open_agent(job.agent)
+            self._work_at_hand = agent, state
+            return await agent.run(state)
         finally:
             if provider is not None:
                 await provider.aclose()
@@ -191,9 +197,9 @@ class Runner:
             return ending
         if ending in ("superseded", "unheard"):
             return ending
-        if ending == "stopped":
-            self._publisher.publish(RunStopped)
         try:
+            if ending == "stopped":
+                self._publisher.publish(RunStopped, note=await self._keep_unfinished())
             await self._publisher.settle(timeout_s=END_TIMEOUT_S)
         except RunSuperseded:
             return "superseded"
@@ -201,6 +207,29 @@ class Runner:
             log.error("nobody has heard the run's end", run_id=self.job.run_id, **error.facts)
             return "unheard"
         return ending
+
+    async def _keep_unfinished(self) -> str:
+        """Offer what a stopped run had changed, and say what became of it.
+
+        An answer to a review is no offer of its own: half of it would take the place of the revision under review.
+
+        Raises:
+            RunSuperseded, RelaySilent: as everything that waits for the relay.
+        """
+        if self._work_at_hand is None:
+            return ""
+        agent, state = self._work_at_hand
+        try:
+            if self.job.revision_of is not None:
+                has_changed = await asyncio.to_thread(lambda: state.workplace.has_offer)
+                return DROPPED if has_changed and not agent.has_proposed else ""
+            async with asyncio.timeout(END_TIMEOUT_S):
+                return OFFERED if await agent.offer_unfinished(state, "A person stopped it.") else ""
+        except (RunSuperseded, RelaySilent):
+            raise
+        except Exception as error:  # the run is stopped all the same
+            log.error("unfinished work was not offered", run_id=self.job.run_id, exc_info=error)
+            return NOT_KEPT
 
 
 def worker_name() -> str:

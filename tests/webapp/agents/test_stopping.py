@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from webapp.accounts.services import set_active
 from webapp.agents import services
 from webapp.agents.models import ModelProfile, Run
+from webapp.agents.services.losing import take_from_worker
 from webapp.errors import Conflict
 from webapp.workspaces.services import remove_member, set_role
 from workers import events as engine
@@ -33,6 +37,27 @@ def test_asks_the_worker_of_a_running_run_and_ends_when_it_has_stopped(worker, p
     worker.say(engine.RunStopped)
     assert worker.run.status == Run.Status.CANCELLED
     assert "Maintainer" in worker.run.error_message
+
+
+def test_says_what_became_of_what_a_stopped_run_had_changed(worker, people):
+    services.cancel_run(run=worker.run, cancelled_by=people.member)
+    worker.say(engine.RunStopped, note="It is offered for review.")
+    assert worker.run.error_message.endswith(". It is offered for review.")
+    assert "Member" in worker.run.error_message
+
+
+@pytest.mark.parametrize("has_changed", [True, False])
+def test_says_that_work_was_dropped_when_the_worker_was_lost_while_stopping(worker, people, has_changed):
+    worker.say(engine.StepStarted, step_id="s1", parent_id=None, kind="tool_call", title="write")
+    detail = {"checkpoint": "c" * 40} if has_changed else {}
+    worker.say(engine.StepFinished, step_id="s1", status="ok", duration_ms=1, detail=detail)
+    services.cancel_run(run=worker.run, cancelled_by=people.member)
+    worker.run.refresh_from_db()
+    Run.objects.filter(pk=worker.run.pk).update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+    take_from_worker(worker.run.pk, now=timezone.now())
+    worker.run.refresh_from_db()
+    assert worker.run.status == Run.Status.CANCELLED
+    assert ("was dropped" in worker.run.error_message) == has_changed
 
 
 def test_keeps_what_a_run_finished_while_it_was_being_stopped(worker, people):

@@ -62,7 +62,7 @@ async def test_a_person_stops_it_in_the_middle_of_an_answer(
     cancel_run(job.run_id, client=redis_server.client)
     assert await task == "stopped"
     assert loop.time() - asked_at < 1.5
-    assert bench.relay.of(RunStopped)
+    assert [event.note for event in bench.relay.of(RunStopped)] == [""]
     assert bench.relay.of(StepFinished)[-1].status == "cancelled"
     await asyncio.sleep(0.3)
     assert provider_double.gone == 1
@@ -80,6 +80,48 @@ async def test_a_person_stops_it_in_the_middle_of_a_command(
     cancel_run(job.run_id, client=redis_server.client)
     async with asyncio.timeout(5):
         assert await task == "stopped"
+
+
+async def test_what_a_stopped_run_had_changed_is_offered_unverified(
+    make_bench: MakeBench, provider_double: ProviderDouble, redis_server: RedisServer
+) -> None:
+    bench = make_bench(FILES)
+    provider_double.say(Say("I write.", calls=(Call("write_file", {"path": "b.py", "content": "y = 2\n"}),)))
+    provider_double.say(Say(calls=(Call("run_command", {"command": "echo z > c.py; sleep 50"}),)))
+    job = coder_job(bench, provider_double, "add b.py")
+    task = asyncio.create_task(bench.run(job))
+    await begun(bench, job, "$ echo z")
+    cancel_run(job.run_id, client=redis_server.client)
+    async with asyncio.timeout(5):
+        assert await task == "stopped"
+    (proposal,) = bench.relay.of(ChangeProposed)
+    assert bench.read(proposal.commit, "b.py") == "y = 2\n"
+    assert bench.repository.ref(f"refs/agent/{job.run_id}/1") == proposal.commit
+    assert (
+        bench.repository.bare.text("diff-tree", "-r", "--name-only", job.base_commit, proposal.commit)
+        == "b.py"
+    )
+    assert proposal.summary.startswith("**Not finished.** A person stopped it.")
+    assert "I write." in proposal.summary
+    assert proposal.evidence == []
+    assert bench.relay.of(RunStopped)[0].note == runner.OFFERED
+    assert not list(bench.repository.worktrees_dir.iterdir())
+
+
+async def test_half_an_answer_to_a_review_takes_no_revisions_place(
+    make_bench: MakeBench, provider_double: ProviderDouble, redis_server: RedisServer
+) -> None:
+    bench = make_bench(FILES)
+    provider_double.say(Say(calls=(Call("write_file", {"path": "b.py", "content": "y = 2\n"}),)))
+    provider_double.say(Say(calls=(Call("run_command", {"command": "sleep 50"}),)))
+    revision = {"change_set_id": 1, "revision": 1, "commit": bench.repository.head(), "comments": []}
+    job = replace(coder_job(bench, provider_double, "add b.py"), revision_of=revision)
+    task = asyncio.create_task(bench.run(job))
+    await begun(bench, job, "$ sleep 50")
+    cancel_run(job.run_id, client=redis_server.client)
+    assert await task == "stopped"
+    assert bench.relay.of(ChangeProposed) == []
+    assert bench.relay.of(RunStopped)[0].note == runner.DROPPED
 
 
 async def test_no_effect_begins_while_the_relay_is_deaf(

@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from webapp.agents.models import Run
 from webapp.agents.services.ending import announce, end_run
-from webapp.agents.services.launching import launch
+from webapp.agents.services.launching import finished_steps, launch
 from webapp.agents.services.recording import run_of
 from workers import events as engine
+from workers.agents.workplace import last_checkpoint
 from workers.telemetry.logging import get_logger
 
 log = get_logger(__name__)
@@ -25,6 +26,7 @@ GIVEN_UP: Final = (
     "Its worker was lost {count} times, most likely because of this run. "
     "It is not started again by itself; look at its last step."
 )
+DROPPED: Final = "Its worker was lost as well, so what it had changed was dropped."
 MAX_MS: Final = 2_147_483_647
 
 
@@ -63,6 +65,8 @@ def _release(run: Run, *, is_loss: bool, now: datetime) -> None:
     _close_open_steps(run, now=now)
     if is_stopping:
         message = run.error_message or "Stopped."
+        if last_checkpoint(finished_steps(run)) is not None:
+            message = f"{message} {DROPPED}"
         end_run(run, Run.Status.CANCELLED, code="run_cancelled", message=message, is_retryable=True, now=now)
     elif is_given_up:
         message = GIVEN_UP.format(count=MAX_ATTEMPTS if is_loss else run.fence - 1)

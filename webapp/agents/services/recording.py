@@ -171,6 +171,6 @@ def record_stopped(event: engine.RunStopped) -> None:
             run,
             Run.Status.CANCELLED,
             code="run_cancelled",
-            message=run.error_message or "Stopped.",
+            message=" ".join(filter(None, (run.error_message or "Stopped.", event.note))),
             is_retryable=True,
         )

@@ -49,6 +49,7 @@ class CoderAgent(IdentityMixin, OrchestrationMixin, PersistenceMixin, Governance
         self._has_tests = False
         self._is_resuming = True
         self._guiding: Guiding | None = None
+        self._turns: list[Turn] = []
         self._dialogue: Dialogue
         self._asker: Asker
 
@@ -75,7 +76,7 @@ class CoderAgent(IdentityMixin, OrchestrationMixin, PersistenceMixin, Governance
             await self._opening(run, is_guided=is_guided),
             is_native=abilities.has_tools,
         )
-        conversation.turns = self.core.rebuild(run.history)
+        conversation.turns = self._turns = self.core.rebuild(run.history)
         self._dialogue = Dialogue(conversation, self._specs, abilities)
         self._asker = Asker(self, self._dialogue)
         self.recall_evidence(run)
@@ -140,8 +141,7 @@ class CoderAgent(IdentityMixin, OrchestrationMixin, PersistenceMixin, Governance
             return await self._end_early(run, f"I stopped before I was done. {error}", error)
         except (ProviderError, ModelRefused) as error:
             # The run fails and says why; what it had done so far is no less worth looking at.
-            if await asyncio.to_thread(lambda: run.workplace.has_offer):
-                await self._propose(run, await self._unfinished(run, f"The model failed: {error}"))
+            await self.offer_unfinished(run, f"The model failed: {error}")
             raise
 
     async def _turn(self, run: RunState) -> Outcome | None:
@@ -272,7 +272,7 @@ class CoderAgent(IdentityMixin, OrchestrationMixin, PersistenceMixin, Governance
         run.evidence[:] = [item for item in run.evidence if self.core.is_check(item["command"])]
         return Outcome(
             answer=answer or "Done.",
-            title=str(revision.get("title") or self.core.title_of(self._goal)),
+            title=str(revision.get("title") or self.core.title_of(self.core.goal_of(run.job))),
             summary=f"{answer}\n\n_{run.spending.describe()}._",
             answers=self.core.answers_for(revision.get("comments", ()), answers, otherwise=answer),
         )
@@ -283,12 +283,10 @@ class CoderAgent(IdentityMixin, OrchestrationMixin, PersistenceMixin, Governance
             await self._guiding.go_back(run)
         if not await asyncio.to_thread(lambda: run.workplace.has_offer):
             raise error or ModelStuck(reason)
-        return await self._unfinished(run, reason)
+        return await self.unfinished(run, reason)
 
-    async def _unfinished(self, run: RunState, reason: str) -> Outcome:
-        said = next(
-            (turn.text for turn in reversed(self._dialogue.conversation.turns) if turn.text.strip()), ""
-        )
+    async def unfinished(self, run: RunState, reason: str) -> Outcome:
+        said = next((turn.text for turn in reversed(self._turns) if turn.text.strip()), "")
         told = f"\n\nIts last words: {bound(said, 1000)}" if said else ""
         return await self._outcome(
             run, f"**Not finished.** {reason} What stands so far is offered for review.{told}"
