@@ -65,6 +65,7 @@ SAME_OVER_REST = {
     "run_step": f"GET {RUN}/steps/{{step_id}}",
     **{f"my_models{suffix}": same for suffix, same in MODELS.items()},
     **{f"workspace_models{suffix}": same for suffix, same in MODELS.items()},
+    "workspace_budget": f"GET {W}/budget, PUT {W}/budget",
     **{f"installation_models{suffix}": same for suffix, same in MODELS.items()},
     # reviews
     "workspace_reviews": f"GET {W}/reviews",

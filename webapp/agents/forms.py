@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 
+from webapp.agents import budgets
 from webapp.agents.models import ModelProfile
 from webapp.agents.services.profiles import ProfileFields
 
@@ -23,6 +24,27 @@ class StartForm(forms.Form):
     def __init__(self, *args: Any, agents: list[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["agent"].choices = agents  # type: ignore[attr-defined]
+
+
+class BudgetForm(forms.Form):
+    """Where a run stops."""
+
+    steps = forms.IntegerField(label="Model calls", min_value=1, max_value=budgets.MAX_STEPS)
+    tokens = forms.IntegerField(
+        label="Tokens",
+        required=False,
+        min_value=1,
+        max_value=budgets.MAX_TOKENS,
+        help_text="Read and written together. Left empty: without limit.",
+    )
+    seconds = forms.IntegerField(label="Seconds", min_value=1, max_value=budgets.MAX_SECONDS)
+    cost_usd = forms.FloatField(
+        label="Dollars",
+        required=False,
+        min_value=0,
+        max_value=budgets.MAX_COST_USD,
+        help_text="Binds only with a model whose price is known. Left empty: without limit.",
+    )
 
 
 class ProfileForm(forms.Form):

@@ -61,6 +61,21 @@ class ModelProfile(models.Model):
         return bool(self.sealed_key)
 
 
+class DefaultBudget(models.Model):
+    """Where a workspace's runs stop, as its maintainers set it; null means without limit."""
+
+    workspace = models.OneToOneField(
+        "workspaces.Workspace", on_delete=models.CASCADE, primary_key=True, related_name="+"
+    )
+    steps = models.PositiveIntegerField()
+    tokens = models.PositiveIntegerField(null=True)
+    seconds = models.PositiveIntegerField()
+    cost_usd = models.FloatField(null=True)
+
+    def __str__(self) -> str:
+        return f"budget of {self.workspace_id}"
+
+
 class Run(models.Model):
     """One agent at work. This row is the truth about it; the broker is only a doorbell."""
 

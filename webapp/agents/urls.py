@@ -36,6 +36,7 @@ urlpatterns = [
     path("w/<int:workspace_id>/runs/<uuid:run_id>/steps/<str:step_id>/", runs.step, name="run_step"),
     *_model_pages("settings/models/", "person", "my_models"),
     *_model_pages("w/<int:workspace_id>/settings/models/", "workspace", "workspace_models"),
+    path("w/<int:workspace_id>/settings/models/budget/", models.budget, name="workspace_budget"),
     *_model_pages("installation/models/", "installation", "installation_models"),
     path("internal/credentials/", credentials, name="internal_credentials"),
 ]

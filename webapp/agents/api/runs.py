@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema
 
 from webapp.accounts.access import require_scope
-from webapp.agents import access, selectors, services
+from webapp.agents import access, budgets, selectors, services
 from webapp.agents.models import Run, Step
 from webapp.api import ErrorReply
 from webapp.workspaces.access import workspace_for
@@ -108,10 +108,19 @@ class StepsOut(Schema):
 class BudgetIn(Schema):
     """Where the run must stop; null means without limit."""
 
-    steps: int = Field(40, ge=1, le=1000)
-    tokens: int | None = Field(400_000, ge=1, le=1_000_000_000)
-    seconds: int = Field(900, ge=1, le=24 * 3600)
-    cost_usd: float | None = Field(None, ge=0, le=1_000_000)
+    steps: int = Field(40, ge=1, le=budgets.MAX_STEPS)
+    tokens: int | None = Field(400_000, ge=1, le=budgets.MAX_TOKENS)
+    seconds: int = Field(900, ge=1, le=budgets.MAX_SECONDS)
+    cost_usd: float | None = Field(None, ge=0, le=budgets.MAX_COST_USD)
+
+
+class BudgetOut(Schema):
+    """Where runs stop; null means without limit."""
+
+    steps: int = Field(examples=[40])
+    tokens: int | None = Field(examples=[400_000])
+    seconds: int = Field(examples=[900])
+    cost_usd: float | None
 
 
 class RunIn(Schema):
@@ -127,8 +136,30 @@ class RunIn(Schema):
     model_id: int | None = Field(
         None, description="A model of yours, of the workspace or of the installation; its default when null."
     )
-    budget: BudgetIn | None = None
+    budget: BudgetIn | None = Field(None, description="The workspace's default budget when null.")
     priority: Literal["high", "standard", "low"] = "standard"
+
+
+@router.get(
+    "/workspaces/{int:workspace_id}/budget",
+    response={200: BudgetOut, **ERRORS},
+    summary="Get the default budget",
+)
+def get_budget(request: HttpRequest, workspace_id: int) -> Any:
+    """Return where a run of this workspace stops when its call says nothing else."""
+    return budgets.default_budget(workspace_for(require_scope(request, "read"), workspace_id))
+
+
+@router.put(
+    "/workspaces/{int:workspace_id}/budget",
+    response={200: BudgetOut, **ERRORS},
+    summary="Set the default budget",
+)
+def set_budget(request: HttpRequest, workspace_id: int, body: BudgetIn) -> Any:
+    """Set where runs stop that are called from now on; for maintainers."""
+    workspace = workspace_for(require_scope(request, "admin"), workspace_id, role=Role.MAINTAINER)
+    budgets.set_default_budget(workspace=workspace, budget=Budget(**body.dict()))
+    return budgets.default_budget(workspace)
 
 
 def _detail(run: Run) -> dict[str, Any]:

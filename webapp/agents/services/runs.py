@@ -11,6 +11,7 @@ from django.db import transaction
 
 from webapp.accounts.models import User
 from webapp.agents import choosing, events, selectors
+from webapp.agents.budgets import check_budget, default_budget
 from webapp.agents.models import ModelProfile, Run
 from webapp.agents.plain import storable, storable_text
 from webapp.agents.services.ending import announce, end_run
@@ -67,10 +68,11 @@ def start_run(
         revision: For such a run: change_set_id, revision, commit, comments, rejected hunks.
         base_commit: Commit to work on; empty means a snapshot of the checkout with what is not yet committed.
         model_profile: Model to run on, from `access.profile_to_run_on`; the default one when None.
+        budget: Where it stops; the workspace's default when None.
 
     Raises:
         UnknownAgent: no agent has this name.
-        Invalid: the goal is empty for an agent that needs words, or far too long, or there is no such priority.
+        Invalid: the goal is empty for an agent that needs words, or far too long, there is no such priority, or a limit is none.
         Conflict: the person has too many runs at work, or the workspace is not ready.
     """
     info = selectors.find_agent(agent)
@@ -91,6 +93,8 @@ def start_run(
         >= MAX_ACTIVE_RUNS
     ):
         raise Conflict(f"You have {MAX_ACTIVE_RUNS} runs at work here. Wait for one to end, or stop one.")
+    budget = budget or default_budget(workspace)
+    check_budget(budget)
     profile = (
         (model_profile or choosing.default_profile(requested_by, workspace)) if info.needs_model else None
     )
@@ -106,7 +110,7 @@ def start_run(
         model_profile=profile,
         model_choice=choosing.choice_of(profile).to_dict(),
         model_label=choosing.label_of(profile) if info.needs_model else choosing.NO_MODEL_LABEL,
-        budget=asdict(budget or Budget()),
+        budget=asdict(budget),
         cost_usd=0.0,
     )
     run.job = new_job(

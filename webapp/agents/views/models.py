@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any, Final
 
 from django.contrib import messages
@@ -12,14 +13,15 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from webapp.agents import access, checks, choosing, embedded, services
+from webapp.agents import access, budgets, checks, choosing, embedded, services
 from webapp.agents.access import ProfileOwner
-from webapp.agents.forms import ProfileForm
+from webapp.agents.forms import BudgetForm, ProfileForm
 from webapp.agents.models import ModelProfile
 from webapp.agents.plain import sentence
 from webapp.agents.services.profiles import ProfileFields
 from webapp.errors import Conflict, Invalid
 from workers.errors import PyAgentError
+from workers.queue import Budget
 
 HEADINGS: Final = {
     "person": ("Your models", "Agents that you call run on your default model, wherever you call them."),
@@ -75,6 +77,9 @@ def _page(request: HttpRequest, owner: ProfileOwner, *, status: int = 200, **ext
         "in_use": choosing.label_of(choosing.default_profile(owner.user, owner.workspace))
         if owner.workspace
         else "",
+        "budget_form": BudgetForm(initial=asdict(budgets.default_budget(owner.workspace)))
+        if owner.workspace
+        else None,
         **extra,
     }
     return render(request, "agents/models.html", context, status=status)
@@ -148,6 +153,19 @@ def default(
     owner = _owner(request, kind, workspace_id)
     profile = access.profile_for(owner, profile_id)
     services.make_default(owner=owner, profile=None if profile.is_default else profile)
+    return redirect(_address(owner))
+
+
+@require_POST
+@login_required
+def budget(request: HttpRequest, workspace_id: int) -> HttpResponse:
+    """Set where the workspace's runs stop."""
+    owner = access.workspace_profiles(request.user, workspace_id)
+    form = BudgetForm(request.POST)
+    if not form.is_valid() or owner.workspace is None:
+        return _page(request, owner, status=422, budget_form=form)
+    budgets.set_default_budget(workspace=owner.workspace, budget=Budget(**form.cleaned_data))
+    messages.success(request, "Saved. Runs that are called from now on stop there.")
     return redirect(_address(owner))
 
 
