@@ -8,7 +8,7 @@ ADVICE: Final[dict[str, str]] = {
     "provider_auth_failed": "Type the key in again under Settings → Models, and test it there.",
     "provider_rejected": "Check the model's name and its limits under Settings → Models.",
     "provider_address_refused": "Change the model's address under Settings → Models.",
-    "provider_timeout": "Try again; if it happens often, choose a faster model.",
+    "provider_timeout": "Try again; if it happens often, give it more time under Settings → Models, or choose a faster model.",
     "provider_unavailable": "The provider has trouble or cannot be reached; try again in a few minutes.",
     "provider_rate_limited": "Wait a little and try again, or choose another model.",
     "provider_bad_reply": "Try again; if it happens again, test the model under Settings → Models.",

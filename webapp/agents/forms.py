@@ -8,7 +8,7 @@ from django import forms
 
 from webapp.agents import budgets
 from webapp.agents.models import ModelProfile
-from webapp.agents.services.profiles import ProfileFields
+from webapp.agents.services.profiles import MAX_SILENCE_S, ProfileFields
 
 
 class StartForm(forms.Form):
@@ -102,13 +102,26 @@ class ProfileForm(forms.Form):
         min_value=0,
         help_text="Without prices the cost of a run shows as unknown.",
     )
+    first_token_s = forms.IntegerField(
+        label="Seconds until its first word",
+        required=False,
+        min_value=1,
+        max_value=MAX_SILENCE_S,
+        help_text="A model that is silent for longer is asked once more, then given up. Left empty: 120, for Ollama 300.",
+    )
+    between_tokens_s = forms.IntegerField(
+        label="Seconds between two words",
+        required=False,
+        min_value=1,
+        max_value=MAX_SILENCE_S,
+        help_text="Left empty: 60.",
+    )
     is_default = forms.BooleanField(label="Use this model by default", required=False)
 
     def __init__(self, *args: Any, profile: ModelProfile | None = None, **kwargs: Any) -> None:
         if profile is not None:
-            names = ("name", "provider", "model", "base_url", "context_tokens", "tool_use", "is_default")
-            prices = ("input_usd_per_mtok", "output_usd_per_mtok")
-            kwargs.setdefault("initial", {name: getattr(profile, name) for name in names + prices})
+            names = set(self.base_fields) - {"key", "remove_key"}
+            kwargs.setdefault("initial", {name: getattr(profile, name) for name in names})
         super().__init__(*args, **kwargs)
         has_key = profile is not None and profile.has_key
         self.fields["key"].help_text = (

@@ -39,6 +39,9 @@ class ModelProfile(models.Model):
     context_tokens = models.PositiveIntegerField(null=True, blank=True)
     input_usd_per_mtok = models.FloatField(null=True, blank=True)
     output_usd_per_mtok = models.FloatField(null=True, blank=True)
+    first_token_s = models.PositiveIntegerField(null=True, blank=True)
+    """How long it may be silent before its first token and, below, between two; null means what is usual for the provider."""
+    between_tokens_s = models.PositiveIntegerField(null=True, blank=True)
     tool_use = models.CharField(max_length=5, choices=ToolUse, default=ToolUse.AUTO)
     sealed_key = models.BinaryField(null=True)
     is_default = models.BooleanField(default=False)

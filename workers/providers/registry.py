@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
 from typing import Final
 
@@ -19,6 +20,15 @@ PROVIDERS: Final[dict[ProviderName, str]] = {
 }
 
 
+def limits_of(choice: ModelChoice, usual: ReplyLimits) -> ReplyLimits:
+    """Return the usual limits with those that the choice sets."""
+    return replace(
+        usual,
+        first_token_s=choice.first_token_s or usual.first_token_s,
+        between_tokens_s=choice.between_tokens_s or usual.between_tokens_s,
+    )
+
+
 def open_provider(
     choice: ModelChoice,
     *,
@@ -31,7 +41,7 @@ def open_provider(
 
     Args:
         secret: The key, kept in memory only; None where none is needed.
-        limits: The provider's own when None.
+        limits: The provider's own when None, with those that the choice sets.
         allow_private: Whether loopback and private addresses may be called; the operator's setting when None.
 
     Raises:
@@ -46,6 +56,9 @@ def open_provider(
         allow_private = get_config().allow_private_endpoints
     kind = getattr(import_module(module), name)
     provider: Provider = kind(
-        choice, secret=secret, limits=limits or kind.limits_for(choice), allow_private=allow_private
+        choice,
+        secret=secret,
+        limits=limits or limits_of(choice, kind.limits_for(choice)),
+        allow_private=allow_private,
     )
     return RetryingProvider(provider, retries)

@@ -142,6 +142,9 @@ class ModelChoice:
     price: Price | None = None
     has_tools: bool | None = None
     has_json_schema: bool | None = None
+    first_token_s: float | None = None
+    """How long it may be silent before its first token and, below, between two; the provider's own limits when None."""
+    between_tokens_s: float | None = None
     extra: dict[str, Any] = field(default_factory=dict)
     """Further fields of the provider's own protocol, passed on as they are (`seed`, …)."""
 

@@ -132,6 +132,16 @@ def test_keeps_models_and_never_gives_a_key_back(people, workspace):
     assert (model["has_key"], model["owner"], model["is_default"]) == (True, "person", True)
     changed = call("put", f"/models/{model['id']}", {"name": "Renamed", "provider": "openai", "model": "gpt"})
     assert (changed.json()["name"], changed.json()["has_key"]) == ("Renamed", True)
+    own = {
+        "name": "Renamed",
+        "provider": "openai",
+        "model": "gpt",
+        "first_token_s": 7,
+        "between_tokens_s": None,
+    }
+    timed = call("put", f"/models/{model['id']}", own).json()
+    assert (timed["first_token_s"], timed["between_tokens_s"]) == (7, None)
+    assert call("put", f"/models/{model['id']}", own | {"first_token_s": 0}).status_code == 422
     replies = [made, changed, call("get", "/models"), call("get", f"/models/{model['id']}")]
     assert all(CANARY not in reply.content.decode() for reply in replies)
     assert call("delete", f"/models/{model['id']}").status_code == 204

@@ -69,6 +69,20 @@ def test_needs_nothing_for_the_embedded_model_and_keeps_nothing(mine):
     assert choice.price is not None and choice.price.input_usd_per_mtok == 0
 
 
+def test_a_model_may_be_silent_as_long_as_its_profile_says(mine, people, browser):
+    profile = save(mine, first_token_s=7, between_tokens_s=3)
+    choice = choosing.choice_of(profile)
+    assert (choice.first_token_s, choice.between_tokens_s) == (7, 3)
+    assert choosing.choice_of(save(mine)).first_token_s is None
+    page, client = f"/settings/models/{profile.pk}/", browser(people.member)
+    assert 'name="first_token_s" value="7"' in client.get(page).content.decode()
+    sent = {"name": "Work", "provider": "openai", "model": "gpt", "tool_use": "auto", "between_tokens_s": "9"}
+    assert client.post(page, {**sent, "first_token_s": "901"}).status_code == 422
+    assert client.post(page, sent).status_code == 302
+    profile.refresh_from_db()
+    assert (profile.first_token_s, profile.between_tokens_s) == (None, 9)
+
+
 def test_leaves_an_unknown_price_unknown(mine):
     assert choosing.choice_of(save(mine)).price is None
     assert choosing.choice_of(save(mine, input_usd_per_mtok=0.0, output_usd_per_mtok=0.0)).price is not None
@@ -82,6 +96,8 @@ def test_leaves_an_unknown_price_unknown(mine):
         {"model": ""},
         {"tool_use": "maybe"},
         {"context_tokens": 1},
+        {"first_token_s": 0},
+        {"between_tokens_s": 901},
         {"input_usd_per_mtok": 1.0},
         {"input_usd_per_mtok": -1.0, "output_usd_per_mtok": 1.0},
         {"input_usd_per_mtok": float("nan"), "output_usd_per_mtok": 1.0},

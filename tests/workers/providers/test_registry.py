@@ -9,10 +9,10 @@ import pytest
 from workers.config import get_config, load_config
 from workers.errors import ConfigError
 from workers.providers.addresses import ProviderAddressRefused
-from workers.providers.base import Provider
+from workers.providers.base import Provider, ReplyLimits
 from workers.providers.embedded import EmbeddedProvider
 from workers.providers.openai_compatible import OpenAICompatibleProvider
-from workers.providers.registry import PROVIDERS, open_provider
+from workers.providers.registry import PROVIDERS, limits_of, open_provider
 from workers.providers.types import EMBEDDED_CHOICE, ModelChoice, ProviderName
 
 
@@ -45,6 +45,13 @@ async def test_a_choice_can_say_what_its_model_can_do() -> None:
     can = provider.capabilities()
     assert (can.context_tokens, can.has_tools, can.has_json_schema, can.price) == (2048, False, True, None)
     await provider.aclose()
+
+
+def test_a_choice_can_say_how_long_its_model_may_be_silent() -> None:
+    usual = ReplyLimits(first_token_s=300.0)
+    assert limits_of(ModelChoice("ollama", "m"), usual) == usual
+    choice = ModelChoice("ollama", "m", first_token_s=5, between_tokens_s=2)
+    assert limits_of(choice, usual) == ReplyLimits(first_token_s=5, between_tokens_s=2)
 
 
 def test_obeys_the_operator_about_private_addresses(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from webapp.accounts.models import User
 from webapp.agents import access, checks, choosing, embedded, services
 from webapp.agents.access import ProfileOwner
 from webapp.agents.models import ModelProfile
-from webapp.agents.services.profiles import ProfileFields
+from webapp.agents.services.profiles import MAX_SILENCE_S, ProfileFields
 from webapp.api import ErrorReply
 from webapp.errors import Invalid
 
@@ -35,6 +35,12 @@ class ModelOut(Schema):
     model: str = Field(examples=["claude-sonnet-4-5"])
     base_url: str
     context_tokens: int | None
+    first_token_s: int | None = Field(
+        description="Seconds of silence before its first token; null: what is usual."
+    )
+    between_tokens_s: int | None = Field(
+        description="Seconds of silence between two tokens; null: what is usual."
+    )
     tool_use: Literal["auto", "tools", "json"]
     input_usd_per_mtok: float | None
     output_usd_per_mtok: float | None
@@ -51,6 +57,12 @@ class ModelFields(Schema):
     model: str = Field("", max_length=120, examples=["qwen2.5-coder:7b"])
     base_url: str = Field("", max_length=500, examples=["http://localhost:11434"])
     context_tokens: int | None = Field(None, ge=256, le=20_000_000)
+    first_token_s: int | None = Field(
+        None, ge=1, le=MAX_SILENCE_S, description="Null for what is usual: 120, for Ollama 300."
+    )
+    between_tokens_s: int | None = Field(
+        None, ge=1, le=MAX_SILENCE_S, description="Null for what is usual: 60."
+    )
     tool_use: Literal["auto", "tools", "json"] = "auto"
     input_usd_per_mtok: float | None = Field(None, ge=0, le=100_000)
     output_usd_per_mtok: float | None = Field(None, ge=0, le=100_000)
@@ -94,6 +106,8 @@ def _shown(profile: ModelProfile) -> dict[str, Any]:
         "model",
         "base_url",
         "context_tokens",
+        "first_token_s",
+        "between_tokens_s",
         "tool_use",
         "input_usd_per_mtok",
         "output_usd_per_mtok",

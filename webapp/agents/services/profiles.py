@@ -16,6 +16,7 @@ from webapp.errors import Conflict, Invalid
 Provider = ModelProfile.Provider
 MAX_PROFILES: Final = 50
 MAX_CONTEXT_TOKENS: Final = 20_000_000
+MAX_SILENCE_S: Final = 900
 MAX_USD_PER_MTOK: Final = 100_000.0
 
 
@@ -30,6 +31,8 @@ class ProfileFields:
     context_tokens: int | None = None
     input_usd_per_mtok: float | None = None
     output_usd_per_mtok: float | None = None
+    first_token_s: int | None = None
+    between_tokens_s: int | None = None
     tool_use: str = ModelProfile.ToolUse.AUTO
     key: str | None = None
     is_default: bool = False
@@ -54,6 +57,7 @@ def _check(fields: ProfileFields) -> None:
         raise Invalid("Say which model, as the provider names it, in at most 120 characters.", field="model")
     if fields.context_tokens is not None and not 256 <= fields.context_tokens <= MAX_CONTEXT_TOKENS:
         raise Invalid("The context is between 256 and 20,000,000 tokens.", field="context_tokens")
+    _check_silence(fields)
     prices = (fields.input_usd_per_mtok, fields.output_usd_per_mtok)
     if any(price is not None and not 0 <= price <= MAX_USD_PER_MTOK for price in prices):
         raise Invalid(
@@ -66,6 +70,13 @@ def _check(fields: ProfileFields) -> None:
     for field in ("name", "model", "base_url"):
         if not getattr(fields, field).isprintable():
             raise Invalid("Names and addresses have no control or invisible characters.", field=field)
+
+
+def _check_silence(fields: ProfileFields) -> None:
+    for name in ("first_token_s", "between_tokens_s"):
+        silence_s = getattr(fields, name)
+        if silence_s is not None and not 1 <= silence_s <= MAX_SILENCE_S:
+            raise Invalid(f"A model may be silent for 1 to {MAX_SILENCE_S} seconds.", field=name)
 
 
 @transaction.atomic
@@ -108,6 +119,8 @@ def save_profile(
     profile.context_tokens = None if is_embedded else fields.context_tokens
     profile.input_usd_per_mtok = None if is_embedded else fields.input_usd_per_mtok
     profile.output_usd_per_mtok = None if is_embedded else fields.output_usd_per_mtok
+    profile.first_token_s = None if is_embedded else fields.first_token_s
+    profile.between_tokens_s = None if is_embedded else fields.between_tokens_s
     profile.tool_use = fields.tool_use
     profile.is_default = fields.is_default
     profile.save()

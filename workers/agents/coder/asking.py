@@ -31,6 +31,8 @@ TRIES = 3
 """For an answer that broke off: nothing was done on its half, so the question may be asked again."""
 MAX_OUTPUT_TOKENS = 8192
 SHORT_CONTEXT_TOKENS = 8192
+SILENT_TRIES = 2
+"""For an endpoint that says no word within its whole time limit."""
 _AGAIN = (ProviderCutOff, ProviderBadReply, ProviderTimeout, ContextTooLong)
 
 
@@ -117,13 +119,15 @@ class Asker:
             ProviderError: the model could not be asked, or its answers broke off again and again.
             ModelRefused: it does not want to answer.
         """
+        silences = 0
         for last in (False,) * (TRIES - 1) + (True,):
             try:
                 return await self._ask_once(run)
             except ProviderError as error:
                 # A provider that fails before its first word was asked again already, with growing waits.
                 is_broken_off = error.retryable and self._has_begun
-                if last or not (isinstance(error, _AGAIN) or is_broken_off):
+                silences += isinstance(error, ProviderTimeout) and not self._has_begun
+                if last or silences >= SILENT_TRIES or not (isinstance(error, _AGAIN) or is_broken_off):
                     raise
                 if isinstance(error, ContextTooLong):
                     self._dialogue.shrink()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
 
 from tests.framework.agent_bench import Bench, MakeBench
 from tests.framework.provider_double.coder_script import Repair, ScriptedCoder
-from tests.framework.provider_double.script import Call, Fault, Say
+from tests.framework.provider_double.script import Call, Fault, FaultKind, Say
 from tests.framework.provider_double.server import ProviderDouble
 from workers.events import ChangeProposed, RunFailed, RunFinished, RunStarted, StepFinished, StepStarted
 from workers.queue import Job
@@ -163,6 +164,21 @@ async def test_asks_again_when_an_answer_breaks_off(
     failed = [event for event in bench.relay.of(StepFinished) if event.status == "failed"]
     assert len(failed) == 1 and failed[0].step_id
     assert bench.relay.of(ChangeProposed)
+
+
+@pytest.mark.parametrize(("kind", "asked"), [("hang", 2), ("hang_midway", 3)])
+async def test_gives_a_silent_endpoint_up_sooner_than_one_that_breaks_off(
+    make_bench: MakeBench, provider_double: ProviderDouble, kind: FaultKind, asked: int
+) -> None:
+    bench = make_bench(BROKEN)
+    provider_double.say(*[Say("half of an answer", fault=Fault(kind))] * 5)
+    job = coder_job(bench, provider_double, "say hello")
+    job.model.update(first_token_s=0.4, between_tokens_s=0.4)
+    started = time.monotonic()
+    assert await bench.run(job) == "failed"
+    assert time.monotonic() - started < 10
+    assert bench.relay.of(RunFailed)[0].code == "provider_timeout"
+    assert len(provider_double.asked) == asked
 
 
 async def test_fails_with_the_providers_own_code(
