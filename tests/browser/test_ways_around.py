@@ -57,6 +57,36 @@ def test_reaches_topics_and_people_on_a_phone(enter: Enter, furnished: Furnished
     expect(page.get_by_role("heading", name="#general, topic release 1.0")).to_be_attached()
 
 
+def test_says_in_the_dialog_why_a_channel_cannot_have_its_name(
+    enter: Enter, stack: Stack, furnished: Furnished
+) -> None:
+    person, new = enter(), f"new-{secrets.token_hex(2)}"
+    page, base = person.page, f"/w/{furnished.workspace_id}"
+    person.go(f"{base}/runs/")
+    page.get_by_role("button", name="New channel").click()
+    dialog = page.get_by_role("dialog", name="New channel")
+    dialog.get_by_label("Purpose").fill("For plans")
+    for taken, words in (("General", "There is a channel #general already."), ("<b>", "letters a–z, digits")):
+        dialog.get_by_label("Name").fill(taken)
+        dialog.get_by_role("button", name="Create").click()
+        expect(dialog.get_by_role("alert")).to_contain_text(words)
+        expect(dialog.get_by_label("Name")).to_be_focused()
+        expect(dialog.get_by_label("Name")).to_have_value(taken)
+        expect(dialog.get_by_label("Purpose")).to_have_value("For plans")
+    # The browser itself writes a line about an answer that refuses; here the refusal is right.
+    assert all("409" in text or "422" in text for text in person.complaints), person.complaints
+    person.complaints.clear()
+    dialog.get_by_label("Name").fill(new)
+    with stack.api(furnished.owner) as api:  # the list of channels changes meanwhile
+        body = {"name": f"other-{secrets.token_hex(2)}"}
+        api.post(f"workspaces/{furnished.workspace_id}/channels", json=body).raise_for_status()
+    page.wait_for_timeout(500)
+    expect(dialog.get_by_label("Name")).to_have_value(new)
+    dialog.get_by_role("button", name="Create").click()
+    page.wait_for_url(f"**/c/{new}/")
+    expect(page.get_by_role("link", name=body["name"])).to_be_visible()
+
+
 def test_renames_archives_and_brings_back_a_channel(enter: Enter, stack: Stack, furnished: Furnished) -> None:
     person, old, new = enter(), f"old-{secrets.token_hex(2)}", f"new-{secrets.token_hex(2)}"
     with stack.api(furnished.owner) as api:
