@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.browser.furnished import make_workspace
-from tests.framework.provider_double import Fault, ProviderDouble, Say
+from tests.framework.provider_double import Call, Fault, ProviderDouble, Say
 from tests.framework.provider_double.coder_script import ScriptedCoder
 from tests.framework.provider_double.threaded import running_double
 from tests.framework.stack import Stack
@@ -144,3 +144,24 @@ def test_what_was_done_before_the_model_failed_is_offered(desk: Desk) -> None:
     assert (run["status"], run["error_code"]) == ("failed", "provider_auth_failed")
     review = desk.api.get(f"{desk.base}/reviews/{run['review_id']}").raise_for_status().json()
     assert "Not finished" in repr(review)
+
+
+def test_what_was_done_before_a_person_stopped_it_is_offered(desk: Desk) -> None:
+    write = Call("write_file", {"path": "notes.txt", "content": "half\n"})
+    desk.double.say(Say(calls=(write,)), Say(calls=(Call("run_command", {"command": "sleep 60"}),)))
+    body = {"agent": "coder", "goal": "write notes.txt", "model_id": desk.model_id}
+    run_id = desk.api.post(f"{desk.base}/runs", json=body).raise_for_status().json()["id"]
+    ends_at = time.monotonic() + 60
+    while not any(
+        "sleep 60" in step["title"] for step in desk.api.get(f"{desk.base}/runs/{run_id}").json()["steps"]
+    ):
+        assert time.monotonic() < ends_at
+        time.sleep(0.2)
+    desk.api.post(f"{desk.base}/runs/{run_id}/cancel").raise_for_status()
+    run = desk.end_of(run_id)
+    assert run["status"] == "cancelled"
+    assert "offered for review; it is not finished" in run["error_message"]
+    review = desk.api.get(f"{desk.base}/reviews/{run['review_id']}").raise_for_status().json()
+    assert "**Not finished.** A person stopped it." in review["summary"]
+    assert [file["path"] for file in review["files"]] == ["notes.txt"]
+    assert review["evidence"] == []
