@@ -130,8 +130,8 @@ def _around(text: str, line: int, height: int) -> str:
 class EditCode:
     name = "edit_code"
     description = (
-        "Put whole Python functions, classes or constants into a file: each replaces the one of the same name, or is "
-        "added; the rest of the file stays. A method stands inside its class."
+        "Put whole Python functions or classes into a file: each replaces the one of the same name, or is added; "
+        "the rest stays."
     )
     parameters = object_schema(("path", "code"), path={"type": "string"}, code={"type": "string"})
     is_effect = True

@@ -21,17 +21,13 @@ NATIVE = "\nCall at least one tool in every turn, with a sentence on why."
 CONSTRAINED = (
     "\nAnswer every turn with one JSON object and nothing else: "
     '{{"thought": "...", "tool": "...", "arguments": {{...}}}}\n'
-    "Keep the thought to one or two sentences. Tools:\n"
+    "Tools:\n"
     "{tools}\n"
     "\n"
     "Examples:\n"
     '{{"thought": "Find where total is made.", "tool": "search", "arguments": {{"query": "def total"}}}}\n'
-    '{{"thought": "Read that function.", "tool": "read_file", '
-    '"arguments": {{"path": "cart.py", "start_line": 1, "end_line": 60}}}}\n'
     '{{"thought": "total leaves out the last item.", "tool": "edit_code", '
     '"arguments": {{"path": "cart.py", "code": "def total(items):\\n    return sum(item.price for item in items)\\n"}}}}\n'
-    '{{"thought": "The page misses a class.", "tool": "edit_file", '
-    '"arguments": {{"path": "cart.html", "old_text": "<p>", "new_text": "<p class=\\"sum\\">"}}}}\n'
     '{{"thought": "It works.", "tool": "finish", '
     '"arguments": {{"answer": "The loop left out the last item; now it does not."}}}}'
 )
@@ -45,8 +41,8 @@ FILES = "\n\nThe files of the project:\n{listing}"
 SOURCES = "\n\nThe files that matter most, whole:\n{sources}"
 
 BEGIN = (
-    "\n\nBegin: say in the thought, for each sentence of the request, what the code does wrong now. Then write the whole "
-    "of each function or class that must change, with edit_code, so that it does all of it. The tests run after each edit."
+    "\n\nBegin: say in the thought what the code does wrong now, sentence by sentence of the request. Then write each "
+    "function that must change, whole, with edit_code."
 )
 
 BASELINE_PASSES = "\n\nBefore your work the tests pass ({counts}; `{command}`)."
