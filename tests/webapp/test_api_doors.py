@@ -28,6 +28,7 @@ from webapp.agents.models import ModelProfile, Run, Step
 from webapp.api import api
 from webapp.chat.models import Channel
 from webapp.chat.services import post_message
+from webapp.codehealth.models import Measurement, PatternRule
 from webapp.reviews.models import ChangeSet
 from webapp.workspaces.models import Workspace
 
@@ -143,10 +144,13 @@ def values(company: Company) -> dict[str, Any]:
     profile = ModelProfile.objects.create(user=company.owner, name=SECRET, provider="embedded")
     key, _ = create_api_key(user=company.owner, name=SECRET, scopes=["read"])
     invitation, _ = create_invitation(invited_by=company.owner, workspace=workspace, email=f"{SECRET}@x.org")
+    rule = PatternRule.objects.create(workspace=workspace, name="own", message=SECRET, pattern="x")
+    measurement = Measurement.objects.create(workspace=workspace, kind="workspace", state="failed", note=SECRET)
     return {
         "workspace_id": workspace.pk, "user_id": company.member.pk, "invitation_id": invitation.pk,
         "channel_id": channel.pk, "message_id": message.pk, "run_id": run.pk, "step_id": "s1", "model_id": profile.pk,
         "change_set_id": change_set.pk, "key": "0" * 32, "comment_id": 1, "evidence_id": 1, "key_id": key.pk,
+        "rule_id": rule.pk, "measurement_id": measurement.pk,
     }  # fmt: skip
 
 
