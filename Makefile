@@ -6,16 +6,27 @@ RUST_SOURCES := $(shell find rust_core/src rust_core/build.rs rust_core/Cargo.to
 WEB_SOURCES := $(shell find static/js static/css templates -type f 2>/dev/null) build.mjs package-lock.json
 PYTEST_FLAGS ?=
 
-.PHONY: run test check bench soak rust web clean fast-test format
+.PHONY: run test test-engine test-web test-browser test-postgres check bench soak rust web clean format
 
 run: $(STAMPS)/run-tools $(STAMPS)/python-base $(STAMPS)/rust $(STAMPS)/web
 	@exec $(PY) -m workers.supervisor
 
+# Two lanes side by side on two cores: much of a test waits for processes. Each part tells what it printed when it has ended.
 test: $(STAMPS)/test-tools $(STAMPS)/python-dev $(STAMPS)/rust $(STAMPS)/web
 	cd rust_core && cargo test --locked --quiet
-	$(PY) -m pytest -m "not browser" $(PYTEST_FLAGS)
-	@# Playwright keeps an event loop running in its process, which asynchronous tests could not share.
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target --keep-going test-engine test-web test-browser test-postgres
+
+test-engine:
+	$(PY) -m pytest tests/workers tests/rust_core tests/flows tests/benchmarks $(PYTEST_FLAGS)
+
+test-web:
+	$(PY) -m pytest tests/webapp -m "not browser" $(PYTEST_FLAGS)
+
+# Playwright keeps an event loop running in its process, which asynchronous tests could not share.
+test-browser:
 	$(PY) -m pytest -m browser $(PYTEST_FLAGS)
+
+test-postgres:
 	PYAGENT_TEST_DATABASE=postgres $(PY) -m pytest tests/webapp -m "not browser and not flow and not storm" $(PYTEST_FLAGS)
 
 check: $(STAMPS)/python-dev $(STAMPS)/rust $(STAMPS)/web

@@ -145,7 +145,9 @@ def values(company: Company) -> dict[str, Any]:
     key, _ = create_api_key(user=company.owner, name=SECRET, scopes=["read"])
     invitation, _ = create_invitation(invited_by=company.owner, workspace=workspace, email=f"{SECRET}@x.org")
     rule = PatternRule.objects.create(workspace=workspace, name="own", message=SECRET, pattern="x")
-    measurement = Measurement.objects.create(workspace=workspace, kind="workspace", state="failed", note=SECRET)
+    measurement = Measurement.objects.create(
+        workspace=workspace, kind="workspace", state="failed", note=SECRET
+    )
     return {
         "workspace_id": workspace.pk, "user_id": company.member.pk, "invitation_id": invitation.pk,
         "channel_id": channel.pk, "message_id": message.pk, "run_id": run.pk, "step_id": "s1", "model_id": profile.pk,

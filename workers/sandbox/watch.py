@@ -22,6 +22,8 @@ from workers.sandbox.cgroups import Cgroup
 from workers.sandbox.limits import EndedBy, Limits
 
 PERIOD_S = 0.1
+# A fork bomb doubles within a millisecond; what is found late takes the kernel long to end.
+UNBOUNDED_PERIOD_S = 0.01
 # btrfs and some network file systems count no inodes: there the walk runs by the clock.
 BLIND_WALK_S = 2.0
 # A walk may take at most this share of the time.
@@ -67,11 +69,12 @@ def growth_since(folder: Path, since: float, *, stop_at: Growth) -> Growth:
     return Growth(size, count)
 
 
-def _tree(root: int) -> list[int]:
-    """Return `root` and everything below it. Orphans of a pid namespace hang under its first process, so none
-    is missed."""
-    found, pending = [], [root]
-    while pending:
+def _tree(root: int, *, stop_at: int) -> list[int]:
+    """Return `root` and everything below it; ends early past `stop_at` processes, as a fork bomb grows faster
+    than it is walked. Orphans of a pid namespace hang under its first process, so none is missed."""
+    found: list[int] = []
+    pending = [root]
+    while pending and len(found) <= stop_at:
         pid = pending.pop()
         found.append(pid)
         try:
@@ -162,25 +165,35 @@ class Watch:
 
     async def until_too_much(self) -> EndedBy:
         """Return which limit was passed; runs until then."""
+        look_at_all_at = time.monotonic() + PERIOD_S
         while True:
-            await asyncio.sleep(PERIOD_S)
+            await asyncio.sleep(PERIOD_S if self._cgroup is not None else UNBOUNDED_PERIOD_S)
             if self.init_pid is None:
                 self.read_status()
-            for look in (self._look_at_memory, self._look_without_cgroup, self._look_at_tmp):
+            if self._has_too_many_processes():
+                return "processes"
+            if time.monotonic() < look_at_all_at:
+                continue
+            look_at_all_at = time.monotonic() + PERIOD_S
+            for look in (self._look_at_memory, self._look_at_tmp):
                 if verdict := look():
                     return verdict
             if await self._has_grown_too_much():
                 return "disk"
 
-    def _look_at_memory(self) -> EndedBy | None:
-        return "memory" if self._cgroup is not None and self._cgroup.oom_kills() else None
-
-    def _look_without_cgroup(self) -> EndedBy | None:
+    def _has_too_many_processes(self) -> bool:
         if self._cgroup is not None or self.init_pid is None:
+            return False
+        most = self._limits.processes * 2
+        pids = _tree(self.init_pid, stop_at=most)
+        return len(pids) > most or _threads(pids) > most
+
+    def _look_at_memory(self) -> EndedBy | None:
+        if self._cgroup is not None:
+            return "memory" if self._cgroup.oom_kills() else None
+        if self.init_pid is None:
             return None
-        pids = _tree(self.init_pid)
-        if _threads(pids) > self._limits.processes * 2:
-            return "processes"
+        pids = _tree(self.init_pid, stop_at=self._limits.processes * 2)
         limit = self._limits.memory_bytes
         return "memory" if _resident(pids) > limit and _proportional(pids) > limit else None
 
