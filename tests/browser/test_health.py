@@ -61,7 +61,7 @@ def test_figures_follow_the_typing_in_a_long_file(people: list[Person], stack: S
     middle, p95 = behind[len(behind) // 2], behind[int(len(behind) * 0.95)]
     print(f"figures behind the key, ms: median {middle:.0f}, p95 {p95:.0f}, of {len(behind)} keys")
     # The figure itself is measured on a quiet machine (docs/benchmarks.md): here typing must not outrun it for good.
-    assert behind and behind[-1] < 2_000, behind
+    assert len(behind) >= 5 and behind[-1] < 2_000, behind
     assert person.complaints == []
 
 

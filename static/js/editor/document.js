@@ -6,9 +6,9 @@ import { codeExtensions } from "./code.js";
 import { healthGutter, showAudit } from "./health.js";
 import { languageFor } from "./languages.js";
 
-// Figures follow each pause in typing; where the server is slow, pauses have to be longer, so that nobody's typing keeps it busy.
+// Figures follow the typing; where the server is slow they are asked for less often, so that nobody's typing keeps it busy.
 const QUICK_MS = 60;
-const SHORTEST_PAUSE_MS = 8;
+const SHORTEST_PAUSE_MS = 2;
 const LONGEST_PAUSE_MS = 400;
 
 export class OpenDocument {
@@ -76,14 +76,20 @@ export class OpenDocument {
     this.#auditSoon();
   }
 
+  // A key does not put off what the key before it has asked for: who types on would see no figures.
   #auditSoon() {
+    this.auditTimer ??= setTimeout(() => this.#auditBuffer(), this.auditPauseMs ?? SHORTEST_PAUSE_MS);
+  }
+
+  #auditNoMore() {
     clearTimeout(this.auditTimer);
-    this.auditTimer = setTimeout(() => this.#auditBuffer(), this.auditPauseMs ?? SHORTEST_PAUSE_MS);
+    this.auditTimer = null;
   }
 
   // One request at a time: what was typed meanwhile is asked about when its answer is there. An answer about a text that has
   // moved on is shown where its lines have gone to.
   async #auditBuffer() {
+    this.auditTimer = null;
     if (this.auditRequest) return;
     this.auditRequest = new AbortController();
     const { changedAt } = this;
@@ -93,7 +99,7 @@ export class OpenDocument {
     try {
       const audit = await api("POST", "files/audit", { body: { path: this.path, text: this.text }, signal: this.auditRequest.signal });
       const tookMs = performance.now() - askedAt;
-      this.auditPauseMs = tookMs < QUICK_MS ? SHORTEST_PAUSE_MS : Math.min(2 * tookMs, LONGEST_PAUSE_MS);
+      this.auditPauseMs = tookMs < QUICK_MS ? SHORTEST_PAUSE_MS : Math.min(tookMs, LONGEST_PAUSE_MS);
       this.showAudit(audit, { doc, changes: this.changesSinceAsked });
       // How far the figures were behind the last key that they know of: for the browser's own tools, and the tests.
       requestAnimationFrame(() => performance.measure("audit-behind", { start: changedAt }));
@@ -120,7 +126,7 @@ export class OpenDocument {
     this.isStale = false;
     this.isDirty = text !== this.text;
     if (!this.isDirty) {
-      clearTimeout(this.auditTimer);
+      this.#auditNoMore();
       this.showAudit(saved.audit);
     }
     this.onChange(this);
@@ -155,7 +161,7 @@ export class OpenDocument {
   }
 
   close() {
-    clearTimeout(this.auditTimer);
+    this.#auditNoMore();
     this.auditRequest?.abort();
     this.view?.destroy();
     this.view = null;
