@@ -126,6 +126,7 @@ class Furnished:
             "health": f"{base}/health/",
             "health of a file": f"{base}/health/file/?path=src/parser.py",
             "health limits": f"{base}/health/limits/",
+            "health patterns": f"{base}/health/patterns/",
             "members": f"{base}/members/",
             "workspace settings": f"{base}/settings/",
             "workspace models": f"{base}/settings/models/",
