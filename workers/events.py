@@ -20,6 +20,7 @@ StepKind = Literal[
     "thought", "plan", "model_call", "tool_call", "command", "test_run", "audit", "delegation", "proposal"
 ]
 StepStatus = Literal["running", "ok", "failed", "cancelled"]
+SuspendReason = Literal["preempted", "person", "children", "approval", "limit"]
 
 
 def acks_key(run_id: str) -> str:
@@ -41,6 +42,16 @@ def tokens_key(run_id: str) -> str:
 def cancel_key(run_id: str) -> str:
     """Return the key whose presence asks the worker to stop the run."""
     return f"pyagent:run:{run_id}:cancel"
+
+
+def suspend_key(run_id: str) -> str:
+    """Return the key whose value, a fencing number, asks the worker that holds the run under it to suspend the run."""
+    return f"pyagent:run:{run_id}:suspend"
+
+
+def steer_key(run_id: str) -> str:
+    """Return the Redis stream on which people's words to a running agent are rung; the rows hold them."""
+    return f"pyagent:run:{run_id}:steer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +146,44 @@ class RunStopped(EngineEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunSuspended(EngineEvent):
+    """The worker has let go of the run after its last finished step, and its slot is free.
+
+    It goes on from there, on any worker, with a higher fence: when somebody resumes it, or when what it waits for is there.
+    """
+
+    type: ClassVar[str] = "RunSuspended"
+    reason: SuspendReason
+    waits_for: list[str] = field(default_factory=list)
+    """Steps whose ends it waits for: delegations, and tool calls that people have to approve."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDelegated(EngineEvent):
+    """The run hands a goal to another agent; the step stays open until that agent's run has ended."""
+
+    type: ClassVar[str] = "RunDelegated"
+    step_id: str
+    agent: str
+    goal: str
+    lineage: dict[str, Any]
+    """The CascadeContext of the child, as a dict."""
+    budget: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalAsked(EngineEvent):
+    """A tool call that is marked dangerous waits for a person's yes or no; its step stays open."""
+
+    type: ClassVar[str] = "ApprovalAsked"
+    step_id: str
+    tool: str
+    arguments: dict[str, Any]
+    reason: str
+    """Which rule of the policy pack asks, in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunInterrupted(EngineEvent):
     """The worker lost the run or is being shut down: run it again now, with a higher fence, from its last
     step.
@@ -189,6 +238,9 @@ _TYPES: dict[str, type[EngineEvent]] = {
         RunFinished,
         RunFailed,
         RunStopped,
+        RunSuspended,
+        RunDelegated,
+        ApprovalAsked,
         RunInterrupted,
         EvidenceProgressed,
         EvidenceFinished,

@@ -13,7 +13,7 @@ import redis
 
 from workers.celery import app
 from workers.config import get_config
-from workers.events import cancel_key, claim_key
+from workers.events import cancel_key, claim_key, suspend_key
 
 RUN_TASK = "workers.tasks.agents.run_agent"
 EVIDENCE_TASK = "workers.tasks.evidence.run_evidence"
@@ -58,6 +58,22 @@ class Job:
     title, status, detail, duration_ms, input_tokens, output_tokens, cost_usd."""
     rules: list[dict[str, Any]] = field(default_factory=list)
     """The workspace's own patterns (workers.codehealth.patterns.Rule as dicts); those of kind secret are hidden from models."""
+    lineage: dict[str, Any] = field(default_factory=dict)
+    """The run's CascadeContext as a dict; empty for a run that a person asked for."""
+    needs: dict[str, Any] = field(default_factory=dict)
+    """What the run needs of a machine: gpu (bool), gpu_memory_mb (int). Decides the Celery queue."""
+    fallbacks: list[dict[str, Any]] = field(default_factory=list)
+    """Models to go on with when `model` fails for good, in order: model (a ModelChoice as a dict), credential_ref."""
+    definition: dict[str, Any] | None = None
+    """An agent that people defined: name, version, instructions, tools."""
+    policy: dict[str, Any] = field(default_factory=dict)
+    """The workspace's policy pack; empty means the one that comes with PyAgent."""
+    lessons: list[dict[str, Any]] = field(default_factory=list)
+    """What was learned from earlier mistakes and fits this goal: id, pattern, cause, solution."""
+    steering: list[dict[str, Any]] = field(default_factory=list)
+    """What people told this run and no step has taken up yet: id, kind, step_id, text, by."""
+    attachments: list[dict[str, Any]] = field(default_factory=list)
+    """Files that came with the goal: path in the workspace, media_type."""
     next_seq: int = 1
     """The first run_seq this attempt may use."""
 
@@ -81,6 +97,12 @@ def cancel_run(run_id: str, *, client: redis.Redis | None = None) -> None:
     """Ask the worker that holds `run_id` to stop at its next token or step."""
     client = client or redis.Redis.from_url(get_config().redis_url)
     client.set(cancel_key(run_id), "1", ex=CANCEL_TTL_S)
+
+
+def suspend_run(run_id: str, *, fence: int, client: redis.Redis | None = None) -> None:
+    """Ask the worker that holds `run_id` under `fence` to suspend it at its next token or step; a later attempt is not meant."""
+    client = client or redis.Redis.from_url(get_config().redis_url)
+    client.set(suspend_key(run_id), str(fence), ex=CANCEL_TTL_S)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

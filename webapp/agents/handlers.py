@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from webapp.agents import leases
-from webapp.agents.services import losing, recording, stop_runs_of
+from webapp.agents.services import losing, recording, stop_runs_of, suspending
 from webapp.events.registry import on_engine_event, on_rights_lost, periodic
 from workers import events as engine
 
@@ -16,6 +16,7 @@ on_engine_event(engine.ChangeProposed)(recording.record_proposed)
 on_engine_event(engine.RunFinished)(recording.record_finished)
 on_engine_event(engine.RunFailed)(recording.record_failed)
 on_engine_event(engine.RunStopped)(recording.record_stopped)
+on_engine_event(engine.RunSuspended)(suspending.record_suspended)
 on_engine_event(engine.RunInterrupted)(losing.record_interrupted)
 
 

@@ -16,11 +16,13 @@ import redis
 from django.db.models import Q
 from django.utils import timezone
 
+from webapp.agents import selectors
 from webapp.agents.models import Run
 from webapp.agents.services.launching import launch
 from webapp.agents.services.losing import take_from_worker
 from webapp.agents.services.recording import LEASE
 from webapp.agents.services.runs import tell_worker_to_stop
+from webapp.agents.services.suspending import tell_worker_to_suspend
 from webapp.events.publish import redis_client
 
 RING_AGAIN: Final = timedelta(seconds=5)
@@ -77,14 +79,14 @@ keeper = Keeper()
 
 def reap_lost(*, now: datetime) -> list[UUID]:
     """Return the runs whose lease has expired at `now`, each queued again with a higher fence, stopped, or given up."""
-    lost = Run.objects.filter(
-        status__in=(Run.Status.RUNNING, Run.Status.CANCELLING), lease_expires_at__lt=now
-    )
+    lost = Run.objects.filter(status__in=selectors.HELD, lease_expires_at__lt=now)
     ids = list(lost.values_list("pk", flat=True)[:BATCH])
     for run_id in ids:
         take_from_worker(run_id, now=now)
     for run in Run.objects.filter(status=Run.Status.CANCELLING, lease_expires_at__gte=now)[:BATCH]:
         tell_worker_to_stop(run)
+    for run in Run.objects.filter(status=Run.Status.SUSPENDING, lease_expires_at__gte=now)[:BATCH]:
+        tell_worker_to_suspend(run, run.fence)
     return ids
 
 

@@ -86,12 +86,28 @@ class Run(models.Model):
         QUEUED = "queued", "Queued"
         RUNNING = "running", "Running"
         CANCELLING = "cancelling", "Stopping"
+        SUSPENDING = "suspending", "Suspending"
+        SUSPENDED = "suspended", "Suspended"
         FINISHED = "finished", "Finished"
         FAILED = "failed", "Failed"
         CANCELLED = "cancelled", "Cancelled"
         DEAD = "dead", "Given up"
 
     FINAL = (Status.FINISHED, Status.FAILED, Status.CANCELLED, Status.DEAD)
+
+    class Origin(models.TextChoices):
+        PERSON = "person", "A person"
+        DELEGATION = "delegation", "Another agent"
+        SCHEDULE = "schedule", "A schedule"
+        WEBHOOK = "webhook", "A webhook"
+        GOAL = "goal", "A goal"
+
+    class SuspendReason(models.TextChoices):
+        PREEMPTED = "preempted", "Something more urgent took its place"
+        PERSON = "person", "A person suspended it"
+        CHILDREN = "children", "It waits for agents that it called"
+        APPROVAL = "approval", "It waits for a person's approval"
+        LIMIT = "limit", "It waits for its provider's rate limit"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     workspace = models.ForeignKey("workspaces.Workspace", on_delete=models.CASCADE, related_name="runs")
@@ -107,6 +123,17 @@ class Run(models.Model):
         "reviews.ChangeSet", null=True, on_delete=models.SET_NULL, related_name="answering_runs"
     )
     """Set when the run answers review comments: its result is a new revision of this change set."""
+    origin = models.CharField(max_length=10, choices=Origin, default=Origin.PERSON)
+    parent = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="children")
+    """The run that delegated this one, from its step `parent_step`."""
+    parent_step = models.CharField(max_length=40, blank=True)
+    lineage = models.JSONField(default=dict)
+    """The run's CascadeContext as a dict; empty for a run that a person asked for."""
+    needs = models.JSONField(default=dict)
+    suspend_reason = models.CharField(max_length=10, choices=SuspendReason, blank=True)
+    waits_for = models.JSONField(default=list)
+    """Steps whose ends a suspended run waits for."""
+    suspended_at = models.DateTimeField(null=True)
     base_commit = models.CharField(max_length=64, blank=True)
     model_profile = models.ForeignKey(ModelProfile, null=True, on_delete=models.SET_NULL, related_name="+")
     model_choice = models.JSONField(default=dict)

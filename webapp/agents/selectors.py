@@ -20,13 +20,16 @@ from workers.agents.registry import AGENTS
 
 CARD_RELATED = ("requested_by", "proposed_change_set")
 """What `select_related` needs (with a prefix) so that a run's card asks the database nothing more."""
-ACTIVE = (Run.Status.QUEUED, Run.Status.RUNNING, Run.Status.CANCELLING)
+HELD = (Run.Status.RUNNING, Run.Status.CANCELLING, Run.Status.SUSPENDING)
+"""Runs that a worker holds, or held until it was lost."""
+ACTIVE = (Run.Status.QUEUED, *HELD, Run.Status.SUSPENDED)
 PAGE_SIZE = 40
 TREE_PAGE = 1000
 ANSWER_CHARS = 4_000
 FILTERS: dict[str, tuple[str, ...]] = {
     "all": (),
     "active": ACTIVE,
+    "suspended": (Run.Status.SUSPENDED,),
     "finished": (Run.Status.FINISHED,),
     "failed": (Run.Status.FAILED,),
     "cancelled": (Run.Status.CANCELLED,),
@@ -91,6 +94,10 @@ def summary(run: Run) -> dict[str, Any]:
         "advice": advice_for(run.error_code, is_retryable=run.is_retryable),
         "is_retryable": run.is_retryable,
         "review_id": review_id(run),
+        "priority": run.priority,
+        "origin": run.origin,
+        "suspend_reason": run.get_suspend_reason_display() if run.suspend_reason else "",
+        "parent": str(run.parent_id) if run.parent_id else None,
         "retry_of": str(run.retry_of_id) if run.retry_of_id else None,
         "created_at": _iso(run.created_at),
         "started_at": _iso(run.started_at),

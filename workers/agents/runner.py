@@ -1,9 +1,9 @@
 """The life of one run in this process: from its first event to its last, whatever happens in between.
 
-A run ends in one of five ways: finished, failed, stopped by a person, taken away (another worker holds it:
-silence), or handed back (this worker shuts down: a hint, and the lease finds it). Only the first three are
-told as the run's end, and the task does not return before the relay has committed that, or has been silent
-for too long.
+A run leaves in one of six ways: finished, failed, stopped by a person, suspended (its slot is wanted, or it waits
+for others), taken away (another worker holds it: silence), or handed back (this worker shuts down: a hint, and
+the lease finds it). The first four are told, and the task does not return before the relay has committed that,
+or has been silent for too long.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from workers.agents.base import BaseAgent, RunState
 from workers.agents.budget import Spending
 from workers.agents.claims import CLAIM_TTL_S, claim_value
 from workers.agents.credentials import fetch_secret
+from workers.agents.errors import RunSuspends
 from workers.agents.guarding import GuardedProvider, SecretGuard
 from workers.agents.registry import find_agent, open_agent
 from workers.agents.workplace import Workplace
@@ -34,8 +35,10 @@ from workers.events import (
     RunInterrupted,
     RunStarted,
     RunStopped,
+    RunSuspended,
     cancel_key,
     claim_key,
+    suspend_key,
 )
 from workers.providers.base import Provider
 from workers.providers.registry import open_provider
@@ -56,8 +59,8 @@ OFFERED = "What it had changed so far is offered for review; it is not finished.
 DROPPED = "What it had changed was dropped: the revision that it was to answer stays as it is."
 NOT_KEPT = "What it had changed could not be offered; the worker's log says why."
 
-Ending = Literal["finished", "failed", "stopped", "superseded", "interrupted", "unheard"]
-_Reason = Literal["stopped", "superseded", "interrupted"]
+Ending = Literal["finished", "failed", "stopped", "suspended", "superseded", "interrupted", "unheard"]
+_Reason = Literal["stopped", "suspended", "superseded", "interrupted"]
 
 
 class Runner:
@@ -97,7 +100,13 @@ class Runner:
         except asyncio.CancelledError:
             if self._reason is None:
                 raise
+            if self._reason == "suspended":
+                self._publisher.publish(RunSuspended, reason="preempted")
             return self._reason
+        except RunSuspends as wish:
+            self._recorder.leaves_open = True
+            self._publisher.publish(RunSuspended, reason=wish.reason, waits_for=wish.waits_for)
+            return "suspended"
         except RunSuperseded:
             return "superseded"
         except RelaySilent as error:
@@ -174,7 +183,10 @@ class Runner:
         if self._should_stop():
             return "interrupted"
         try:
-            return "stopped" if await self._client.exists(cancel_key(self.job.run_id)) else None
+            asked = await self._client.mget(cancel_key(self.job.run_id), suspend_key(self.job.run_id))
+            if asked[0] is not None:
+                return "stopped"
+            return "suspended" if asked[1] == str(self.job.fence).encode() else None
         except (RedisError, OSError, TimeoutError):
             return None  # Redis is away: nobody can ask for anything now
 

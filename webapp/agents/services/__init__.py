@@ -3,15 +3,18 @@
 from webapp.agents.services.launching import launch, ring
 from webapp.agents.services.profiles import delete_profile, make_default, save_profile
 from webapp.agents.services.runs import cancel_run, retry_run, start_run, stop_runs_of
+from webapp.agents.services.suspending import resume_run, suspend_run
 
 __all__ = [
     "cancel_run",
     "delete_profile",
     "launch",
     "make_default",
+    "resume_run",
     "retry_run",
     "ring",
     "save_profile",
     "start_run",
     "stop_runs_of",
+    "suspend_run",
 ]

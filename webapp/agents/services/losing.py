@@ -9,10 +9,12 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
+from webapp.agents import selectors
 from webapp.agents.models import Run
 from webapp.agents.services.ending import announce, end_run
 from webapp.agents.services.launching import finished_steps, launch
 from webapp.agents.services.recording import run_of
+from webapp.agents.services.suspending import set_aside
 from workers import events as engine
 from workers.agents.workplace import last_checkpoint
 from workers.telemetry.logging import get_logger
@@ -35,7 +37,7 @@ def take_from_worker(run_id: UUID, *, now: datetime) -> None:
     """Take one run from its lost worker; does nothing when the worker has spoken in the meantime."""
     run = Run.objects.select_for_update().get(pk=run_id)
     is_held = run.lease_expires_at is not None and run.lease_expires_at >= now
-    if run.status in (Run.Status.RUNNING, Run.Status.CANCELLING) and not is_held:
+    if run.status in selectors.HELD and not is_held:
         log.warning(
             "worker lost", run_id=str(run_id), worker=run.worker, attempts=run.attempts, fence=run.fence
         )
@@ -46,7 +48,7 @@ def take_from_worker(run_id: UUID, *, now: datetime) -> None:
 def record_interrupted(event: engine.RunInterrupted) -> None:
     """The worker gives the run back before it is done."""
     run = run_of(event)
-    if run is not None and run.status in (Run.Status.RUNNING, Run.Status.CANCELLING):
+    if run is not None and run.status in selectors.HELD:
         log.info("run interrupted", run_id=event.run_id, worker=run.worker, reason=event.reason)
         _release(run, is_loss=event.is_loss, now=timezone.now())
 
@@ -54,7 +56,7 @@ def record_interrupted(event: engine.RunInterrupted) -> None:
 def _release(run: Run, *, is_loss: bool, now: datetime) -> None:
     run.fence += 1
     run.attempts += is_loss
-    is_stopping = run.status == Run.Status.CANCELLING
+    is_stopping, is_suspending = run.status == Run.Status.CANCELLING, run.status == Run.Status.SUSPENDING
     is_given_up = run.attempts > MAX_ATTEMPTS or run.fence > MAX_FENCE
     run.status = Run.Status.QUEUED
     run.lease_expires_at, run.rung_at, run.worker, run.tokens_per_s = None, None, "", 0.0
@@ -71,6 +73,8 @@ def _release(run: Run, *, is_loss: bool, now: datetime) -> None:
     elif is_given_up:
         message = GIVEN_UP.format(count=MAX_ATTEMPTS if is_loss else run.fence - 1)
         end_run(run, Run.Status.DEAD, code="worker_lost", message=message, is_retryable=True, now=now)
+    elif is_suspending:
+        set_aside(run, run.suspend_reason or Run.SuspendReason.PERSON, now=now)
     else:
         announce(run)
         transaction.on_commit(lambda: launch(run.pk), robust=True)

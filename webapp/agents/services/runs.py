@@ -160,7 +160,7 @@ def stop_runs_of(user_id: int, workspace_id: int | None) -> None:
 
 
 def _stop(run: Run, reason: str) -> None:
-    if run.status == Run.Status.QUEUED:
+    if run.status in (Run.Status.QUEUED, Run.Status.SUSPENDED):
         # A worker may be taking it at this very moment: a higher fence makes its events void, the sign makes it stop.
         run.fence += 1
         run.save(update_fields=["fence"])
@@ -168,10 +168,12 @@ def _stop(run: Run, reason: str) -> None:
             run,
             Run.Status.CANCELLED,
             code="run_cancelled",
-            message=f"{reason}, before it began.",
+            message=f"{reason}, before it began."
+            if run.started_at is None
+            else f"{reason}, while it was suspended.",
             is_retryable=True,
         )
-    elif run.status == Run.Status.RUNNING:
+    elif run.status in (Run.Status.RUNNING, Run.Status.SUSPENDING):
         run.status = Run.Status.CANCELLING
         run.error_message = f"{reason}."
         run.save(update_fields=["status", "error_message"])

@@ -27,6 +27,7 @@ from workers.errors import PyAgentError
 TABS = {
     "all": "All",
     "active": "At work",
+    "suspended": "Suspended",
     "finished": "Finished",
     "failed": "Failed",
     "cancelled": "Cancelled",

@@ -1,0 +1,109 @@
+"""Runs that give up their slot for a while, for a person or something more urgent; they go on after their last finished step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import redis
+from django.db import transaction
+from django.utils import timezone
+
+from webapp.agents.models import Run
+from webapp.agents.services.ending import announce, end_run
+from webapp.agents.services.launching import launch
+from webapp.agents.services.recording import run_of
+from webapp.errors import Conflict
+from workers import events as engine
+from workers import queue
+from workers.telemetry.logging import get_logger
+
+log = get_logger(__name__)
+
+
+@transaction.atomic
+def suspend_run(*, run: Run, reason: Run.SuspendReason = Run.SuspendReason.PERSON) -> Run:
+    """Return the run, suspended at once when no worker has it, else asked to suspend at its next token or step.
+
+    Raises:
+        Conflict: it is not at work.
+    """
+    run = Run.objects.select_for_update().get(pk=run.pk)
+    if run.status == Run.Status.QUEUED:
+        # A worker may be taking it at this very moment: a higher fence makes its events void.
+        run.fence += 1
+        run.save(update_fields=["fence"])
+        set_aside(run, reason, now=timezone.now())
+    elif run.status == Run.Status.RUNNING:
+        run.status, run.suspend_reason = Run.Status.SUSPENDING, reason
+        run.save(update_fields=["status", "suspend_reason"])
+        announce(run)
+        fence = run.fence
+        transaction.on_commit(lambda: tell_worker_to_suspend(run, fence), robust=True)
+    else:
+        raise Conflict(
+            f"This run cannot be suspended: {run.get_status_display().lower()}.", status=run.status
+        )
+    log.info("run suspended", run_id=str(run.pk), reason=reason, status=run.status)
+    return run
+
+
+def tell_worker_to_suspend(run: Run, fence: int) -> None:
+    """Put up the sign that the worker looks for; `leases` puts it up again while the run is suspending."""
+    try:
+        queue.suspend_run(str(run.pk), fence=fence)
+    except (redis.RedisError, OSError) as error:
+        log.warning("suspend sign not put up; it is tried again", run_id=str(run.pk), error=str(error))
+
+
+@transaction.atomic
+def resume_run(*, run: Run) -> Run:
+    """Return the suspended run, queued again; it goes on after its last finished step.
+
+    Raises:
+        Conflict: it is not suspended.
+    """
+    run = Run.objects.select_for_update().get(pk=run.pk)
+    if run.status != Run.Status.SUSPENDED:
+        raise Conflict(f"This run is not suspended: {run.get_status_display().lower()}.", status=run.status)
+    run.status, run.suspend_reason, run.waits_for = Run.Status.QUEUED, "", []
+    run.suspended_at, run.rung_at = None, None
+    run.save(update_fields=["status", "suspend_reason", "waits_for", "suspended_at", "rung_at"])
+    announce(run)
+    transaction.on_commit(lambda: launch(run.pk), robust=True)
+    log.info("run resumed", run_id=str(run.pk))
+    return run
+
+
+def record_suspended(event: engine.RunSuspended) -> None:
+    """The worker has let go of the run."""
+    run = run_of(event)
+    if run is None:
+        return
+    run.fence += 1
+    run.last_seq = max(run.last_seq, event.run_seq)
+    run.lease_expires_at, run.worker, run.tokens_per_s = None, "", 0.0
+    run.save(update_fields=["fence", "last_seq", "lease_expires_at", "worker", "tokens_per_s"])
+    if run.status == Run.Status.CANCELLING:
+        end_run(
+            run,
+            Run.Status.CANCELLED,
+            code="run_cancelled",
+            message=run.error_message or "Stopped.",
+            is_retryable=True,
+        )
+        return
+    reason = (
+        run.suspend_reason if run.status == Run.Status.SUSPENDING and run.suspend_reason else event.reason
+    )
+    set_aside(run, reason, waits_for=event.waits_for, now=timezone.now())
+
+
+def set_aside(run: Run, reason: str, *, waits_for: Sequence[str] = (), now: datetime) -> None:
+    """Write that the run is suspended. The transaction holds the row; its fence is above its last worker's."""
+    run.status, run.suspend_reason, run.waits_for = Run.Status.SUSPENDED, reason, list(waits_for)
+    run.suspended_at, run.rung_at = now, None
+    run.save(update_fields=["status", "suspend_reason", "waits_for", "suspended_at", "rung_at"])
+    # What was cut off is done again; what it waits for stays open.
+    run.steps.filter(status="running").exclude(step_id__in=run.waits_for).update(status="cancelled")
+    announce(run)
