@@ -27,6 +27,17 @@ class PyAgentError(Exception):
         return {"code": self.code, "message": str(self), "retryable": self.retryable, "facts": self.facts}
 
 
+class RunSuspends(Exception):
+    """No error: the agent can do nothing before others have, so its run gives up its slot and goes on later.
+
+    Raised inside a step, it leaves that step and those around it open. `waits_for` names the steps whose ends it waits for.
+    """
+
+    def __init__(self, reason: str, waits_for: list[str]) -> None:
+        super().__init__(reason)
+        self.reason, self.waits_for = reason, waits_for
+
+
 class ConfigError(PyAgentError):
     """A setting is missing or makes no sense."""
 

@@ -20,6 +20,7 @@ StepKind = Literal[
     "thought", "plan", "model_call", "tool_call", "command", "test_run", "audit", "delegation", "proposal"
 ]
 StepStatus = Literal["running", "ok", "failed", "cancelled"]
+SteeringKind = Literal["message", "answer", "redirect", "stop_step", "approve", "deny"]
 SuspendReason = Literal["preempted", "person", "children", "approval", "limit"]
 
 
@@ -153,7 +154,8 @@ class RunSuspended(EngineEvent):
     """
 
     type: ClassVar[str] = "RunSuspended"
-    reason: SuspendReason
+    reason: str
+    """One of `SuspendReason`."""
     waits_for: list[str] = field(default_factory=list)
     """Steps whose ends it waits for: delegations, and tool calls that people have to approve."""
 
@@ -169,6 +171,14 @@ class RunDelegated(EngineEvent):
     lineage: dict[str, Any]
     """The CascadeContext of the child, as a dict."""
     budget: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SteeringTaken(EngineEvent):
+    """The agent has taken up what people told it: a later attempt is not handed these notes again."""
+
+    type: ClassVar[str] = "SteeringTaken"
+    note_ids: list[int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,6 +251,7 @@ _TYPES: dict[str, type[EngineEvent]] = {
         RunSuspended,
         RunDelegated,
         ApprovalAsked,
+        SteeringTaken,
         RunInterrupted,
         EvidenceProgressed,
         EvidenceFinished,

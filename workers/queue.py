@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import orjson
 import redis
 
 from workers.celery import app
 from workers.config import get_config
-from workers.events import cancel_key, claim_key, suspend_key
+from workers.events import cancel_key, claim_key, steer_key, suspend_key
 
 RUN_TASK = "workers.tasks.agents.run_agent"
 EVIDENCE_TASK = "workers.tasks.evidence.run_evidence"
@@ -53,6 +54,8 @@ class Job:
     revision_of: dict[str, Any] | None = None
     """For an answer to review comments: change_set_id, revision, commit, comments [{id, kind, path, line,
     code, text}], rejected hunks. The answer starts from `commit`; its `base_commit` stays the revision's."""
+    review_of: dict[str, Any] | None = None
+    """For an agent that reads a change set: change_set_id, revision, base_commit, commit, title, summary."""
     history: list[dict[str, Any]] = field(default_factory=list)
     """Finished steps of earlier attempts at this run, oldest first, to resume from: step_id, parent_id, kind,
     title, status, detail, duration_ms, input_tokens, output_tokens, cost_usd."""
@@ -103,6 +106,16 @@ def suspend_run(run_id: str, *, fence: int, client: redis.Redis | None = None) -
     """Ask the worker that holds `run_id` under `fence` to suspend it at its next token or step; a later attempt is not meant."""
     client = client or redis.Redis.from_url(get_config().redis_url)
     client.set(suspend_key(run_id), str(fence), ex=CANCEL_TTL_S)
+
+
+def steer_run(run_id: str, note: dict[str, Any], *, client: redis.Redis | None = None) -> None:
+    """Hand a person's note to the worker that holds `run_id`; the row keeps it for a worker that comes later."""
+    client = client or redis.Redis.from_url(get_config().redis_url)
+    fields: dict[Any, Any] = {"note": orjson.dumps(note)}
+    with client.pipeline(transaction=True) as pipe:
+        pipe.xadd(steer_key(run_id), fields, maxlen=100)
+        pipe.expire(steer_key(run_id), CANCEL_TTL_S)
+        pipe.execute()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

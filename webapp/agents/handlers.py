@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from webapp.agents import leases
-from webapp.agents.services import losing, recording, stop_runs_of, suspending
+from webapp.agents.services import losing, recording, steering, stop_runs_of, suspending
 from webapp.events.registry import on_engine_event, on_rights_lost, periodic
 from workers import events as engine
 
@@ -17,6 +17,7 @@ on_engine_event(engine.RunFinished)(recording.record_finished)
 on_engine_event(engine.RunFailed)(recording.record_failed)
 on_engine_event(engine.RunStopped)(recording.record_stopped)
 on_engine_event(engine.RunSuspended)(suspending.record_suspended)
+on_engine_event(engine.SteeringTaken)(steering.record_taken)
 on_engine_event(engine.RunInterrupted)(losing.record_interrupted)
 
 

@@ -201,3 +201,30 @@ class Step(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class SteeringNote(models.Model):
+    """What a person told a run while it was at work: for the run as a whole, or for one node of its tree."""
+
+    class Kind(models.TextChoices):
+        MESSAGE = "message", "said"
+        ANSWER = "answer", "answered"
+        REDIRECT = "redirect", "redirected"
+        STOP_STEP = "stop_step", "stopped the step"
+        APPROVE = "approve", "approved"
+        DENY = "deny", "denied"
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="steering")
+    step_id = models.CharField(max_length=40, blank=True)
+    kind = models.CharField(max_length=10, choices=Kind)
+    text = models.TextField(blank=True)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    taken_at = models.DateTimeField(null=True)
+    """When the agent took it up; until then each attempt is handed it."""
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.text[:60]}"

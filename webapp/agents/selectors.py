@@ -13,7 +13,7 @@ from django.db import connection
 from django.db.models import Model, QuerySet
 
 from webapp.agents.advice import advice_for
-from webapp.agents.models import Run, Step
+from webapp.agents.models import Run, SteeringNote, Step
 from webapp.agents.plain import one_line
 from webapp.errors import Invalid, NotFound
 from workers.agents.registry import AGENTS
@@ -125,6 +125,17 @@ def step_row(step: Step) -> dict[str, Any]:
 def totals(run: Run) -> dict[str, Any]:
     """Return the run's tokens and cost so far."""
     return {"input_tokens": run.input_tokens, "output_tokens": run.output_tokens, "cost_usd": run.cost_usd}
+
+
+def note_row(note: SteeringNote) -> dict[str, Any]:
+    """Return what a person told a run, as the engine is handed it."""
+    by = str(note.by) if note.by else "somebody"
+    return {"id": note.pk, "kind": note.kind, "step_id": note.step_id, "text": note.text, "by": by}
+
+
+def waiting_notes(run: Run) -> list[dict[str, Any]]:
+    """Return what people told the run and no step has taken up yet, oldest first."""
+    return [note_row(note) for note in run.steering.filter(taken_at=None).select_related("by").order_by("pk")]
 
 
 def _iso(at: datetime | None) -> str | None:

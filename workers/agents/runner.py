@@ -21,13 +21,12 @@ from workers.agents.base import BaseAgent, RunState
 from workers.agents.budget import Spending
 from workers.agents.claims import CLAIM_TTL_S, claim_value
 from workers.agents.credentials import fetch_secret
-from workers.agents.errors import RunSuspends
 from workers.agents.guarding import GuardedProvider, SecretGuard
 from workers.agents.registry import find_agent, open_agent
 from workers.agents.workplace import Workplace
 from workers.codehealth.patterns import Rule, pattern_set
 from workers.config import Config
-from workers.errors import PyAgentError, RelaySilent, RunSuperseded
+from workers.errors import PyAgentError, RelaySilent, RunSuperseded, RunSuspends
 from workers.events import (
     Heartbeat,
     RunFailed,

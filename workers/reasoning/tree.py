@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from workers.errors import PyAgentError, RelaySilent, RunSuperseded
+from workers.errors import PyAgentError, RelaySilent, RunSuperseded, RunSuspends
 from workers.events import StepFinished, StepKind, StepStarted, StepStatus
 from workers.reasoning.publisher import EventPublisher
 from workers.tools.text import bound, clean
@@ -78,7 +78,7 @@ class StepRecorder:
 
         With `is_effect` the block begins only when the start is committed. An error ends the step as failed
         and rises, a cancellation ends it as cancelled. Where another worker is to go on (`leaves_open`, a
-        silent relay, a higher fence) the step stays open, to be begun again.
+        silent relay, a higher fence, a run that suspends itself) the step stays open, to be begun again.
 
         Raises:
             RunSuperseded, RelaySilent: from waiting for the commit.
@@ -98,7 +98,7 @@ class StepRecorder:
             if is_effect:
                 await self.publisher.settle()
             yield step
-        except (RunSuperseded, RelaySilent):
+        except (RunSuperseded, RelaySilent, RunSuspends):
             raise
         except asyncio.CancelledError:
             if not self.leaves_open:

@@ -22,10 +22,11 @@ from workers.events import (
     RunFinished,
     RunInterrupted,
     RunStopped,
+    RunSuspended,
     StepFinished,
     StepStarted,
 )
-from workers.queue import Job, cancel_run
+from workers.queue import Job, cancel_run, suspend_run
 from workers.reasoning import publisher
 
 FILES = {"a.py": "import os\n\nx = 1\n"}
@@ -313,3 +314,30 @@ async def test_shows_what_a_command_prints_while_it_runs(
         fields[b"text"].decode() for _, fields in entries if fields[b"step_id"].decode() == step.step_id
     ]
     assert "".join(printed) == "one\ntwo\n"
+
+
+async def test_lets_go_when_it_is_asked_to_suspend_and_goes_on_elsewhere(
+    make_bench: MakeBench, provider_double: ProviderDouble, redis_server: RedisServer
+) -> None:
+    bench = make_bench(FILES)
+    provider_double.say(Say("word " * 400, token_wait_s=0.05))
+    job = coder_job(bench, provider_double)
+    task = asyncio.create_task(bench.run(job))
+    await begun(bench, job, "m, turn 1")
+    suspend_run(job.run_id, fence=job.fence + 1, client=redis_server.client)  # meant for a later attempt
+    await asyncio.sleep(0.6)
+    assert not task.done()
+    asked_at = asyncio.get_running_loop().time()
+    suspend_run(job.run_id, fence=job.fence, client=redis_server.client)
+    assert await task == "suspended"
+    assert asyncio.get_running_loop().time() - asked_at < 1.5
+    assert [event.reason for event in bench.relay.of(RunSuspended)] == ["preempted"]
+    assert not [event for event in bench.relay.of(StepFinished) if event.status == "cancelled"]
+    provider_double.say(Say("all is well"))
+    later = replace(
+        job,
+        fence=job.fence + 1,
+        history=bench.relay.history(job.run_id),
+        next_seq=bench.relay.next_seq(job.run_id),
+    )
+    assert await bench.run(later) == "finished"

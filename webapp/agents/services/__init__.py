@@ -3,6 +3,7 @@
 from webapp.agents.services.launching import launch, ring
 from webapp.agents.services.profiles import delete_profile, make_default, save_profile
 from webapp.agents.services.runs import cancel_run, retry_run, start_run, stop_runs_of
+from webapp.agents.services.steering import steer_run
 from webapp.agents.services.suspending import resume_run, suspend_run
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "ring",
     "save_profile",
     "start_run",
+    "steer_run",
     "stop_runs_of",
     "suspend_run",
 ]

@@ -16,6 +16,7 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from webapp.agents import selectors
 from webapp.agents.models import Run
 from webapp.agents.services.ending import end_run
 from webapp.codehealth.rules import stored_rules
@@ -102,6 +103,7 @@ def build_job(run: Run) -> Job:
             **run.job,
             "fence": run.fence,
             "history": finished_steps(run) if run.fence > 1 else [],
+            "steering": selectors.waiting_notes(run),
             "next_seq": run.last_seq + 1,
         }
     )
