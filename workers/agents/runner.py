@@ -48,6 +48,7 @@ from workers.reasoning.publisher import EventPublisher
 from workers.reasoning.tokens import TokenStream
 from workers.reasoning.tree import StepRecorder
 from workers.telemetry.logging import get_logger
+from workers.telemetry.tracing import RunFacts, RunSpans
 
 log = get_logger(__name__)
 HEARTBEAT_S = 3.0
@@ -76,17 +77,22 @@ class Runner:
         self._workplace: Workplace | None = None
         self._work_at_hand: tuple[BaseAgent, RunState] | None = None
         self._publisher = EventPublisher(client, run_id=job.run_id, fence=job.fence, next_seq=job.next_seq)
-        self._recorder = StepRecorder(self._publisher, finished_ids=[step["step_id"] for step in job.history])
+        self._spans = RunSpans(_facts_of(job))
+        self._recorder = StepRecorder(
+            self._publisher, finished_ids=[step["step_id"] for step in job.history], spans=self._spans
+        )
         self._tokens = TokenStream(client, job.run_id)
 
     async def run(self) -> Ending:
         """Run the job to its end and say which it was."""
         async with self._publisher, self._tokens:
             beats = asyncio.create_task(self._beat())
+            ending: Ending = "unheard"
             try:
-                ending = await self._run_watched()
-                return await self._conclude(ending)
+                ending = await self._conclude(await self._run_watched())
+                return ending
             finally:
+                self._spans.close(ending)
                 await end_tasks(beats)
                 if self._workplace is not None and not self._recorder.leaves_open:
                     await asyncio.to_thread(self._workplace.remove)
@@ -241,6 +247,21 @@ class Runner:
         except Exception as error:  # the run is stopped all the same
             log.error("unfinished work was not offered", run_id=self.job.run_id, exc_info=error)
             return NOT_KEPT
+
+
+def _facts_of(job: Job) -> RunFacts:
+    lineage = job.lineage
+    parent = (lineage["parent_run_id"], lineage["parent_step"]) if lineage.get("parent_run_id") else None
+    return RunFacts(
+        run_id=job.run_id,
+        fence=job.fence,
+        agent=job.agent,
+        workspace_id=job.workspace_id,
+        root_run_id=lineage.get("root_run_id", ""),
+        parent=parent,
+        provider=str(job.model.get("provider", "")),
+        model=str(job.model.get("model", "")),
+    )
 
 
 def worker_name() -> str:

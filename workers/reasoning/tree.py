@@ -16,6 +16,7 @@ from typing import Any
 from workers.errors import PyAgentError, RelaySilent, RunSuperseded, RunSuspends
 from workers.events import StepFinished, StepKind, StepStarted, StepStatus
 from workers.reasoning.publisher import EventPublisher
+from workers.telemetry.tracing import RunSpans
 from workers.tools.text import bound, clean
 
 MAX_TEXT_CHARS = 16_000
@@ -49,9 +50,11 @@ class StepRecorder:
         publisher: EventPublisher,
         *,
         finished_ids: Iterable[str] = (),
+        spans: RunSpans | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.publisher = publisher
+        self._spans = spans
         self._clock = clock
         self._used = set(finished_ids)
         self._number = 0
@@ -85,14 +88,7 @@ class StepRecorder:
         """
         parent_id = parent.step_id if isinstance(parent, Step) else parent
         step = Step(self._next_id(), kind, bound(clean(title), MAX_TITLE_CHARS), parent_id)
-        self.publisher.publish(
-            StepStarted,
-            step_id=step.step_id,
-            parent_id=parent_id,
-            kind=kind,
-            title=step.title,
-            detail=presentable(detail or {}),
-        )
+        self._begin(step, presentable(detail or {}))
         started = self._clock()
         try:
             if is_effect:
@@ -111,6 +107,20 @@ class StepRecorder:
             raise
         self._finish(step, started)
 
+    def _begin(self, step: Step, detail: dict[str, Any]) -> None:
+        self.publisher.publish(
+            StepStarted,
+            step_id=step.step_id,
+            parent_id=step.parent_id,
+            kind=step.kind,
+            title=step.title,
+            detail=detail,
+        )
+        if self._spans is not None:
+            self._spans.step_started(
+                step.step_id, step.kind, step.title, parent_id=step.parent_id, detail=detail
+            )
+
     def _finish(self, step: Step, started: float) -> None:
         self.publisher.publish(
             StepFinished,
@@ -122,6 +132,15 @@ class StepRecorder:
             cost_usd=step.cost_usd,
             detail=presentable(step.detail),
         )
+        if self._spans is not None:
+            self._spans.step_finished(
+                step.step_id,
+                step.status,
+                input_tokens=step.input_tokens,
+                output_tokens=step.output_tokens,
+                cost_usd=step.cost_usd,
+                detail=step.detail,
+            )
 
 
 def presentable(value: Any, *, depth: int = 0) -> Any:

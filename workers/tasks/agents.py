@@ -8,7 +8,7 @@ import signal
 from typing import Any
 
 import orjson
-from celery.signals import worker_process_init, worker_shutting_down
+from celery.signals import worker_process_init, worker_process_shutdown, worker_shutting_down
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisAway
 
@@ -20,6 +20,7 @@ from workers.errors import ConfigError
 from workers.events import STREAM_KEY, RunInterrupted, to_wire
 from workers.queue import Job
 from workers.reasoning.publisher import STREAM_LENGTH
+from workers.telemetry import tracing
 from workers.telemetry.logging import configure_logging, get_logger
 
 log = get_logger(__name__)
@@ -35,6 +36,11 @@ def _tell_children(**_: Any) -> None:
 @worker_process_init.connect
 def _set_up_child(**_: Any) -> None:
     configure_logging("worker")
+
+
+@worker_process_shutdown.connect
+def _end_child(**_: Any) -> None:
+    tracing.shut_down()
 
 
 @app.task(name="workers.tasks.agents.run_agent", bind=True)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import pytest
 import redis
 
 from tests.framework.engine_relay import EngineRelay
+from tests.framework.otlp_collector import running_collector
 from tests.framework.provider_double.script import Call, Say
 from tests.framework.provider_double.server import ProviderDouble
 from tests.framework.redis import RedisServer
@@ -32,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[3]
 class Worker:
     """A Celery worker of one child, in a process group of its own."""
 
-    def __init__(self, home: Path, redis_url: str) -> None:
+    def __init__(self, home: Path, redis_url: str, environment: Mapping[str, str] | None = None) -> None:
         self.log = home / "worker.log"
         self.environment = {
             "PATH": os.environ["PATH"],
@@ -40,6 +41,7 @@ class Worker:
             "LANG": "C.UTF-8",
             "PYAGENT_HOME": str(home),
             "REDIS_URL": redis_url,
+            **(environment or {}),
         }
         self.process = self._start()
 
@@ -243,3 +245,17 @@ async def test_sigterm_hands_the_run_back_and_ends_in_time(
     assert any(isinstance(event, RunInterrupted) and not event.is_loss for event in engine_relay.news)
     client: redis.Redis = engine_relay._server.client
     assert client.llen("pyagent:celery:cpu") == 0
+
+
+def test_a_worker_process_exports_its_spans_when_told_where(
+    home: Path, redis_server: RedisServer, engine_relay: EngineRelay, repository: Repository, ring: Ring
+) -> None:
+    with running_collector() as collector:
+        worker = Worker(home, redis_server.url, {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint})
+        try:
+            job = tidy_job(repository)
+            ring(job)
+            engine_relay.wait_for(lambda: engine_relay.of(RunFinished, job.run_id), timeout_s=60)
+            assert collector.wait_for("invoke_agent tidy")["attributes"]["pyagent.run.ending"] == "finished"
+        finally:
+            worker.kill_all()
