@@ -72,7 +72,7 @@ def test_fails_visibly_when_the_repository_is_gone(workspace, people, rung):
 
 def test_stays_queued_while_the_broker_is_away(workspace, people, rung, monkeypatch, tmp_path):
     nobody = Celery("workers", broker=f"redis+socket://{tmp_path}/nobody.sock", fixups=[])
-    monkeypatch.setattr(queue, "app", nobody)
+    monkeypatch.setattr(queue.runs, "app", nobody)
     began = time.monotonic()
     run = start(workspace, people.member)
     run.refresh_from_db()

@@ -1,0 +1,99 @@
+"""Handing runs to the engine, and telling it what people want of them.
+
+The row in the database is the truth about a run; Redis only rings. So submitting twice does no harm: a worker takes a run
+only with the fencing number it was handed, and a row's lease tells who holds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+import redis
+
+from workers.celery import app
+from workers.config import get_config
+from workers.events import cancel_key, steer_key, suspend_key
+from workers.queue.fleet import INBOX_KEY, INBOX_LENGTH, SHARES_KEY
+from workers.queue.job import Job
+
+RUN_TASK = "workers.tasks.agents.run_agent"
+# Celery on Redis serves 0 first; these four are its steps.
+PRIORITIES = {"critical": 0, "high": 3, "standard": 6, "low": 9}
+CANCEL_TTL_S = 3600
+
+
+def submit_run(job: Job) -> None:
+    """Ring for `job`.
+
+    Raises:
+        kombu.exceptions.OperationalError: the broker is away; the row stays queued and is rung for again.
+    """
+    app.send_task(
+        RUN_TASK,
+        args=[asdict(job)],
+        task_id=f"{job.run_id}:{job.fence}",
+        queue="cpu",
+        priority=PRIORITIES[job.priority],
+    )
+
+
+def cancel_run(run_id: str, *, client: redis.Redis | None = None) -> None:
+    """Ask the worker that holds `run_id` to stop at its next token or step."""
+    client = client or redis.Redis.from_url(get_config().redis_url)
+    client.set(cancel_key(run_id), "1", ex=CANCEL_TTL_S)
+
+
+def suspend_run(run_id: str, *, fence: int, client: redis.Redis | None = None) -> None:
+    """Ask the worker that holds `run_id` under `fence` to suspend it at its next token or step; a later attempt is not meant."""
+    client = client or redis.Redis.from_url(get_config().redis_url)
+    client.set(suspend_key(run_id), str(fence), ex=CANCEL_TTL_S)
+
+
+def steer_run(run_id: str, note: dict[str, Any], *, client: redis.Redis | None = None) -> None:
+    """Hand a person's note to the worker that holds `run_id`; the row keeps it for a worker that comes later."""
+    client = client or redis.Redis.from_url(get_config().redis_url)
+    fields: dict[Any, Any] = {"note": orjson.dumps(note)}
+    with client.pipeline(transaction=True) as pipe:
+        pipe.xadd(steer_key(run_id), fields, maxlen=100)
+        pipe.expire(steer_key(run_id), CANCEL_TTL_S)
+        pipe.execute()
+
+
+def reprioritise_run(run_id: str, priority: str, *, client: redis.Redis | None = None) -> None:
+    """Tell the fleet that `run_id` has another priority from now on, whether it waits or runs.
+
+    Args:
+        priority: One of `PRIORITIES`.
+
+    Raises:
+        KeyError: there is no such priority.
+        redis.RedisError: Redis is away; the row keeps the priority, and the next ring carries it.
+    """
+    client = client or redis.Redis.from_url(get_config().redis_url)
+    fields: dict[Any, Any] = {"op": "priority", "run_id": run_id, "level": PRIORITIES[priority] // 3}
+    client.xadd(INBOX_KEY, fields, maxlen=INBOX_LENGTH, approximate=True)
+
+
+def set_shares(shares: Mapping[int, float], *, client: redis.Redis | None = None) -> None:
+    """Set how much of the fleet each of these workspaces gets beside the others; one that was never set has weight 1.
+
+    Redis may forget it like everything in flight; whoever holds the rows sets it again now and then.
+
+    Raises:
+        ValueError: a weight is not above 0.
+        redis.RedisError: Redis is away.
+    """
+    if any(not weight > 0 for weight in shares.values()):
+        raise ValueError("a share is a weight above 0")
+    if not shares:
+        return
+    client = client or redis.Redis.from_url(get_config().redis_url)
+    weights: dict[Any, Any] = {str(workspace_id): weight for workspace_id, weight in shares.items()}
+    fields: dict[Any, Any] = {"op": "shares"}
+    with client.pipeline(transaction=True) as pipe:
+        pipe.hset(SHARES_KEY, mapping=weights)
+        pipe.xadd(INBOX_KEY, fields, maxlen=INBOX_LENGTH, approximate=True)
+        pipe.execute()
