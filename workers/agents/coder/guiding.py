@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable
 
 from workers.agents.base import RunState
 from workers.agents.coder import prompts
-from workers.agents.coder.conversation import Turn
 from workers.agents.coder.core import TestState
 from workers.agents.coder.guide import Guide, Standing
 from workers.agents.coder.overview import show_sources
 from workers.agents.mixins.orchestration import Called
+from workers.agents.toolloop.conversation import Turn
 from workers.tools.base import ToolContext
 from workers.tools.text import bound
 

@@ -16,27 +16,13 @@ SYSTEM = (
     "a question, look it up and call finish with the answer.\n"
 )
 
-NATIVE = "\nCall at least one tool in every turn, with a sentence on why."
-
-CONSTRAINED = (
-    "\nAnswer every turn with one JSON object and nothing else: "
-    '{{"thought": "...", "tool": "...", "arguments": {{...}}}}\n'
-    "Tools:\n"
-    "{tools}\n"
-    "\n"
-    "Examples:\n"
-    '{{"thought": "Find where total is made.", "tool": "search", "arguments": {{"query": "def total"}}}}\n'
-    '{{"thought": "total leaves out the last item.", "tool": "edit_code", '
-    '"arguments": {{"path": "cart.py", "code": "def total(items):\\n    return sum(item.price for item in items)\\n"}}}}\n'
-    '{{"thought": "It works.", "tool": "finish", '
-    '"arguments": {{"answer": "The loop left out the last item; now it does not."}}}}'
+EXAMPLES = (
+    '{"thought": "Find where total is made.", "tool": "search", "arguments": {"query": "def total"}}\n'
+    '{"thought": "total leaves out the last item.", "tool": "edit_code", '
+    '"arguments": {"path": "cart.py", "code": "def total(items):\\n    return sum(item.price for item in items)\\n"}}\n'
+    '{"thought": "It works.", "tool": "finish", '
+    '"arguments": {"answer": "The loop left out the last item; now it does not."}}'
 )
-
-OPENING = "The request:\n{goal}"
-
-EARLIER = "What was said in the channel before:\n{messages}\n\n"
-
-FILES = "\n\nThe files of the project:\n{listing}"
 
 SOURCES = "\n\nThe files that matter most, whole:\n{sources}"
 
@@ -65,12 +51,6 @@ COMMENT = "Comment {id} ({kind}) on {path}{line}:{code}\n{text}\n"
 
 REJECTED = "\nThese parts of your change were rejected; do not propose them again:\n{hunks}"
 
-NUDGE_NO_CALL = "You called no tool. Call one now, or call finish with your answer when you are done."
-NUDGE_CUT_OFF = (
-    "Your answer was cut off: it reached the limit of {limit} tokens. Be shorter and end with one tool call."
-)
-NUDGE_REPEAT = "You have made this same call {times} times and it brings the same result. Try something else, or call finish."
-NUDGE_TURNS = "You have {turns} turns left. Come to an end: check your work and call finish."
 TESTS_FAIL = (
     "Not finished yet: the tests fail on your change.\n"
     "{output}\n"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from workers.agents.coder.protocol import ThoughtReader, read_turn, response_schema, write_turn
+from workers.agents.toolloop.protocol import ThoughtReader, read_turn, response_schema, write_turn
 from workers.providers.types import ToolCall, ToolSpec
 from workers.tools.errors import InvalidArguments
 

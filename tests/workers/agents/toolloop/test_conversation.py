@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from workers.agents.coder.conversation import Conversation, Turn, size_of
+from workers.agents.toolloop.conversation import Conversation, Turn, size_of
 from workers.providers.types import ToolCall
 
 

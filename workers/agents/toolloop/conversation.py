@@ -1,4 +1,4 @@
-"""What was said between @coder and its model, and how it is made to fit into the model's context.
+"""What was said between an agent and its model, and how it is made to fit into the model's context.
 
 Old tool outputs are shortened first, then whole old turns leave and a list of what they did stays. Both
 happen in large pieces and never come back, so that the beginning of the conversation stays the same from turn
@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from workers.agents.coder.protocol import write_turn
+from workers.agents.toolloop.protocol import write_turn
 from workers.providers.types import Message, ToolCall
 from workers.tools.text import bound
 

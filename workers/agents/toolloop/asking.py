@@ -7,11 +7,11 @@ from contextlib import aclosing
 from typing import Protocol
 
 from workers.agents.base import RunState
-from workers.agents.coder import prompts
-from workers.agents.coder.conversation import Conversation, Turn, size_of
-from workers.agents.coder.protocol import ThoughtReader, read_turn, response_schema
 from workers.agents.errors import ModelRefused
 from workers.agents.mixins.governance import CHARS_PER_TOKEN
+from workers.agents.toolloop import prompts
+from workers.agents.toolloop.conversation import Conversation, Turn, size_of
+from workers.agents.toolloop.protocol import ThoughtReader, read_turn, response_schema
 from workers.errors import ContextTooLong, ProviderBadReply, ProviderCutOff, ProviderError, ProviderTimeout
 from workers.providers.base import Provider
 from workers.providers.types import (

@@ -1,0 +1,90 @@
+"""What the tool loop decides without a model: how it asks, what was said before, when it goes in circles."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from blake3 import blake3
+
+from workers.agents.toolloop import prompts
+from workers.agents.toolloop.conversation import Turn
+from workers.providers.reply import read_arguments
+from workers.providers.types import ToolCall, ToolSpec
+from workers.queue import Job
+from workers.tools.schema import describe
+from workers.tools.text import bound, first_line
+
+TITLE_CHARS = 72
+NUDGE_AT, STOP_AT = 3, 5
+_CONVERSATION_CHARS = 3000
+
+
+class ToolLoopCore:
+    """Plain data in, plain data out."""
+
+    def goal_of(self, job: Job) -> str:
+        """Return what is wanted; for an answer to a review, what was wanted in the first place."""
+        return str((job.revision_of or {}).get("goal") or job.goal).strip()
+
+    def title_of(self, goal: str, *, agent: str) -> str:
+        """Return a title for a change set that answers `goal`."""
+        line = first_line(goal, TITLE_CHARS).rstrip(".")
+        return (line[:1].upper() + line[1:]) or f"Change by @{agent}"
+
+    def system_text(
+        self, instructions: str, specs: Sequence[ToolSpec], *, is_native: bool, examples: str = ""
+    ) -> str:
+        """Return the system message: the agent's instructions, and how tools are called with this model.
+
+        Args:
+            examples: Turns as a model that answers in JSON should write them, one a line.
+        """
+        if is_native:
+            return instructions + prompts.NATIVE
+        tools = "\n".join(f"- {spec.name} {describe(spec.parameters)} {spec.description}" for spec in specs)
+        shown = prompts.EXAMPLES.format(examples=examples) if examples else ""
+        return instructions + prompts.CONSTRAINED.format(tools=tools, examples=shown)
+
+    def earlier_text(self, conversation: Sequence[Mapping[str, str]]) -> str:
+        """Return what was said in the channel before the request; empty when nothing was."""
+        if not conversation:
+            return ""
+        said = "\n".join(f"{item['author']}: {item['text']}" for item in conversation)
+        return prompts.EARLIER.format(messages=bound(said, _CONVERSATION_CHARS))
+
+    def rebuild(self, history: Iterable[Mapping[str, Any]]) -> list[Turn]:
+        """Return the turns that finished steps tell of; calls without a finished step have no result."""
+        turns: list[Turn] = []
+        for step in history:
+            detail = step.get("detail") or {}
+            if step["kind"] == "model_call" and step["status"] == "ok":
+                if turns:
+                    turns[-1].notes = list(detail.get("notes", ()))
+                calls = [
+                    ToolCall(call["id"], call["name"], read_arguments(call["raw"]), call["raw"])
+                    for call in detail.get("calls", ())
+                ]
+                turns.append(Turn(detail.get("text", ""), calls))
+            elif turns and (call_id := detail.get("call_id")) in {call.id for call in turns[-1].calls}:
+                turns[-1].results[str(call_id)] = detail.get("result", "")
+        return turns
+
+
+class RepeatDetector:
+    """Counts calls that were made before and brought the same."""
+
+    def __init__(self) -> None:
+        self._seen: Counter[str] = Counter()
+
+    def count(self, call: ToolCall, result: str) -> int:
+        """Return how often this call has brought this result, this time included."""
+        arguments = json.dumps(call.arguments, sort_keys=True) if call.arguments is not None else call.raw
+        # Durations differ from run to run and mean nothing.
+        plain = re.sub(r"\b\d+(\.\d+)?\s?m?s\b", "", result)
+        key = blake3(f"{call.name}\0{arguments}\0{plain}".encode("utf-8", "surrogatepass")).hexdigest()
+        self._seen[key] += 1
+        return self._seen[key]
