@@ -13,16 +13,19 @@ from dataclasses import replace
 from typing import Any
 
 from workers.codehealth.patterns import PatternSet
-from workers.providers.base import Provider, collect
+from workers.providers.base import Provider
+from workers.providers.forwarding import ForwardingProvider
 from workers.providers.types import (
-    Capabilities,
+    ContentPart,
+    FilePart,
     Message,
-    ModelChoice,
-    ModelReply,
     ModelRequest,
     StreamItem,
+    TextPart,
     ToolCall,
 )
+
+_TEXT_TYPES = ("application/json", "application/xml", "application/yaml", "application/toml", "image/svg+xml")
 
 
 class SecretGuard:
@@ -39,7 +42,16 @@ class SecretGuard:
 
     def _message(self, message: Message) -> Message:
         calls = tuple(self._call(call) for call in message.tool_calls)
-        return replace(message, content=self._text(message.content), tool_calls=calls)
+        parts = tuple(self._part(part) for part in message.parts)
+        return replace(message, content=self._text(message.content), tool_calls=calls, parts=parts)
+
+    def _part(self, part: ContentPart) -> ContentPart:
+        if isinstance(part, TextPart):
+            return replace(part, text=self._text(part.text))
+        if isinstance(part, FilePart) and _is_text(part):
+            text = part.data.decode(errors="replace")
+            return replace(part, data=self._text(text).encode(), name=self._text(part.name))
+        return part
 
     def _call(self, call: ToolCall) -> ToolCall:
         return replace(call, arguments=self._value(call.arguments), raw=self._text(call.raw))
@@ -59,36 +71,18 @@ class SecretGuard:
         return clean
 
 
-class GuardedProvider:
+def _is_text(part: FilePart) -> bool:
+    return part.media_type.startswith("text/") or part.media_type.partition(";")[0] in _TEXT_TYPES
+
+
+class GuardedProvider(ForwardingProvider):
     """A provider that is asked without secrets."""
 
     def __init__(self, inner: Provider, guard: SecretGuard) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._guard = guard
-
-    def __repr__(self) -> str:
-        return f"<guarded {self._inner!r}>"
-
-    @property
-    def choice(self) -> ModelChoice:
-        return self._inner.choice
-
-    def capabilities(self) -> Capabilities:
-        return self._inner.capabilities()
-
-    async def waits_for(self) -> str:
-        return await self._inner.waits_for()
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[StreamItem, None]:
         async with aclosing(self._inner.stream(self._guard.conceal(request))) as items:
             async for item in items:
                 yield item
-
-    async def generate(self, request: ModelRequest) -> ModelReply:
-        return await collect(self.stream(request))
-
-    async def check(self) -> str:
-        return await self._inner.check()
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()

@@ -14,8 +14,9 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from workers.errors import ProviderError, ProviderTimeout
-from workers.providers.base import Provider, collect, describe_check
-from workers.providers.types import Capabilities, ModelChoice, ModelReply, ModelRequest, StreamItem
+from workers.providers.base import Provider
+from workers.providers.forwarding import ForwardingProvider
+from workers.providers.types import ModelRequest, StreamItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class RetryPolicy:
         return backoff_s * (0.5 + jitter / 2)
 
 
-class RetryingProvider:
+class RetryingProvider(ForwardingProvider):
     """A provider that tries again before its first delta."""
 
     def __init__(
@@ -50,23 +51,10 @@ class RetryingProvider:
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._policy = policy or RetryPolicy()
         self._sleep = sleep
         self._jitter = jitter
-
-    def __repr__(self) -> str:
-        return f"<retrying {self._inner!r}>"
-
-    @property
-    def choice(self) -> ModelChoice:
-        return self._inner.choice
-
-    def capabilities(self) -> Capabilities:
-        return self._inner.capabilities()
-
-    async def waits_for(self) -> str:
-        return await self._inner.waits_for()
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[StreamItem, None]:
         loop = asyncio.get_running_loop()
@@ -89,16 +77,6 @@ class RetryingProvider:
                 if loop.time() + wait_s > gives_up_at:
                     raise
             await self._sleep(wait_s)
-
-    async def generate(self, request: ModelRequest) -> ModelReply:
-        return await collect(self.stream(request))
-
-    async def check(self) -> str:
-        # A person waits for the test button: say at once what the endpoint says.
-        return await describe_check(self._inner)
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
 
 
 def _is_worth_retrying(error: ProviderError) -> bool:

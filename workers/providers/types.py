@@ -37,13 +37,52 @@ class ToolSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class TextPart:
+    """Text between other parts of a message."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePart:
+    """A picture: PNG, JPEG, GIF or WebP."""
+
+    data: bytes
+    media_type: str = "image/png"
+
+
+@dataclass(frozen=True, slots=True)
+class AudioPart:
+    """A recording: WAV or MP3."""
+
+    data: bytes
+    media_type: str = "audio/wav"
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """A whole file with its name; a model that cannot read its kind refuses it."""
+
+    data: bytes
+    media_type: str
+    name: str
+
+
+ContentPart = TextPart | ImagePart | AudioPart | FilePart
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
-    """One entry of a conversation. A `tool` message answers the call named by `tool_call_id`."""
+    """One entry of a conversation. A `tool` message answers the call named by `tool_call_id`.
+
+    `parts` come after the text of `content`, in their order. Only what people and tools say has parts.
+    """
 
     role: Role
     content: str
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
+    parts: tuple[ContentPart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,13 +164,20 @@ class Capabilities:
     has_json_schema: bool
     has_vision: bool
     price: Price | None
+    has_audio: bool = False
+    """Whether it hears recordings in a conversation."""
+    has_files: bool = False
+    """Whether it reads whole files, such as PDF, in a conversation."""
+    has_embeddings: bool = False
+    has_transcription: bool = False
+    has_speech: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
     """Which model a person or a workspace chose. Holds no secret, so it may be stored, shown and queued.
 
-    `has_tools` and `has_json_schema` overrule what the provider is assumed to offer: an OpenAI-compatible
+    The fields that begin with `has_` overrule what the provider is assumed to offer: an OpenAI-compatible
     server speaks the protocol, but the small model behind it may only manage constrained output.
     """
 
@@ -142,6 +188,8 @@ class ModelChoice:
     price: Price | None = None
     has_tools: bool | None = None
     has_json_schema: bool | None = None
+    has_vision: bool | None = None
+    has_audio: bool | None = None
     first_token_s: float | None = None
     """How long it may be silent before its first token and, below, between two; the provider's own limits when None."""
     between_tokens_s: float | None = None
