@@ -15,3 +15,33 @@ class ModelStuck(RunError):
     """The model repeats itself or never makes a valid call."""
 
     code = "model_stuck"
+
+
+class DelegationRefused(RunError):
+    """This goal cannot be handed on; `lineage` names the agents that led here, in order, the refused one last."""
+
+    code = "delegation_refused"
+
+
+class DelegationCycle(DelegationRefused):
+    """An agent was to be handed a goal that it is at work on further up."""
+
+    code = "delegation_cycle"
+
+
+class DelegationTooDeep(DelegationRefused):
+    """Goals were handed on too often."""
+
+    code = "delegation_too_deep"
+
+
+class DeadlinePassed(DelegationRefused):
+    """The time of the whole cascade is over."""
+
+    code = "deadline_passed"
+
+
+class StepStopped(RunError):
+    """A person stopped the step that was in flight; the run goes on. `by` says who."""
+
+    code = "step_stopped"
