@@ -148,6 +148,7 @@ def test_trace_is_refused(company: Company) -> None:
 FIELDS = (
     "name", "display_name", "handle", "description", "email", "role", "confirmation", "purpose", "agent", "goal", "text",
     "verdict", "reason", "command", "kind", "side", "diff_hash", "selection", "hunk", "model", "base_url", "provider", "url",
+    "priority", "weight",
 )  # fmt: skip
 HOSTILE_FORM = dict.fromkeys(FIELDS, "a\x00b") | {"scopes": ["a\x00b"], "line": "9" * 30, "seen": "9" * 30}
 

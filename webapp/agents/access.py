@@ -13,6 +13,7 @@ from webapp.agents.models import ModelProfile, Run
 from webapp.errors import Forbidden, NotFound
 from webapp.workspaces.access import includes, role_of, workspace_for
 from webapp.workspaces.models import Role, Workspace
+from workers.queue import PRIORITIES
 
 Person = User | AnonymousUser
 
@@ -60,10 +61,34 @@ def may_retry(user: Person, run: Run) -> bool:
 
 def run_to_cancel(user: Person, run_id: str | UUID, *, workspace_id: int | None = None) -> Run:
     """Return the run for a person who may stop it. Raises as `run_for`."""
+    return run_to_control(user, run_id, workspace_id=workspace_id, doing="stop")
+
+
+def run_to_control(
+    user: Person, run_id: str | UUID, *, workspace_id: int | None = None, doing: str = "control"
+) -> Run:
+    """Return the run for a person who may stop, suspend, resume, dismiss or re-prioritise it. Raises as `run_for`."""
     run = run_for(user, run_id, Role.MEMBER, workspace_id=workspace_id)
     if not may_cancel(user, run):
-        raise Forbidden("Only who called the agent, or a maintainer, may stop this run.")
+        raise Forbidden(f"Only who called the agent, or a maintainer, may {doing} this run.")
     return run
+
+
+def priorities_for(role: str | None) -> tuple[str, ...]:
+    """Return the priorities that somebody with this role may give a run, the most urgent first; none for a viewer."""
+    if role is None or not includes(role, Role.MEMBER):
+        return ()
+    return tuple(one for one in PRIORITIES if one != "critical" or includes(role, Role.MAINTAINER))
+
+
+def check_priority(role: str | None, priority: str) -> None:
+    """Refuse a priority that a person with this role may not give.
+
+    Raises:
+        Forbidden: it is Critical, which suspends what others have at work, and the person is no maintainer.
+    """
+    if priority in PRIORITIES and priority not in priorities_for(role):
+        raise Forbidden("Only maintainers make a run critical: it may suspend what others have at work.")
 
 
 class ProfileOwner:

@@ -10,6 +10,13 @@ from webapp.agents import budgets
 from webapp.agents.models import ModelProfile
 from webapp.agents.services.profiles import MAX_SILENCE_S, ProfileFields
 
+PRIORITY_WORDS = {
+    "critical": "Critical: suspends others if it must",
+    "high": "High: before others",
+    "standard": "Standard",
+    "low": "Low: when there is room",
+}
+
 
 class StartForm(forms.Form):
     """Call an agent from the runs page."""
@@ -21,9 +28,18 @@ class StartForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 3, "placeholder": "Fix the failing test in parser.py"}),
     )
 
-    def __init__(self, *args: Any, agents: list[tuple[str, str]], **kwargs: Any) -> None:
+    priority = forms.ChoiceField(label="Priority", initial="standard", required=False)
+
+    def __init__(
+        self, *args: Any, agents: list[tuple[str, str]], priorities: tuple[str, ...], **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.fields["agent"].choices = agents  # type: ignore[attr-defined]
+        self.fields["priority"].choices = [(one, PRIORITY_WORDS[one]) for one in priorities]  # type: ignore[attr-defined]
+
+    def clean_priority(self) -> str:
+        """Return the priority, Standard when nothing was said."""
+        return self.cleaned_data["priority"] or "standard"
 
 
 class BudgetForm(forms.Form):

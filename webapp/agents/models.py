@@ -177,6 +177,23 @@ class Run(models.Model):
         """Whether nothing more will happen in this run."""
         return self.status in self.FINAL
 
+    @property
+    def waits_for_others(self) -> bool:
+        """Whether it is suspended until something else has happened, so that nobody need resume it."""
+        waits = (self.SuspendReason.CHILDREN, self.SuspendReason.APPROVAL)
+        return self.status == self.Status.SUSPENDED and self.suspend_reason in waits
+
+
+class Dismissal(models.Model):
+    """A person has looked at a run that was given up, and wants to be told of it no more."""
+
+    run = models.OneToOneField(Run, on_delete=models.CASCADE, primary_key=True, related_name="dismissal")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"dismissed: {self.run_id}"
+
 
 class Step(models.Model):
     """A node of a run's reasoning tree."""

@@ -45,7 +45,7 @@ def _row(run: RunRow) -> str:
         f'<li class="run-line" id="run-{run.pk}"><a href="{base}/runs/{run.pk}/"><span class="run-line-head">'
         f'<strong>@{escape(run.agent)}</strong><span class="truncate">{_line(run.goal)}</span></span>'
         f'<span class="small muted">{_facts(run)}</span>{error}</a>'
-        f'<span class="row">{_status_badge(run.status)}{review}</span></li>'
+        f'<span class="row">{_status_badge(run.status, run.suspend_reason, run.priority)}{review}</span></li>'
     )
 
 
@@ -66,5 +66,6 @@ def _facts(run: RunRow) -> str:
 
 
 @cache
-def _status_badge(status: str) -> str:
-    return render_to_string("agents/_status.html", {"run": Run(status=status)}).strip()
+def _status_badge(status: str, suspend_reason: str, priority: str) -> str:
+    run = Run(status=status, suspend_reason=suspend_reason, priority=priority)
+    return render_to_string("agents/_status.html", {"run": run}).strip()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, LiteralString, TypeVar
 from uuid import UUID
 
 from django.core.exceptions import ObjectDoesNotExist
@@ -96,13 +96,30 @@ def summary(run: Run) -> dict[str, Any]:
         "review_id": review_id(run),
         "priority": run.priority,
         "origin": run.origin,
-        "suspend_reason": run.get_suspend_reason_display() if run.suspend_reason else "",
+        "suspend_reason": run.suspend_reason,
+        "suspend_words": suspend_words(run),
+        "may_resume": run.status == Run.Status.SUSPENDED and not run.waits_for_others,
+        "suspended_at": _iso(run.suspended_at),
         "parent": str(run.parent_id) if run.parent_id else None,
         "retry_of": str(run.retry_of_id) if run.retry_of_id else None,
         "created_at": _iso(run.created_at),
         "started_at": _iso(run.started_at),
         "finished_at": _iso(run.finished_at),
     }
+
+
+def suspend_words(run: Run) -> str:
+    """Return why the run does not work now though it has begun, in a sentence; nothing for any other run."""
+    if not run.suspend_reason or run.status not in (
+        Run.Status.QUEUED,
+        Run.Status.SUSPENDING,
+        Run.Status.SUSPENDED,
+    ):
+        return ""
+    words = f"{run.get_suspend_reason_display()}."
+    if run.status == Run.Status.QUEUED:
+        return f"{words} It goes on by itself after its last finished step."
+    return words
 
 
 def step_row(step: Step) -> dict[str, Any]:
@@ -169,6 +186,8 @@ class RunRow:
     agent: str
     goal: str
     status: str
+    suspend_reason: str
+    priority: str
     model_label: str
     error_message: str
     input_tokens: int
@@ -277,18 +296,34 @@ def _read_cursor(cursor: str) -> tuple[datetime, UUID]:
 
 def counts(workspace_id: int) -> dict[str, str]:
     """Return how many runs are at work and how many were given up, as badges say it."""
-    active = badge_count(Run, workspace_id, ACTIVE)
-    return {"active": active, "dead": badge_count(Run, workspace_id, (Run.Status.DEAD,))}
+    return {
+        "active": badge_count(Run, workspace_id, ACTIVE),
+        "suspended": badge_count(Run, workspace_id, (Run.Status.SUSPENDED,)),
+        "dead": badge_count(Run, workspace_id, (Run.Status.DEAD,), but=_DEALT_WITH),
+    }
 
 
-def badge_count(model: type[Model], workspace_id: int, statuses: Sequence[str]) -> str:
-    """Return how many rows of a workspace have one of these states, nothing for none.
+# Given up, and a person has dismissed it or tried it again.
+_DEALT_WITH = "SELECT run_id FROM agents_dismissal UNION SELECT retry_of_id FROM agents_run WHERE retry_of_id IS NOT NULL"
+
+
+def given_up(workspace_id: int | None = None) -> QuerySet[Run]:
+    """Return the runs that were given up and that nobody has dealt with, the last one first: of a workspace, or (None) of all."""
+    runs = Run.objects.filter(status=Run.Status.DEAD, dismissal=None, retries=None)
+    return (runs if workspace_id is None else runs.filter(workspace_id=workspace_id)).order_by("-finished_at")
+
+
+def badge_count(
+    model: type[Model], workspace_id: int, statuses: Sequence[str], *, but: LiteralString = ""
+) -> str:
+    """Return how many rows of a workspace have one of these states, nothing for none; `but` selects ids that do not count.
 
     Nobody needs to know beyond 99, and counting on costs time. Written out, since Django takes longer to find the words for
     a count within a limit than the database to count.
     """
     table, marks = connection.ops.quote_name(model._meta.db_table), ", ".join(["%s"] * len(statuses))
-    rows = f"SELECT 1 FROM {table} WHERE workspace_id = %s AND status IN ({marks}) LIMIT 100"  # noqa: S608  no value in it
+    where = f"workspace_id = %s AND status IN ({marks})" + (f" AND id NOT IN ({but})" if but else "")
+    rows = f"SELECT 1 FROM {table} WHERE {where} LIMIT 100"  # noqa: S608  no value in it
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT COUNT(*) FROM ({rows}) AS counted", [workspace_id, *map(str, statuses)])  # noqa: S608
         found = int(cursor.fetchone()[0])

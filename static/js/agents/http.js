@@ -25,9 +25,10 @@ export async function fetchDetail(run, stepId) {
   return reply.text();
 }
 
-/** Stop a run or try it again; returns the run that this leads to. */
-export async function act(run, what) {
-  const reply = await fetch(runUrl(run, `${what}/`), { method: "POST", headers: { Accept: "application/json", "X-CSRFToken": csrf() } });
+/** Stop, suspend, resume, re-prioritise or dismiss a run, or try it again; returns the run that this leads to. */
+export async function act(run, what, fields = {}) {
+  const headers = { Accept: "application/json", "X-CSRFToken": csrf() };
+  const reply = await fetch(runUrl(run, `${what}/`), { method: "POST", headers, body: new URLSearchParams(fields) });
   if (!reply.ok) throw await failure(reply);
   return (await reply.json()).run;
 }

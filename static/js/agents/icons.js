@@ -13,8 +13,11 @@ export function icon(name) {
   return html`<svg class="icon" aria-hidden="true">${svg`<use href=${`${spriteUrl()}#${name}`}></use>`}</svg>`;
 }
 
-export const STATUS = {
+const STATUS = {
   queued: { words: "Queued", level: "", icon: () => icon("clock") },
+  queuedAgain: { words: "Queued again", level: "warn", icon: () => icon("clock") },
+  suspending: { words: "Suspending", level: "accent", icon: () => icon("loader-circle") },
+  suspended: { words: "Suspended", level: "warn", icon: () => icon("pause") },
   running: { words: "Running", level: "accent", icon: () => icon("loader-circle") },
   cancelling: { words: "Stopping", level: "accent", icon: () => icon("loader-circle") },
   finished: { words: "Finished", level: "good", icon: () => icon("circle-check") },
@@ -22,6 +25,12 @@ export const STATUS = {
   cancelled: { words: "Cancelled", level: "", icon: () => icon("circle-slash") },
   dead: { words: "Given up", level: "bad", icon: () => icon("skull") },
 };
+
+/** Return how a run stands, as its badge says it. */
+export function statusOf(run) {
+  if (run.status === "queued" && run.suspend_reason) return STATUS.queuedAgain;
+  return STATUS[run.status] ?? STATUS.queued;
+}
 
 export const STEP_STATUS = {
   running: { words: "running", icon: () => icon("loader-circle") },

@@ -6,8 +6,9 @@ import { LitElement, html, nothing } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 
 import { cost, duration, tokens, visible } from "../agents/format.js";
+import { buttons, priorityBadge, priorityChoice } from "../agents/controls.js";
 import { act, fetchDetail, fetchState, runUrl } from "../agents/http.js";
-import { icon, STATUS } from "../agents/icons.js";
+import { icon, statusOf } from "../agents/icons.js";
 import { prose } from "../agents/prose.js";
 import { foldRow, stepRow } from "../agents/rows.js";
 import { StepTree } from "../agents/tree.js";
@@ -170,7 +171,7 @@ class RunCard extends LitElement {
         for (const step of state.steps) this.#tree.put(step);
         after = state.steps.at(-1)?.seq ?? after;
         more = state.has_more;
-        this.rights = { cancel: state.may_cancel, retry: state.may_retry };
+        this.rights = { cancel: state.may_cancel, retry: state.may_retry, priorities: state.priorities };
         this.#isLoaded = true;
         this.problem = "";
         this.#hearLoaded(state.run);
@@ -229,14 +230,14 @@ class RunCard extends LitElement {
 
   // --- what a person does -------------------------------------------------------------------------------------------
 
-  async #act(what) {
+  async #act(what, fields) {
     if (this.#isActing) return;
     this.#isActing = true;
     this.problem = "";
     this.requestUpdate();
     try {
-      const run = await act(this.run, what);
-      if (what === "cancel") this.hear(run);
+      const run = await act(this.run, what, fields);
+      if (what !== "retry") this.hear(run);
       else if (this.isPage) location.assign(runUrl(run));
       else this.again = run;
     } catch (error) {
@@ -319,28 +320,30 @@ class RunCard extends LitElement {
     const { role, userId } = document.body.dataset;
     const rank = ROLES.indexOf(role);
     const isOwn = String(this.run.requested_by_id) === userId;
-    return this.rights ?? { cancel: rank >= 2 || (rank === 1 && isOwn), retry: rank >= 1 };
+    return this.rights ?? { cancel: rank >= 2 || (rank === 1 && isOwn), retry: rank >= 1, priorities: null };
   }
 
   render() {
     const { run } = this;
-    const status = STATUS[run.status] ?? STATUS.queued;
+    const status = statusOf(run);
+    const at = this.#controls();
     return html`
       <div class="run-head" data-live>
         <span class="avatar agent" aria-hidden="true">${icon("bot")}</span>
         <div class="grow">
           <div class="row"><strong>@${run.agent}</strong>
-            <span class="badge ${status.level}" role="status">${status.icon()}${status.words}</span></div>
+            <span class="badge ${status.level}" role="status">${status.icon()}${status.words}</span>${priorityBadge(run)}</div>
           ${this.isPage ? nothing : html`<div class="run-goal">${visible(run.goal ?? "", 300)}</div>`}
         </div>
-        <div class="row run-actions">${this.#buttons()}</div>
+        <div class="row run-actions">${buttons(run, this.may, at)}</div>
       </div>
       <div class="run-facts small muted">${this.#facts()}</div>
+      ${run.suspend_words ? html`<p class="run-note small">${run.suspend_words}</p>` : nothing}
       ${this.#failure()}
       ${run.answer ? html`<div class="run-answer plain-text" tabindex=${this.isPage ? nothing : 0} role="group" aria-label="Answer of @${run.agent}">${prose(visible(run.answer, 100_000))}</div>` : nothing}
       ${this.problem ? html`<div class="run-error" role="alert"><p>${visible(this.problem)}</p></div>` : nothing}
       ${this.isOpen && this.#isLoaded ? this.#steps() : nothing}
-      <div class="run-foot row">${this.#links()}</div>`;
+      <div class="run-foot row">${this.#links()}${this.may.cancel ? priorityChoice(run, this.may.priorities, at) : nothing}</div>`;
   }
 
   #facts() {
@@ -355,16 +358,8 @@ class RunCard extends LitElement {
     return facts.filter(Boolean).map((fact) => html`<span>${fact}</span>`);
   }
 
-  #buttons() {
-    const { run } = this;
-    if (!this.isFinal && this.may.cancel) {
-      const isStopping = run.status === "cancelling";
-      return html`<button type="button" class="button" ?disabled=${this.#isActing || isStopping} @click=${() => this.#act("cancel")}>${icon("square")}Stop</button>`;
-    }
-    if (this.isFinal && run.status !== "finished" && this.may.retry && !this.again) {
-      return html`<button type="button" class="button" ?disabled=${this.#isActing} @click=${() => this.#act("retry")}>${icon("rotate-ccw")}Try again</button>`;
-    }
-    return nothing;
+  #controls() {
+    return { isFinal: this.isFinal, isBusy: this.#isActing, wasTriedAgain: Boolean(this.again), act: (what, fields) => this.#act(what, fields) };
   }
 
   #failure() {
@@ -388,7 +383,8 @@ class RunCard extends LitElement {
   #steps() {
     const rows = this.#tree.rows();
     if (rows.length === 0) {
-      const words = this.run.status === "queued" ? "Waiting for a worker." : this.isFinal ? "It ended before its first step." : "Starting.";
+      const waits = { queued: "Waiting for a worker.", suspended: "Nothing was done before it was suspended." };
+      const words = waits[this.run.status] ?? (this.isFinal ? "It ended before its first step." : "Starting.");
       return html`<p class="steps-none small muted">${words}</p>`;
     }
     const focusId = rows.some((row) => row.id === this.focusId) ? this.focusId : rows[0].id;

@@ -3,7 +3,8 @@ import { events } from "../events.js";
 
 const list = document.getElementById("run-list");
 const workspaceId = document.body.dataset.workspaceId;
-const SHOWS = { all: () => true, active: (status) => ["queued", "running", "cancelling"].includes(status) };
+const FINAL = ["finished", "failed", "cancelled", "dead"];
+const SHOWS = { all: () => true, active: (status) => !FINAL.includes(status) };
 const pending = new Map();
 const QUIET_MS = 150;
 

@@ -89,7 +89,7 @@ def test_wants_the_scope_and_the_role(run, people):
         {"agent": "nobody", "goal": "x"},
         {"agent": "coder", "goal": ""},
         {"agent": "tidy", "goal": "x" * 20_001},
-        {"agent": "tidy", "goal": "x", "priority": "critical"},
+        {"agent": "tidy", "goal": "x", "priority": "urgent"},
         {"agent": "tidy", "goal": "x", "budget": {"steps": 0}},
         {"agent": "tidy\x00", "goal": "x"},
         {},

@@ -20,7 +20,8 @@ from workers.queue import Budget
 router = Router(tags=["runs"])
 ERRORS: dict[Any, Any] = {401: ErrorReply, 403: ErrorReply, 404: ErrorReply, 422: ErrorReply}
 CHANGING: dict[Any, Any] = {**ERRORS, 409: ErrorReply}
-StatusFilter = Literal["all", "active", "finished", "failed", "cancelled", "dead"]
+StatusFilter = Literal["all", "active", "suspended", "finished", "failed", "cancelled", "dead"]
+Priority = Literal["critical", "high", "standard", "low"]
 
 
 class AgentOut(Schema):
@@ -41,7 +42,22 @@ class RunOut(Schema):
         description="On one line, cut to 300 characters; whole in a single run.",
         examples=["fix the failing test"],
     )
-    status: Literal["queued", "running", "cancelling", "finished", "failed", "cancelled", "dead"]
+    status: Literal[
+        "queued",
+        "running",
+        "cancelling",
+        "suspending",
+        "suspended",
+        "finished",
+        "failed",
+        "cancelled",
+        "dead",
+    ]
+    priority: Priority
+    suspend_reason: Literal["", "preempted", "person", "children", "approval", "limit"] = Field(
+        description="Why it is suspended, or why it is queued again though it had begun."
+    )
+    suspended_at: datetime | None
     requested_by_id: int | None
     model: str = Field(examples=["SmolLM2-135M-Instruct (embedded)"])
     attempts: int = Field(description="How often it was begun; above 1 when a worker was lost.")
@@ -137,7 +153,9 @@ class RunIn(Schema):
         None, description="A model of yours, of the workspace or of the installation; its default when null."
     )
     budget: BudgetIn | None = Field(None, description="The workspace's default budget when null.")
-    priority: Literal["high", "standard", "low"] = "standard"
+    priority: Priority = Field(
+        "standard", description="Critical is for maintainers: it may suspend what others have at work."
+    )
 
 
 @router.get(
@@ -203,6 +221,7 @@ def start_run(request: HttpRequest, workspace_id: int, body: RunIn) -> Any:
     """Start a run; watch its status, or listen on the workspace socket."""
     user = require_scope(request, "run")
     workspace = workspace_for(user, workspace_id, role=Role.MEMBER)
+    access.check_priority(workspace.role, body.priority)  # type: ignore[attr-defined]
     profile = access.profile_to_run_on(user, workspace, body.model_id) if body.model_id is not None else None
     run = services.start_run(
         workspace=workspace,

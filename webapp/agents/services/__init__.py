@@ -1,5 +1,6 @@
 """Writes about runs and model profiles."""
 
+from webapp.agents.services.controlling import dismiss_run, reprioritise_run, resume_by_person
 from webapp.agents.services.launching import launch, ring
 from webapp.agents.services.profiles import delete_profile, make_default, save_profile
 from webapp.agents.services.runs import cancel_run, retry_run, start_run, stop_runs_of
@@ -9,8 +10,11 @@ from webapp.agents.services.suspending import resume_run, suspend_run
 __all__ = [
     "cancel_run",
     "delete_profile",
+    "dismiss_run",
     "launch",
     "make_default",
+    "reprioritise_run",
+    "resume_by_person",
     "resume_run",
     "retry_run",
     "ring",

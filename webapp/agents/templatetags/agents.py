@@ -107,6 +107,12 @@ def advice(run: Run) -> str:
 
 
 @register.filter
+def suspend_words(run: Run) -> str:
+    """Return why the run does not work now though it has begun."""
+    return selectors.suspend_words(run)
+
+
+@register.filter
 def plain(text: str) -> str:
     """Return what an agent wrote with control and invisible characters as signs."""
     return visible(text or "")

@@ -35,16 +35,15 @@ TABS = {
 }
 
 
-def _start_form(data: Any = None) -> StartForm:
-    return StartForm(
-        data, agents=[(agent.name, f"@{agent.name}: {agent.description}") for agent in selectors.agent_list()]
-    )
+def _start_form(role: str, data: Any = None) -> StartForm:
+    agents = [(agent.name, f"@{agent.name}: {agent.description}") for agent in selectors.agent_list()]
+    return StartForm(data, agents=agents, priorities=access.priorities_for(role))
 
 
 @cache
-def _start_fields() -> SafeString:
-    """Return the empty form's fields, which are the same for everybody."""
-    return render_to_string("_fields.html", {"form": _start_form()})
+def _start_fields(role: str) -> SafeString:
+    """Return the empty form's fields, which are the same for everybody of one role."""
+    return render_to_string("_fields.html", {"form": _start_form(role)})
 
 
 @require_safe
@@ -66,7 +65,7 @@ def runs(request: HttpRequest, workspace_id: int) -> HttpResponse:
         "status": status,
         "tabs": TABS.items(),
         "counts": selectors.counts(workspace.pk),
-        "start_fields": _start_fields() if may_start else "",
+        "start_fields": _start_fields(workspace.role) if may_start else "",  # type: ignore[attr-defined]
     }
     return render(request, "agents/runs.html", context)
 
@@ -76,7 +75,9 @@ def runs(request: HttpRequest, workspace_id: int) -> HttpResponse:
 def start(request: HttpRequest, workspace_id: int) -> HttpResponse:
     """Call an agent from the runs page."""
     workspace = workspace_for(request.user, workspace_id, role=Role.MEMBER)
-    form = _start_form(request.POST)
+    role = workspace.role  # type: ignore[attr-defined]
+    access.check_priority(role, request.POST.get("priority", ""))
+    form = _start_form(role, request.POST)
     if not form.is_valid():
         raise Invalid("Choose an agent and say what to do.")
     run = services.start_run(workspace=workspace, requested_by=request.user, **form.cleaned_data)  # type: ignore[arg-type]
@@ -93,6 +94,7 @@ def _tree_context(request: HttpRequest, run: Run) -> dict[str, Any]:
         "has_more": has_more,
         "may_cancel": access.may_cancel(request.user, run),
         "may_retry": access.may_retry(request.user, run),
+        "priorities": access.priorities_for(run.workspace.role),  # type: ignore[attr-defined]
     }
 
 
@@ -136,6 +138,7 @@ def state(request: HttpRequest, workspace_id: int, run_id: UUID) -> HttpResponse
         "has_more": has_more,
         "may_cancel": access.may_cancel(request.user, found),
         "may_retry": access.may_retry(request.user, found),
+        "priorities": access.priorities_for(found.workspace.role),  # type: ignore[attr-defined]
     }
     response = JsonResponse(body)
     response["Cache-Control"] = "no-store"
@@ -160,6 +163,44 @@ def cancel(request: HttpRequest, workspace_id: int, run_id: UUID) -> HttpRespons
     """Stop a run."""
     found = access.run_to_cancel(request.user, run_id, workspace_id=workspace_id)
     services.cancel_run(run=found, cancelled_by=request.user)  # type: ignore[arg-type]
+    return _answer(request, workspace_id, run_id)
+
+
+@require_POST
+@login_required
+def suspend(request: HttpRequest, workspace_id: int, run_id: UUID) -> HttpResponse:
+    """Suspend a run: it gives up its slot after its present step and keeps what it has done."""
+    found = access.run_to_control(request.user, run_id, workspace_id=workspace_id, doing="suspend")
+    services.suspend_run(run=found)
+    return _answer(request, workspace_id, run_id)
+
+
+@require_POST
+@login_required
+def resume(request: HttpRequest, workspace_id: int, run_id: UUID) -> HttpResponse:
+    """Let a suspended run go on."""
+    found = access.run_to_control(request.user, run_id, workspace_id=workspace_id, doing="resume")
+    services.resume_by_person(run=found)
+    return _answer(request, workspace_id, run_id)
+
+
+@require_POST
+@login_required
+def priority(request: HttpRequest, workspace_id: int, run_id: UUID) -> HttpResponse:
+    """Change how urgent a run is."""
+    found = access.run_to_control(request.user, run_id, workspace_id=workspace_id, doing="re-prioritise")
+    wanted = request.POST.get("priority", "")
+    access.check_priority(found.workspace.role, wanted)  # type: ignore[attr-defined]
+    services.reprioritise_run(run=found, priority=wanted)
+    return _answer(request, workspace_id, run_id)
+
+
+@require_POST
+@login_required
+def dismiss(request: HttpRequest, workspace_id: int, run_id: UUID) -> HttpResponse:
+    """Be told of a run that was given up no more."""
+    found = access.run_to_control(request.user, run_id, workspace_id=workspace_id, doing="dismiss")
+    services.dismiss_run(run=found, dismissed_by=request.user)  # type: ignore[arg-type]
     return _answer(request, workspace_id, run_id)
 
 
