@@ -9,7 +9,7 @@ from django.contrib.auth.models import AnonymousUser
 
 from webapp.accounts.access import is_bound
 from webapp.accounts.models import User
-from webapp.agents.models import ModelProfile, Run
+from webapp.agents.models import AgentDefinition, ModelProfile, Run
 from webapp.errors import Forbidden, NotFound
 from webapp.workspaces.access import includes, role_of, workspace_for
 from webapp.workspaces.models import Role, Workspace
@@ -181,3 +181,47 @@ def profile_to_run_on(user: User, workspace: Workspace, profile_id: int) -> Mode
     if profile is None or not is_theirs:
         raise NotFound("There is no such model here.")
     return profile
+
+
+def definition_for(user: Person, workspace: Workspace, definition_id: int) -> AgentDefinition:
+    """Return an agent that people defined, which the person may see in this workspace; archived ones too.
+
+    Raises:
+        NotFound: there is none, it is another workspace's, or it is private and somebody else's.
+    """
+    row = AgentDefinition.objects.select_related("current", "owner").filter(pk=definition_id).first()
+    is_private = row is not None and row.visibility == AgentDefinition.Visibility.PRIVATE
+    if (
+        row is None
+        or row.workspace_id not in (None, workspace.pk)
+        or (is_private and row.owner_id != _person(user).pk)
+    ):
+        raise NotFound("There is no such agent here.")
+    return row
+
+
+def may_define(user: Person, workspace: Workspace, visibility: str) -> bool:
+    """Return whether the person may define an agent that these see: a member here, for everybody the installation's owner."""
+    if not isinstance(user, User):
+        return False
+    if visibility == AgentDefinition.Visibility.INSTALLATION:
+        return user.is_installation_owner and not is_bound(user)
+    role = role_of(user, workspace.pk)
+    return role is not None and includes(role, Role.MEMBER)
+
+
+def may_change_definition(user: Person, workspace: Workspace, row: AgentDefinition) -> bool:
+    """Return whether the person may change this agent: who defined it, or a maintainer for what the workspace sees."""
+    if not isinstance(user, User) or not may_define(user, workspace, row.visibility):
+        return False
+    if row.workspace_id is None or row.owner_id == user.pk:
+        return True
+    return includes(role_of(user, workspace.pk) or "", Role.MAINTAINER)
+
+
+def definition_to_change(user: Person, workspace: Workspace, definition_id: int) -> AgentDefinition:
+    """Return an agent for a person who may change it. Raises as `definition_for`, and Forbidden."""
+    row = definition_for(user, workspace, definition_id)
+    if not may_change_definition(user, workspace, row):
+        raise Forbidden("Only who defined this agent, or a maintainer, may change it.")
+    return row

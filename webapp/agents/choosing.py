@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.db.models import Q
 
 from webapp.accounts.models import User
-from webapp.agents.models import ModelProfile
+from webapp.agents.models import AgentVersion, ModelProfile
 from webapp.workspaces.models import Workspace
 from workers.providers.types import EMBEDDED_CHOICE, ModelChoice, Price
 
@@ -26,6 +26,15 @@ def default_profile(user: User | None, workspace: Workspace) -> ModelProfile | N
         if profile := ModelProfile.objects.filter(is_default=True, **owner).first():
             return profile
     return None
+
+
+def profile_of(version: AgentVersion | None, user: User | None, workspace: Workspace) -> ModelProfile | None:
+    """Return the profile an agent runs on for this person: the one that it was given where it is theirs to use, else theirs."""
+    given = version.model_profile if version is not None else None
+    is_theirs = given is not None and given.user_id in (None, user.pk if user is not None else None)
+    if given is not None and is_theirs and given.workspace_id in (None, workspace.pk):
+        return given
+    return default_profile(user, workspace)
 
 
 def usable_profiles(user: User, workspace: Workspace | None) -> list[ModelProfile]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from django import forms
 
 from webapp.agents import budgets
-from webapp.agents.models import ModelProfile
+from webapp.agents.definitions import TOOLS
+from webapp.agents.models import AgentDefinition, AgentVersion, ModelProfile
+from webapp.agents.services.definitions import DESCRIPTION_CHARS, INSTRUCTIONS_CHARS, NAME_CHARS
 from webapp.agents.services.profiles import MAX_SILENCE_S, ProfileFields
+from workers.queue import Budget
 
 PRIORITY_WORDS = {
     "critical": "Critical: suspends others if it must",
@@ -40,6 +45,88 @@ class StartForm(forms.Form):
     def clean_priority(self) -> str:
         """Return the priority, Standard when nothing was said."""
         return self.cleaned_data["priority"] or "standard"
+
+
+class AgentForm(forms.Form):
+    """An agent that people define. Its name and who sees it are said once, the rest in each version."""
+
+    name = forms.CharField(
+        label="Name",
+        max_length=NAME_CHARS,
+        help_text="People call it by this name: a–z, digits, - and _, such as docs-writer.",
+        widget=forms.TextInput(attrs={"autocapitalize": "off", "spellcheck": "false", "autocomplete": "off"}),
+    )
+    visibility = forms.ChoiceField(
+        label="Who sees and calls it",
+        choices=AgentDefinition.Visibility.choices,
+        initial=AgentDefinition.Visibility.WORKSPACE,
+    )
+    description = forms.CharField(
+        label="What it is for",
+        max_length=DESCRIPTION_CHARS,
+        widget=forms.TextInput(attrs={"placeholder": "Keeps the manual in step with the code"}),
+    )
+    instructions = forms.CharField(
+        label="Instructions",
+        max_length=INSTRUCTIONS_CHARS,
+        help_text="What it is told before each goal. It never has more rights than who calls it.",
+        widget=forms.Textarea(attrs={"rows": 12, "class": "mono", "spellcheck": "true"}),
+    )
+    tools = forms.MultipleChoiceField(
+        label="Tools",
+        required=False,
+        choices=[(name, f"{words} ({name})") for name, words in TOOLS.items()],
+        initial=["list_files", "read_file", "search"],
+        widget=forms.CheckboxSelectMultiple,
+        help_text="What it changes is offered for review, as with every agent.",
+    )
+    model_id = forms.TypedChoiceField(
+        label="Model",
+        required=False,
+        coerce=int,
+        empty_value=None,
+        help_text="Runs on its caller’s model where the caller may not use this one.",
+    )
+    steps = forms.IntegerField(
+        label="Model calls in a run",
+        required=False,
+        min_value=1,
+        max_value=budgets.MAX_STEPS,
+        help_text="Left empty, with all of the budget: the workspace’s limits.",
+    )
+    tokens = forms.IntegerField(
+        label="Tokens in a run", required=False, min_value=1, max_value=budgets.MAX_TOKENS
+    )
+    seconds = forms.IntegerField(
+        label="Seconds of a run", required=False, min_value=1, max_value=budgets.MAX_SECONDS
+    )
+    cost_usd = forms.FloatField(
+        label="Dollars in a run", required=False, min_value=0, max_value=budgets.MAX_COST_USD
+    )
+    note = forms.CharField(label="What changes in this version", max_length=200, required=False)
+
+    def __init__(
+        self, *args: Any, profiles: Sequence[ModelProfile], version: AgentVersion | None = None, **kwargs: Any
+    ) -> None:
+        if version is not None:
+            names = ("description", "instructions", "tools")
+            said = {name: getattr(version, name) for name in names}
+            kwargs.setdefault(
+                "initial", said | (version.budget or {}) | {"model_id": version.model_profile_id}
+            )
+        super().__init__(*args, **kwargs)
+        choices = [("", "Its caller’s"), *((profile.pk, profile.name) for profile in profiles)]
+        self.fields["model_id"].choices = choices  # type: ignore[attr-defined]
+        if version is not None:
+            del self.fields["name"], self.fields["visibility"]
+        else:
+            del self.fields["note"]
+
+    def budget(self, usual: Budget) -> Budget | None:
+        """Return the budget that was said, completed by the usual one; None when nothing was."""
+        said = {name: self.cleaned_data.get(name) for name in ("steps", "tokens", "seconds", "cost_usd")}
+        given = {name: value for name, value in said.items() if value is not None}
+        return replace(usual, **given) if given else None
 
 
 class BudgetForm(forms.Form):

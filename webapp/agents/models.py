@@ -79,6 +79,77 @@ class DefaultBudget(models.Model):
         return f"budget of {self.workspace_id}"
 
 
+class AgentDefinition(models.Model):
+    """An agent that people defined. Its name answers in one workspace, or everywhere when it has none."""
+
+    class Visibility(models.TextChoices):
+        PRIVATE = "private", "Only me"
+        WORKSPACE = "workspace", "Everybody in this workspace"
+        INSTALLATION = "installation", "Everybody on this installation"
+
+    workspace = models.ForeignKey(
+        "workspaces.Workspace", null=True, on_delete=models.CASCADE, related_name="agent_definitions"
+    )
+    """Null for an agent of the installation."""
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="agent_definitions"
+    )
+    name = models.CharField(max_length=32)
+    visibility = models.CharField(max_length=12, choices=Visibility, default=Visibility.WORKSPACE)
+    is_archived = models.BooleanField(default=False)
+    current = models.ForeignKey("AgentVersion", null=True, on_delete=models.SET_NULL, related_name="+")
+    """The version that answers when it is called."""
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "name"], condition=models.Q(is_archived=False), name="one_agent_per_name"
+            ),
+            models.UniqueConstraint(
+                fields=["name"],
+                condition=models.Q(is_archived=False, workspace=None),
+                name="one_installation_agent_per_name",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(workspace=None, visibility="installation")
+                | (models.Q(workspace__isnull=False) & ~models.Q(visibility="installation")),
+                name="installation_agents_have_no_workspace",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"@{self.name}"
+
+
+class AgentVersion(models.Model):
+    """What an agent was told to be at one time. Never changed: an edit is a new version, and so is going back."""
+
+    definition = models.ForeignKey(AgentDefinition, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    description = models.CharField(max_length=200)
+    instructions = models.TextField()
+    tools = models.JSONField(default=list)
+    model_profile = models.ForeignKey(ModelProfile, null=True, on_delete=models.SET_NULL, related_name="+")
+    budget = models.JSONField(null=True)
+    """Where its runs stop, as workers.queue.Budget has it; null for the workspace's default."""
+    note = models.CharField(max_length=200, blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["definition", "number"], name="one_version_per_number")
+        ]
+
+    def __str__(self) -> str:
+        return f"version {self.number}"
+
+
 class Run(models.Model):
     """One agent at work. This row is the truth about it; the broker is only a doorbell."""
 
@@ -115,6 +186,8 @@ class Run(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
     agent = models.CharField(max_length=40)
+    agent_version = models.ForeignKey(AgentVersion, null=True, on_delete=models.SET_NULL, related_name="+")
+    """The version that ran, of an agent that people defined."""
     goal = models.TextField()
     status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
     priority = models.CharField(max_length=10, default="standard")

@@ -16,7 +16,6 @@ from webapp.agents.advice import advice_for
 from webapp.agents.models import Run, SteeringNote, Step
 from webapp.agents.plain import one_line
 from webapp.errors import Invalid, NotFound
-from workers.agents.registry import AGENTS
 
 CARD_RELATED = ("requested_by", "proposed_change_set")
 """What `select_related` needs (with a prefix) so that a run's card asks the database nothing more."""
@@ -35,32 +34,6 @@ FILTERS: dict[str, tuple[str, ...]] = {
     "cancelled": (Run.Status.CANCELLED,),
     "dead": (Run.Status.DEAD,),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class AgentInfo:
-    """An agent as people see it."""
-
-    name: str
-    description: str
-    needs_model: bool
-
-
-def agent_list() -> list[AgentInfo]:
-    """Return the agents that can be called, by name."""
-    return [
-        AgentInfo(entry.name, entry.description, entry.needs_model) for _, entry in sorted(AGENTS.items())
-    ]
-
-
-def agent_names() -> list[str]:
-    """Return the names that people may type after `@`."""
-    return [agent.name for agent in agent_list()]
-
-
-def find_agent(name: str) -> AgentInfo | None:
-    """Return the agent of this name, or None."""
-    return next((agent for agent in agent_list() if agent.name == name), None)
 
 
 def review_id(run: Run) -> int | None:

@@ -7,7 +7,7 @@ from typing import Any
 from django.urls import URLPattern, path
 
 from webapp.agents.internal import credentials
-from webapp.agents.views import models, runs
+from webapp.agents.views import definitions, models, runs
 
 
 def _model_pages(prefix: str, kind: str, name: str) -> list[URLPattern]:
@@ -25,6 +25,23 @@ def _model_pages(prefix: str, kind: str, name: str) -> list[URLPattern]:
 
 
 urlpatterns = [
+    path("w/<int:workspace_id>/agents/", definitions.gallery, name="workspace_agents"),
+    path("w/<int:workspace_id>/agents/new/", definitions.define, name="define_agent"),
+    path("w/<int:workspace_id>/agents/<int:definition_id>/", definitions.agent, name="agent"),
+    path("w/<int:workspace_id>/agents/<int:definition_id>/change/", definitions.change, name="change_agent"),
+    path(
+        "w/<int:workspace_id>/agents/<int:definition_id>/archive/", definitions.archive, name="archive_agent"
+    ),
+    path(
+        "w/<int:workspace_id>/agents/<int:definition_id>/versions/<int:number>/",
+        definitions.version,
+        name="agent_version",
+    ),
+    path(
+        "w/<int:workspace_id>/agents/<int:definition_id>/versions/<int:number>/restore/",
+        definitions.restore,
+        name="restore_agent",
+    ),
     path("w/<int:workspace_id>/runs/", runs.runs, name="workspace_runs"),
     path("w/<int:workspace_id>/runs/start/", runs.start, name="start_run"),
     path("w/<int:workspace_id>/runs/<uuid:run_id>/", runs.run, name="run"),

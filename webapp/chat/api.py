@@ -360,7 +360,7 @@ def mentions(
 ) -> Any:
     """Return agents and people whose handle or name begins with `q`, eight at most."""
     _, workspace = _enter(request, workspace_id, "read")
-    return selectors.mentionable(workspace, q)
+    return selectors.mentionable(request.user, workspace, q)
 
 
 @router.get(

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib.auth.models import AnonymousUser
 from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from webapp.accounts.models import User
+from webapp.agents.definitions import callable_agents
 from webapp.agents.models import Run
-from webapp.agents.selectors import CARD_RELATED, agent_list
+from webapp.agents.selectors import CARD_RELATED
 from webapp.chat.models import Channel, Message, Reaction, ReadMark, Topic
 from webapp.errors import Invalid
 from webapp.workspaces.models import Workspace
@@ -219,12 +221,14 @@ def people_of(workspace: Workspace, *, limit: int = 50) -> list[Any]:
     return list(rows.values("id", "display_name", "handle")[:limit])
 
 
-def mentionable(workspace: Workspace, query: str, *, limit: int = 8) -> list[dict[str, Any]]:
+def mentionable(
+    user: User | AnonymousUser, workspace: Workspace, query: str, *, limit: int = 8
+) -> list[dict[str, Any]]:
     """Return people and agents whose handle or name begins with `query`, agents first: kind, handle, name."""
     query = query.lower()
     agents = [
         {"kind": "agent", "handle": agent.name, "name": agent.description}
-        for agent in agent_list()
+        for agent in callable_agents(user, workspace)
         if agent.name.startswith(query)
     ]
     people = User.objects.filter(memberships__workspace=workspace, is_active=True).order_by("handle")

@@ -158,7 +158,9 @@ def rail(request: HttpRequest, workspace_id: int) -> HttpResponse:
 def mentions(request: HttpRequest, workspace_id: int) -> HttpResponse:
     """People and agents whose name begins with `q`, for completion."""
     workspace = workspace_for(request.user, workspace_id)
-    return JsonResponse({"found": selectors.mentionable(workspace, request.GET.get("q", "")[:40])})
+    return JsonResponse(
+        {"found": selectors.mentionable(request.user, workspace, request.GET.get("q", "")[:40])}
+    )
 
 
 @require_POST

@@ -280,7 +280,7 @@ def test_pages_through_history_in_both_directions(company: Company, channel: Cha
 
 def test_offers_agents_and_members_for_completion(company: Company):
     def offered(query: str) -> list[str]:
-        return [one["handle"] for one in selectors.mentionable(company.workspace, query)]
+        return [one["handle"] for one in selectors.mentionable(company.owner, company.workspace, query)]
 
     assert offered("m") == ["max", "mia"]
     assert offered("ti") == ["tidy"]

@@ -3,6 +3,7 @@
 from ninja import Router
 
 from webapp.agents.api.controls import router as controls_router
+from webapp.agents.api.definitions import router as definitions_router
 from webapp.agents.api.models import router as models_router
 from webapp.agents.api.runs import router as runs_router
 
@@ -10,5 +11,6 @@ router = Router()
 router.add_router("", runs_router)
 router.add_router("", controls_router)
 router.add_router("", models_router)
+router.add_router("", definitions_router)
 
 __all__ = ["router"]

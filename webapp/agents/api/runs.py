@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema
 
 from webapp.accounts.access import require_scope
-from webapp.agents import access, budgets, selectors, services
+from webapp.agents import access, budgets, definitions, selectors, services
 from webapp.agents.models import Run, Step
 from webapp.api import ErrorReply
 from webapp.workspaces.access import workspace_for
@@ -30,6 +30,9 @@ class AgentOut(Schema):
     name: str = Field(examples=["tidy"])
     description: str
     needs_model: bool = Field(description="Whether it asks a model; others work without one.")
+    id: int | None = Field(
+        description="Of an agent that people defined; null for one that comes with PyAgent."
+    )
 
 
 class RunOut(Schema):
@@ -195,8 +198,8 @@ def _detail(run: Run) -> dict[str, Any]:
 )
 def list_agents(request: HttpRequest, workspace_id: int) -> Any:
     """Return the agents that can be called in this workspace."""
-    workspace_for(require_scope(request, "read"), workspace_id)
-    return selectors.agent_list()
+    user = require_scope(request, "read")
+    return definitions.callable_agents(user, workspace_for(user, workspace_id))
 
 
 @router.get("/workspaces/{int:workspace_id}/runs", response={200: RunsOut, **ERRORS}, summary="List runs")

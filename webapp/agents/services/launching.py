@@ -129,6 +129,7 @@ def new_job(
     conversation: list[dict[str, str]],
     revision_of: dict[str, Any] | None,
     credential: str | None,
+    definition: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """Return the job as first stored: without base commit and history."""
     return asdict(
@@ -143,6 +144,7 @@ def new_job(
             credential_ref=credential,
             priority=run.priority,
             budget=run.budget,
+            definition=definition,
             conversation=conversation,
             revision_of=revision_of,
             rules=stored_rules(run.workspace),

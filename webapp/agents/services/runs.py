@@ -10,8 +10,9 @@ import redis
 from django.db import transaction
 
 from webapp.accounts.models import User
-from webapp.agents import choosing, events, selectors
+from webapp.agents import choosing, definitions, events, selectors
 from webapp.agents.budgets import check_budget, default_budget
+from webapp.agents.definitions import AgentInfo
 from webapp.agents.models import ModelProfile, Run
 from webapp.agents.plain import storable, storable_text
 from webapp.agents.services.ending import announce, end_run
@@ -75,11 +76,10 @@ def start_run(
         Invalid: the goal is empty for an agent that needs words, or far too long, there is no such priority, or a limit is none.
         Conflict: the person has too many runs at work, or the workspace is not ready.
     """
-    info = selectors.find_agent(agent)
+    info = definitions.find_agent(agent, requested_by, workspace)
     if info is None:
-        raise UnknownAgent(
-            f"There is no agent named @{agent}. There are {', '.join('@' + name for name in selectors.agent_names())}."
-        )
+        names = ", ".join(f"@{name}" for name in definitions.agent_names(requested_by, workspace))
+        raise UnknownAgent(f"There is no agent named @{agent}. There are {names}.")
     if (info.needs_model and not goal.strip()) or len(goal) > GOAL_CHARS:
         raise Invalid(f"Tell @{agent} what to do, in at most {GOAL_CHARS:,} characters.")
     if priority not in PRIORITIES:
@@ -93,15 +93,16 @@ def start_run(
         >= MAX_ACTIVE_RUNS
     ):
         raise Conflict(f"You have {MAX_ACTIVE_RUNS} runs at work here. Wait for one to end, or stop one.")
-    budget = budget or default_budget(workspace)
+    budget = budget or _budget_of(info) or default_budget(workspace)
     check_budget(budget)
-    profile = (
-        (model_profile or choosing.default_profile(requested_by, workspace)) if info.needs_model else None
-    )
+    profile = model_profile or choosing.profile_of(info.version, requested_by, workspace)
+    if not info.needs_model:
+        profile = None
     run = Run(
         workspace=workspace,
         requested_by=requested_by,
         agent=agent,
+        agent_version=info.version,
         goal=storable_text(goal.strip()),
         priority=priority,
         retry_of=retry_of,
@@ -118,6 +119,7 @@ def start_run(
         conversation=_conversation(conversation),
         revision_of=storable(dict(revision)) if revision is not None else None,
         credential=choosing.credential_ref(profile),
+        definition=definitions.job_definition(info),
     )
     run.save(force_insert=True)
     run_queued(run)
@@ -125,6 +127,11 @@ def start_run(
     transaction.on_commit(lambda: launch(run.pk), robust=True)
     log.info("run queued", run_id=str(run.pk), workspace_id=workspace.pk, agent=agent, model=run.model_label)
     return run
+
+
+def _budget_of(info: AgentInfo) -> Budget | None:
+    """Return where the runs of an agent stop that people gave a budget of its own."""
+    return Budget(**info.version.budget) if info.version is not None and info.version.budget else None
 
 
 def tell_worker_to_stop(run: Run) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -14,14 +14,14 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
 
-from webapp.agents import access, selectors, services
+from webapp.agents import access, definitions, selectors, services
 from webapp.agents.forms import StartForm
 from webapp.agents.models import Run
 from webapp.agents.rows import row_html, rows_html
 from webapp.agents.tree import build_tree
 from webapp.errors import Invalid
 from webapp.workspaces.access import includes, workspace_for
-from webapp.workspaces.models import Role
+from webapp.workspaces.models import Role, Workspace
 from workers.errors import PyAgentError
 
 TABS = {
@@ -35,15 +35,22 @@ TABS = {
 }
 
 
-def _start_form(role: str, data: Any = None) -> StartForm:
-    agents = [(agent.name, f"@{agent.name}: {agent.description}") for agent in selectors.agent_list()]
-    return StartForm(data, agents=agents, priorities=access.priorities_for(role))
+Choices = tuple[tuple[str, str], ...]
 
 
-@cache
-def _start_fields(role: str) -> SafeString:
-    """Return the empty form's fields, which are the same for everybody of one role."""
-    return render_to_string("_fields.html", {"form": _start_form(role)})
+def _agents(user: Any, workspace: Workspace) -> Choices:
+    found = definitions.callable_agents(user, workspace)
+    return tuple((agent.name, f"@{agent.name}: {agent.description}") for agent in found)
+
+
+def _start_form(role: str, agents: Choices, data: Any = None) -> StartForm:
+    return StartForm(data, agents=list(agents), priorities=access.priorities_for(role))
+
+
+@lru_cache(maxsize=200)
+def _start_fields(role: str, agents: Choices) -> SafeString:
+    """Return the empty form's fields, which are the same for everybody of one role who may call the same agents."""
+    return render_to_string("_fields.html", {"form": _start_form(role, agents)})
 
 
 @require_safe
@@ -57,7 +64,8 @@ def runs(request: HttpRequest, workspace_id: int) -> HttpResponse:
     rows = rows_html(page, status=status, agent=agent)
     if request.headers.get("HX-Request") and cursor:
         return HttpResponse(rows)
-    may_start = includes(workspace.role, Role.MEMBER)  # type: ignore[attr-defined]
+    role: str = workspace.role  # type: ignore[attr-defined]
+    may_start = includes(role, Role.MEMBER)
     context = {
         "workspace": workspace,
         "page": page,
@@ -65,7 +73,7 @@ def runs(request: HttpRequest, workspace_id: int) -> HttpResponse:
         "status": status,
         "tabs": TABS.items(),
         "counts": selectors.counts(workspace.pk),
-        "start_fields": _start_fields(workspace.role) if may_start else "",  # type: ignore[attr-defined]
+        "start_fields": _start_fields(role, _agents(request.user, workspace)) if may_start else "",
     }
     return render(request, "agents/runs.html", context)
 
@@ -77,7 +85,7 @@ def start(request: HttpRequest, workspace_id: int) -> HttpResponse:
     workspace = workspace_for(request.user, workspace_id, role=Role.MEMBER)
     role = workspace.role  # type: ignore[attr-defined]
     access.check_priority(role, request.POST.get("priority", ""))
-    form = _start_form(role, request.POST)
+    form = _start_form(role, _agents(request.user, workspace), request.POST)
     if not form.is_valid():
         raise Invalid("Choose an agent and say what to do.")
     run = services.start_run(workspace=workspace, requested_by=request.user, **form.cleaned_data)  # type: ignore[arg-type]

@@ -9,8 +9,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from webapp.accounts.models import User
+from webapp.agents.definitions import agent_names
 from webapp.agents.models import Run
-from webapp.agents.selectors import agent_names
 from webapp.chat import access, selectors
 from webapp.chat.markdown import MAX_CHARS, Rendered, possible_handles, render
 from webapp.chat.models import Channel, Mention, Message, Reaction, Topic
@@ -63,13 +63,13 @@ def clean_topic(name: str) -> str:
     return name
 
 
-def _render(workspace: Workspace, text: str) -> Rendered:
+def _render(workspace: Workspace, author: User | None, text: str) -> Rendered:
     handles = possible_handles(text)
     people = selectors.people_by_handle(workspace, handles) if handles else {}
     return render(
         text,
         people={handle: user.display_name for handle, user in people.items()},
-        agents=agent_names() if handles else (),
+        agents=agent_names(author, workspace) if handles else (),
     )
 
 
@@ -85,7 +85,7 @@ def post_message(
     """
     text, topic = clean_text(text), clean_topic(topic)
     # Before the transaction, which on SQLite keeps everybody else from writing.
-    rendered = _render(workspace, text)
+    rendered = _render(workspace, author, text)
     return _post(workspace, channel, author, text, topic, client_id[:64], rendered)
 
 
@@ -128,7 +128,7 @@ def edit_message(*, workspace: Workspace, message: Message, text: str) -> Messag
         Invalid: the text will not do.
     """
     text = clean_text(text)
-    rendered = _render(workspace, text)
+    rendered = _render(workspace, message.author, text)
     with transaction.atomic():
         now = timezone.now()
         message.text, message.html, message.edited_at, message.changed_at = text, rendered.html, now, now

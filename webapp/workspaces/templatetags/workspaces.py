@@ -19,6 +19,7 @@ def _places(workspace_id: int) -> list[tuple[str, str]]:
     places = [
         ("workspace_files", icon("folder-code"), "Files"),
         ("workspace_git", icon("git-branch"), "Git"),
+        ("workspace_agents", icon("bot"), "Agents"),
         ("workspace_runs", icon("activity"), "Runs"),
         ("workspace_reviews", icon("git-pull-request-arrow"), "Reviews"),
         ("workspace_health", icon("heart-pulse"), "Health"),

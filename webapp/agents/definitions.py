@@ -1,0 +1,156 @@
+"""Reads about the agents that can be called: those that come with PyAgent and those that people defined."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Count, Q
+
+from webapp.accounts.models import User
+from webapp.agents.models import AgentDefinition, AgentVersion, Run
+from webapp.workspaces.models import Workspace
+from workers.agents.registry import AGENTS
+from workers.queue import Budget
+
+Visibility = AgentDefinition.Visibility
+TOOLS: Final = {
+    "list_files": "List the workspace's files",
+    "read_file": "Read a file",
+    "search": "Search in files",
+    "edit_file": "Edit a file",
+    "edit_code": "Edit Python functions by name",
+    "write_file": "Write a whole file",
+    "delete_file": "Delete a file",
+    "run_command": "Run a command in the sandbox",
+    "run_tests": "Run tests in the sandbox",
+}
+"""What a defined agent may be given, and what that is in words. Every agent can end its run."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentInfo:
+    """An agent as people see it. `version` is set for one that people defined."""
+
+    name: str
+    description: str
+    needs_model: bool
+    definition: AgentDefinition | None = None
+
+    @property
+    def version(self) -> AgentVersion | None:
+        return self.definition.current if self.definition is not None else None
+
+    @property
+    def id(self) -> int | None:
+        return self.definition.pk if self.definition is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """How an agent's runs in a workspace went."""
+
+    runs: int = 0
+    finished: int = 0
+    applied: int = 0
+    """Runs whose change set was applied."""
+
+
+def visible_definitions(user: User | AnonymousUser | None, workspace: Workspace) -> list[AgentDefinition]:
+    """Return what people defined and this person may call here, by name; without a person, what everybody may."""
+    is_seen = Q(workspace=workspace, visibility=Visibility.WORKSPACE) | Q(workspace=None)
+    if isinstance(user, User):
+        is_seen |= Q(workspace=workspace, visibility=Visibility.PRIVATE, owner=user)
+    rows = AgentDefinition.objects.filter(is_seen, is_archived=False, current__isnull=False)
+    return list(rows.select_related("current", "owner").order_by("name"))
+
+
+def callable_agents(user: User | AnonymousUser | None, workspace: Workspace) -> list[AgentInfo]:
+    """Return the agents that this person may call in this workspace, by name. The workspace's own hide the installation's."""
+    found = {
+        entry.name: AgentInfo(entry.name, entry.description, entry.needs_model) for entry in AGENTS.values()
+    }
+    for row in sorted(visible_definitions(user, workspace), key=lambda row: row.workspace_id is not None):
+        if row.name not in AGENTS and row.current is not None:
+            found[row.name] = AgentInfo(row.name, row.current.description, True, row)
+    return [found[name] for name in sorted(found)]
+
+
+def agent_names(user: User | AnonymousUser | None, workspace: Workspace) -> list[str]:
+    """Return the names that the person may type after `@`."""
+    return [agent.name for agent in callable_agents(user, workspace)]
+
+
+def find_agent(name: str, user: User | AnonymousUser | None, workspace: Workspace) -> AgentInfo | None:
+    """Return the agent of this name that the person may call here, or None."""
+    return next((agent for agent in callable_agents(user, workspace) if agent.name == name), None)
+
+
+def records(workspace: Workspace) -> dict[str, Record]:
+    """Return how the runs of each agent went here, by the agent's name."""
+    rows = (
+        Run.objects.filter(workspace=workspace)
+        .values("agent")
+        .annotate(
+            runs=Count("pk"),
+            finished=Count("pk", filter=Q(status=Run.Status.FINISHED)),
+            applied=Count("pk", filter=Q(proposed_change_set__status="landed")),
+        )
+    )
+    return {
+        row["agent"]: Record(row["runs"], row["finished"], row["applied"]) for row in rows.order_by("agent")
+    }
+
+
+def job_definition(info: AgentInfo) -> dict[str, Any] | None:
+    """Return what the engine is handed of an agent that people defined."""
+    version = info.version
+    if version is None:
+        return None
+    return {
+        "name": info.name,
+        "version": version.number,
+        "description": version.description,
+        "instructions": version.instructions,
+        "tools": list(version.tools),
+    }
+
+
+def as_text(version: AgentVersion) -> str:
+    """Return a version as lines that can be compared."""
+    budget = Budget(**version.budget) if version.budget else None
+    lines = [
+        f"Description: {version.description}",
+        f"Model: {version.model_profile.name if version.model_profile else 'the caller’s'}",
+        f"Tools: {', '.join(version.tools) or 'none'}",
+        f"Budget: {_budget_words(budget)}",
+        "",
+        *version.instructions.splitlines(),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _budget_words(budget: Budget | None) -> str:
+    if budget is None:
+        return "the workspace’s"
+    tokens = f"{budget.tokens:,} tokens" if budget.tokens is not None else "any number of tokens"
+    cost = f"${budget.cost_usd:g}" if budget.cost_usd is not None else "any cost"
+    return f"{budget.steps} model calls, {tokens}, {budget.seconds} s, {cost}"
+
+
+def diff_lines(old: AgentVersion | None, new: AgentVersion) -> list[tuple[str, str]]:
+    """Return the lines of a diff between two versions, each with its kind: `same`, `added`, `removed`, `gap`."""
+    before = as_text(old).splitlines() if old is not None else []
+    found: list[tuple[str, str]] = []
+    for line in difflib.unified_diff(before, as_text(new).splitlines(), lineterm="", n=3):
+        if (
+            line.startswith(("---", "+++"))
+            and len(found) < 2
+            and not any(kind != "head" for kind, _ in found)
+        ):
+            continue
+        kind = {"+": "added", "-": "removed", "@": "gap"}.get(line[:1], "same")
+        found.append((kind, line[1:] if kind != "gap" else "…"))
+    return found
