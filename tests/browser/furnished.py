@@ -109,6 +109,7 @@ class Furnished:
     channel_id: int
     run_id: str
     review_id: int
+    agent_id: int
 
     def pages(self) -> dict[str, str]:
         """Return the path of each page for somebody who is signed in, by its name."""
@@ -119,6 +120,11 @@ class Furnished:
             "channel": f"{base}/c/general/",
             "files": f"{base}/files/?path=src/parser.py",
             "git": f"{base}/git/",
+            "agents": f"{base}/agents/",
+            "define an agent": f"{base}/agents/new/",
+            "agent": f"{base}/agents/{self.agent_id}/",
+            "change an agent": f"{base}/agents/{self.agent_id}/change/",
+            "agent version": f"{base}/agents/{self.agent_id}/versions/2/",
             "runs": f"{base}/runs/",
             "run": f"{base}/runs/{self.run_id}/",
             "reviews": f"{base}/reviews/",
@@ -169,4 +175,9 @@ def furnish(stack: Stack) -> Furnished:
         review_id = finish_run(api, workspace_id, run_id)
         body = {"path": "notes.md", "text": "# Notes\n", "expected": None}
         api.put(f"workspaces/{workspace_id}/file", json=body).raise_for_status()
-    return Furnished(owner, workspace_id, channel_id, run_id, review_id)
+        agent: dict[str, object] = {"description": "Keeps the manual in step", "instructions": "Write short."}
+        made = api.post(f"workspaces/{workspace_id}/agents", json={"name": "docs-writer", **agent})
+        agent_id = int(made.raise_for_status().json()["id"])
+        changed = agent | {"instructions": "Write short.\nIn English.", "note": "Says which language"}
+        api.put(f"workspaces/{workspace_id}/agents/{agent_id}", json=changed).raise_for_status()
+    return Furnished(owner, workspace_id, channel_id, run_id, review_id, agent_id)

@@ -9,6 +9,7 @@ from webapp.api import api
 
 W, ONE = "/workspaces/{workspace_id}", "/workspaces/{workspace_id}/reviews/{change_set_id}"
 H = f"{W}/codehealth"
+AGENT = f"{W}/agents/{{agent_id}}"
 RUN, MODEL = f"{W}/runs/{{run_id}}", "/models/{model_id}"
 MODELS = {
     "": "GET /models",
@@ -54,6 +55,13 @@ SAME_OVER_REST = {
     "channel_settings": f"PATCH {W}/channels/{{channel_id}}",
     "message": f"GET {W}/messages/{{message_id}}",
     # runs and models
+    "workspace_agents": f"GET {W}/agents",
+    "define_agent": f"POST {W}/agents",
+    "agent": f"GET {AGENT}, GET {AGENT}/versions",
+    "change_agent": f"PUT {AGENT}",
+    "archive_agent": f"DELETE {AGENT}, POST {AGENT}/bring-back",
+    "agent_version": f"GET {AGENT}/versions",
+    "restore_agent": f"POST {AGENT}/versions/{{number}}/restore",
     "workspace_runs": f"GET {W}/runs, GET {W}/agents",
     "start_run": f"POST {W}/runs",
     "run": f"GET {RUN}",

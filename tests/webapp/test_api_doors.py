@@ -25,6 +25,8 @@ from tests.framework.people import Company
 from webapp.accounts.models import SCOPES, ApiKey, Invitation, User
 from webapp.accounts.services import create_api_key, create_invitation, hash_token
 from webapp.agents.models import ModelProfile, Run, Step
+from webapp.agents.services import define_agent
+from webapp.agents.services.definitions import AgentFields
 from webapp.api import api
 from webapp.chat.models import Channel
 from webapp.chat.services import post_message
@@ -148,11 +150,18 @@ def values(company: Company) -> dict[str, Any]:
     measurement = Measurement.objects.create(
         workspace=workspace, kind="workspace", state="failed", note=SECRET
     )
+    agent = define_agent(
+        workspace=workspace,
+        defined_by=company.owner,
+        name="canary",
+        visibility="private",
+        fields=AgentFields(description=SECRET, instructions=SECRET),
+    )
     return {
         "workspace_id": workspace.pk, "user_id": company.member.pk, "invitation_id": invitation.pk,
         "channel_id": channel.pk, "message_id": message.pk, "run_id": run.pk, "step_id": "s1", "model_id": profile.pk,
         "change_set_id": change_set.pk, "key": "0" * 32, "comment_id": 1, "evidence_id": 1, "key_id": key.pk,
-        "rule_id": rule.pk, "measurement_id": measurement.pk,
+        "rule_id": rule.pk, "measurement_id": measurement.pk, "agent_id": agent.pk, "number": 1,
     }  # fmt: skip
 
 

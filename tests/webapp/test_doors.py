@@ -18,6 +18,8 @@ from django.urls.resolvers import URLPattern, URLResolver
 from tests.framework.people import Company
 from webapp.accounts.models import User
 from webapp.agents.models import Run, Step
+from webapp.agents.services import define_agent
+from webapp.agents.services.definitions import AgentFields
 from webapp.chat.models import Channel
 from webapp.chat.services import post_message
 from webapp.reviews.models import ChangeSet
@@ -64,11 +66,18 @@ def values(company: Company) -> dict[str, object]:
     )
     company.workspace.description = SECRET
     company.workspace.save()
+    agent = define_agent(
+        workspace=company.workspace,
+        defined_by=company.owner,
+        name="canary",
+        visibility="private",
+        fields=AgentFields(description=SECRET, instructions=SECRET),
+    )
     return {
         "workspace_id": company.workspace.pk, "user_id": company.member.pk, "invitation_id": 1, "name": channel.name,
         "message_id": message.pk, "run_id": run.pk, "step_id": "s1", "profile_id": 1, "change_set_id": change_set.pk,
         "key": "0" * 32, "file_id": "0" * 16, "comment_id": 1, "evidence_id": 1, "token": "x" * 43, "key_id": 1,
-        "measurement_id": 1, "rule_id": 1,
+        "measurement_id": 1, "rule_id": 1, "definition_id": agent.pk, "number": 1,
     }  # fmt: skip
 
 

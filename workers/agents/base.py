@@ -7,7 +7,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 from workers.agents.budget import Spending
 from workers.agents.guarding import SecretGuard
@@ -65,7 +65,7 @@ class BaseAgent(ABC):
     Raises from `run`: PyAgentError of any kind; the runner turns it into the run's end.
     """
 
-    name: ClassVar[str] = ""
+    name: str = ""
     has_proposed = False
 
     async def run(self, run: RunState) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from workers.errors import UnknownAgent
+from workers.queue import Job
 from workers.registry import load
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ class AgentEntry:
     target: str
 
 
+DEFINED: Final = "workers.agents.defined.agent:DefinedAgent"
+"""What runs an agent that people defined."""
 AGENTS: Final[dict[str, AgentEntry]] = {
     entry.name: entry
     for entry in (
@@ -53,11 +56,23 @@ def find_agent(name: str) -> AgentEntry:
         raise UnknownAgent(f"There is no agent @{name}.", name=name) from None
 
 
-def open_agent(name: str) -> BaseAgent:
-    """Return a new agent of this name, for one run.
+def entry_of(job: Job) -> AgentEntry:
+    """Return the entry of the agent that `job` asks for, which people may have defined.
 
     Raises:
         UnknownAgent: there is none.
     """
-    agent: BaseAgent = load(find_agent(name).target)()
+    if job.definition is not None:
+        return AgentEntry(job.agent, str(job.definition["description"]), True, DEFINED)
+    return find_agent(job.agent)
+
+
+def open_agent(job: Job) -> BaseAgent:
+    """Return a new agent for this job's one run.
+
+    Raises:
+        UnknownAgent: there is none of this name.
+    """
+    kind = load(entry_of(job).target)
+    agent: BaseAgent = kind(job.definition) if job.definition is not None else kind()
     return agent

@@ -22,7 +22,7 @@ from workers.agents.budget import Spending
 from workers.agents.claims import CLAIM_TTL_S, claim_value
 from workers.agents.credentials import fetch_secret
 from workers.agents.guarding import GuardedProvider, SecretGuard
-from workers.agents.registry import find_agent, open_agent
+from workers.agents.registry import entry_of, open_agent
 from workers.agents.workplace import Workplace
 from workers.codehealth.patterns import Rule, pattern_set
 from workers.config import Config
@@ -127,7 +127,7 @@ class Runner:
 
     async def _work(self) -> str:
         job = self.job
-        entry = find_agent(job.agent)
+        entry = entry_of(job)
         choice = ModelChoice.from_dict(job.model) if entry.needs_model else None
         self._publisher.publish(RunStarted, worker=worker_name(), model=label_of(choice))
         provider: Provider | None = None
@@ -149,7 +149,7 @@ class Runner:
                 guard=guard,
                 spending=Spending.resume(job.budget, job.history),
             )
-            agent = open_agent(job.agent)
+            agent = open_agent(job)
             self._work_at_hand = agent, state
             return await agent.run(state)
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from workers.registry import load
@@ -21,8 +22,9 @@ BUILT_IN: Final[dict[str, str]] = {
 }
 
 
-def open_toolbox(*, answers_review: bool = False) -> Toolbox:
-    """Return the built-in tools; for an answer to a review, `finish` asks for an answer to each comment
-    too."""
+def open_toolbox(*, only: Collection[str] | None = None, answers_review: bool = False) -> Toolbox:
+    """Return the built-in tools, or `only` some and `finish`; for an answer to a review, that asks for an answer to each
+    comment too."""
     targets = BUILT_IN | ({"finish": "workers.tools.finish:FinishRevision"} if answers_review else {})
-    return Toolbox([load(target)() for target in targets.values()])
+    names = targets if only is None else [name for name in targets if name in only or name == "finish"]
+    return Toolbox([load(targets[name])() for name in names])

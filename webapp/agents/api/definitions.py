@@ -10,7 +10,7 @@ from ninja import Field, Router, Schema
 
 from webapp.accounts.access import require_scope
 from webapp.accounts.models import User
-from webapp.agents import access, services
+from webapp.agents import access, definitions, services
 from webapp.agents.api.runs import CHANGING, ERRORS, BudgetIn
 from webapp.agents.models import AgentDefinition, AgentVersion
 from webapp.agents.services.definitions import DESCRIPTION_CHARS, INSTRUCTIONS_CHARS, AgentFields
@@ -21,6 +21,17 @@ from workers.queue import Budget
 
 router = Router(tags=["agents"])
 AGENT = "/workspaces/{int:workspace_id}/agents/{int:agent_id}"
+
+
+class AgentOut(Schema):
+    """An agent that can be called."""
+
+    name: str = Field(examples=["tidy"])
+    description: str
+    needs_model: bool = Field(description="Whether it asks a model; others work without one.")
+    id: int | None = Field(
+        description="Of an agent that people defined; null for one that comes with PyAgent."
+    )
 
 
 class VersionOut(Schema):
@@ -111,6 +122,15 @@ def _to_change(
     user = require_scope(request, "write")
     workspace = workspace_for(user, workspace_id, role=Role.MEMBER)
     return user, workspace, access.definition_to_change(user, workspace, agent_id)
+
+
+@router.get(
+    "/workspaces/{int:workspace_id}/agents", response={200: list[AgentOut], **ERRORS}, summary="List agents"
+)
+def list_agents(request: HttpRequest, workspace_id: int) -> Any:
+    """Return the agents that can be called in this workspace."""
+    user = require_scope(request, "read")
+    return definitions.callable_agents(user, workspace_for(user, workspace_id))
 
 
 @router.post(

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema
 
 from webapp.accounts.access import require_scope
-from webapp.agents import access, budgets, definitions, selectors, services
+from webapp.agents import access, budgets, selectors, services
 from webapp.agents.models import Run, Step
 from webapp.api import ErrorReply
 from webapp.workspaces.access import workspace_for
@@ -22,17 +22,6 @@ ERRORS: dict[Any, Any] = {401: ErrorReply, 403: ErrorReply, 404: ErrorReply, 422
 CHANGING: dict[Any, Any] = {**ERRORS, 409: ErrorReply}
 StatusFilter = Literal["all", "active", "suspended", "finished", "failed", "cancelled", "dead"]
 Priority = Literal["critical", "high", "standard", "low"]
-
-
-class AgentOut(Schema):
-    """An agent that can be called."""
-
-    name: str = Field(examples=["tidy"])
-    description: str
-    needs_model: bool = Field(description="Whether it asks a model; others work without one.")
-    id: int | None = Field(
-        description="Of an agent that people defined; null for one that comes with PyAgent."
-    )
 
 
 class RunOut(Schema):
@@ -191,15 +180,6 @@ def _detail(run: Run) -> dict[str, Any]:
         | whole
         | {"steps": [selectors.step_row(s) for s in steps], "has_more_steps": has_more}
     )
-
-
-@router.get(
-    "/workspaces/{int:workspace_id}/agents", response={200: list[AgentOut], **ERRORS}, summary="List agents"
-)
-def list_agents(request: HttpRequest, workspace_id: int) -> Any:
-    """Return the agents that can be called in this workspace."""
-    user = require_scope(request, "read")
-    return definitions.callable_agents(user, workspace_for(user, workspace_id))
 
 
 @router.get("/workspaces/{int:workspace_id}/runs", response={200: RunsOut, **ERRORS}, summary="List runs")

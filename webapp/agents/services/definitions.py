@@ -102,7 +102,7 @@ def restore_version(*, definition: AgentDefinition, number: int, restored_by: Us
     old = definition.versions.filter(number=number).first()
     if old is None:
         raise Invalid("There is no such version.", field="number")
-    if definition.current_id == old.pk:
+    if AgentDefinition.objects.filter(pk=definition.pk, current=old).exists():
         raise Conflict("This version answers already.")
     fields = AgentFields(
         description=old.description,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import ClassVar
 
 from workers.agents.base import RunState
 from workers.errors import ProviderUnavailable
@@ -20,7 +19,7 @@ class IdentityMixin:
     Expects `name` of the class, and nothing more.
     """
 
-    name: ClassVar[str]
+    name: str
 
     async def introduce(self, run: RunState) -> None:
         """Tell the model, its abilities and its price in a step, once a run."""
