@@ -109,7 +109,7 @@ class Furnished:
     channel_id: int
     run_id: str
     review_id: int
-    agent_id: int
+    agent_id: int = 0
 
     def pages(self) -> dict[str, str]:
         """Return the path of each page for somebody who is signed in, by its name."""

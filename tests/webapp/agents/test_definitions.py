@@ -214,6 +214,7 @@ def test_runs_on_its_own_model_only_where_the_caller_may_use_that(workspace, peo
 
 
 def test_pages_lead_through_defining_changing_comparing_and_going_back(workspace, people, browser):
+    services.start_run(workspace=workspace, requested_by=people.member, agent="tidy", goal="")
     member = browser(people.member)
     base = f"/w/{workspace.pk}/agents/"
     said = {
