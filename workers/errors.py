@@ -122,6 +122,12 @@ class BudgetExceeded(RunError):
     code = "budget_exceeded"
 
 
+class StepStopped(RunError):
+    """A person stopped the step that was in flight; the run goes on. `by` says who, `step_id` which one."""
+
+    code = "step_stopped"
+
+
 class UnknownAgent(RunError):
     """No agent has this name."""
 

@@ -17,7 +17,16 @@ RELAY_GROUP = "relay"
 VERSION = 1
 
 StepKind = Literal[
-    "thought", "plan", "model_call", "tool_call", "command", "test_run", "audit", "delegation", "proposal"
+    "thought",
+    "plan",
+    "model_call",
+    "tool_call",
+    "command",
+    "test_run",
+    "audit",
+    "delegation",
+    "proposal",
+    "person",
 ]
 StepStatus = Literal["running", "ok", "failed", "cancelled"]
 SteeringKind = Literal["message", "answer", "redirect", "stop_step", "approve", "deny"]
@@ -171,6 +180,8 @@ class RunDelegated(EngineEvent):
     lineage: dict[str, Any]
     """The CascadeContext of the child, as a dict."""
     budget: dict[str, Any] = field(default_factory=dict)
+    base_commit: str = ""
+    """What the child begins with; the workspace's files as they are now when empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

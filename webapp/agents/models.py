@@ -207,6 +207,8 @@ class Run(models.Model):
     waits_for = models.JSONField(default=list)
     """Steps whose ends a suspended run waits for."""
     suspended_at = models.DateTimeField(null=True)
+    suspensions = models.PositiveIntegerField(default=0)
+    """How often it gave its slot up in good order; such an attempt is no lost one."""
     base_commit = models.CharField(max_length=64, blank=True)
     model_profile = models.ForeignKey(ModelProfile, null=True, on_delete=models.SET_NULL, related_name="+")
     model_choice = models.JSONField(default=dict)

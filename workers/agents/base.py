@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from workers.agents.budget import Spending
 from workers.agents.guarding import SecretGuard
+from workers.agents.lineage import CascadeContext
+from workers.agents.steering import Note, Steering
 from workers.agents.workplace import Workplace
+from workers.errors import StepStopped
 from workers.events import ChangeProposed
 from workers.providers.base import Provider
 from workers.queue import Job
@@ -33,6 +36,10 @@ class RunState:
     guard: SecretGuard
     """Hides secrets from `provider`; tells what it hid."""
     spending: Spending
+    lineage: CascadeContext
+    """Who asked whom down to this run, and what it may do and use."""
+    steering: Steering
+    """What people tell it while it works."""
     evidence: list[dict[str, Any]] = field(default_factory=list)
     """Commands really run, each with the tree it ran on: command, exit_code, duration_ms, output, tree."""
 
@@ -66,6 +73,8 @@ class BaseAgent(ABC):
     """
 
     name: str = ""
+    hears: ClassVar[bool] = False
+    """Whether `hear` brings people's words to a model; one without a model has nobody to tell them to."""
     has_proposed = False
 
     async def run(self, run: RunState) -> str:
@@ -75,13 +84,23 @@ class BaseAgent(ABC):
         await self.begin(run)
         outcome: Outcome | None = None
         while outcome is None:
-            outcome = await self.step(run)
+            if (notes := await run.steering.take_up()) and self.hears:
+                await self.hear(run, notes)
+            try:
+                outcome = await self.step(run)
+            except StepStopped:
+                continue  # a person stopped it; what they said about that is heard before the next one
+            if self.hears and run.steering.has_words:
+                outcome = None  # said before it could hear it: it is not done yet
         if await asyncio.to_thread(lambda: run.workplace.has_offer):
             await self._propose(run, outcome)
         return outcome.answer
 
     async def begin(self, run: RunState) -> None:  # noqa: B027 - an agent without a beginning is fine
         """Prepare; on a resumed run, take up what `run.history` tells."""
+
+    async def hear(self, run: RunState, notes: Sequence[Note]) -> None:  # noqa: B027 - see `hears`
+        """Take what people said into what the model is asked next."""
 
     async def offer_unfinished(self, run: RunState, reason: str) -> bool:
         """Offer what a run that was cut off had changed; return whether it did, which it does once at most."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from workers.agents.lineage import Spent
 from workers.errors import BudgetExceeded, ConfigError
 from workers.providers.types import Price
 from workers.queue import Budget
@@ -14,13 +15,14 @@ MIN_ANSWER_TOKENS = 64
 
 
 class Spending:
-    """Counts a run's model calls, tokens, seconds and dollars, those of its earlier attempts included."""
+    """Counts a run's model calls, tokens, seconds and dollars: also those of earlier attempts and of runs below."""
 
     def __init__(self, budget: Budget, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.budget = budget
         self._clock = clock
         self._started = clock()
         self._earlier_s = 0.0
+        self._children_tokens = 0
         self.steps = 0
         self.input_tokens = 0
         self.output_tokens = 0
@@ -39,6 +41,11 @@ class Spending:
         except TypeError as error:
             raise ConfigError(f"the budget cannot be read: {error}") from error
         for step in history:
+            if (step.get("detail") or {}).get("taken_over_from"):
+                continue  # another run's work
+            if step["kind"] == "delegation":
+                spending._add_child((step.get("detail") or {}).get("result") or {})
+                continue
             spending._earlier_s += (step.get("duration_ms") or 0) / 1000
             if step["kind"] == "model_call" and (step["status"] == "ok" or step.get("output_tokens")):
                 spending.add(
@@ -55,9 +62,21 @@ class Spending:
         self.output_tokens += output_tokens
         self.cost_usd = None if cost_usd is None or self.cost_usd is None else self.cost_usd + cost_usd
 
+    def _add_child(self, result: Mapping[str, Any]) -> None:
+        """Count what a run below has used; the clock stood still here meanwhile."""
+        self._children_tokens += int(result.get("tokens") or 0)
+        self._earlier_s += float(result.get("seconds") or 0)
+        cost = result.get("cost_usd", 0.0)
+        self.cost_usd = None if cost is None or self.cost_usd is None else self.cost_usd + cost
+
     @property
     def tokens(self) -> int:
-        return self.input_tokens + self.output_tokens
+        return self.input_tokens + self.output_tokens + self._children_tokens
+
+    @property
+    def left(self) -> Budget:
+        """What this run and those below it may still use."""
+        return Spent(tokens=self.tokens, seconds=self.seconds, cost_usd=self.cost_usd).left_of(self.budget)
 
     @property
     def seconds(self) -> float:

@@ -96,6 +96,8 @@ class CascadeContext:
     """Normalised, as in `normalise_goal`."""
     ancestors: tuple[Ancestor, ...] = ()
     """From the run that a person asked for down to the parent."""
+    parent_step: str = ""
+    """The parent's step by which it handed this goal on."""
     budget: Budget
     """What this run and all below it may use together: an allotment out of what its parent had left."""
     deadline: float | None = None
@@ -148,6 +150,7 @@ class CascadeContext:
         agent: str,
         goal: str,
         left: Budget,
+        step_id: str = "",
         scope: Iterable[str] | None = None,
         deadline: float | None = None,
         now: float | None = None,
@@ -156,6 +159,7 @@ class CascadeContext:
 
         Args:
             left: What it may use: what is left here, or a part of that. More than this run's own budget is cut to it.
+            step_id: The step by which the goal is handed on.
             scope: What it may do; what this run may not do is left out. As much as this run when None.
             deadline: Seconds since the epoch; a later one than this run's is cut to it.
             now: Seconds since the epoch; the present when None.
@@ -184,6 +188,7 @@ class CascadeContext:
             agent=agent,
             goal=wanted,
             ancestors=(*self.ancestors, itself),
+            parent_step=step_id,
             budget=_worth_beginning(smaller(self.budget, left), line),
             deadline=ends_at,
             scope=self.scope if scope is None else self.scope & frozenset(scope),
@@ -191,8 +196,10 @@ class CascadeContext:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the context as a JSON-safe dict."""
+        """Return the context as a JSON-safe dict, with the ids of root and parent for those who only look."""
         return asdict(self) | {
+            "root_run_id": self.root_run_id,
+            "parent_run_id": self.parent_run_id,
             "ancestors": [asdict(ancestor) for ancestor in self.ancestors],
             "scope": sorted(self.scope),
         }
@@ -205,9 +212,10 @@ class CascadeContext:
             ConfigError: it is something else.
         """
         try:
+            known = {name: value for name, value in data.items() if name in cls.__dataclass_fields__}
             return cls(
                 **{
-                    **data,
+                    **known,
                     "ancestors": tuple(Ancestor(**ancestor) for ancestor in data["ancestors"]),
                     "budget": Budget(**data["budget"]),
                     "scope": frozenset(data["scope"]),

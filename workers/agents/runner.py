@@ -22,7 +22,9 @@ from workers.agents.budget import Spending
 from workers.agents.claims import CLAIM_TTL_S, claim_value
 from workers.agents.credentials import fetch_secret
 from workers.agents.guarding import GuardedProvider, SecretGuard
+from workers.agents.lineage import CascadeContext
 from workers.agents.registry import entry_of, open_agent
+from workers.agents.steering import Steering
 from workers.agents.workplace import Workplace
 from workers.codehealth.patterns import Rule, pattern_set
 from workers.config import Config
@@ -82,6 +84,7 @@ class Runner:
             self._publisher, finished_ids=[step["step_id"] for step in job.history], spans=self._spans
         )
         self._tokens = TokenStream(client, job.run_id)
+        self._steering = Steering(job, client=client, publisher=self._publisher, recorder=self._recorder)
 
     async def run(self) -> Ending:
         """Run the job to its end and say which it was."""
@@ -148,6 +151,8 @@ class Runner:
                 provider=provider,
                 guard=guard,
                 spending=Spending.resume(job.budget, job.history),
+                lineage=CascadeContext.of_job(job),
+                steering=self._steering,
             )
             agent = open_agent(job)
             self._work_at_hand = agent, state
@@ -191,7 +196,10 @@ class Runner:
             asked = await self._client.mget(cancel_key(self.job.run_id), suspend_key(self.job.run_id))
             if asked[0] is not None:
                 return "stopped"
-            return "suspended" if asked[1] == str(self.job.fence).encode() else None
+            if asked[1] == str(self.job.fence).encode():
+                return "suspended"
+            await self._steering.hear()
+            return None
         except (RedisError, OSError, TimeoutError):
             return None  # Redis is away: nobody can ask for anything now
 

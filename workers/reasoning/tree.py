@@ -2,7 +2,7 @@
 
 Steps are named "s1", "s2", … in the order in which they begin. A resumed run goes on with the lowest number
 that no finished step has, so the step that was in flight when the worker died begins again under its own
-name.
+name. A step that others refer to while the run is away (a goal that was handed on) is named by who begins it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from workers.errors import PyAgentError, RelaySilent, RunSuperseded, RunSuspends
+from workers.errors import PyAgentError, RelaySilent, RunSuperseded, RunSuspends, StepStopped
 from workers.events import StepFinished, StepKind, StepStarted, StepStatus
 from workers.reasoning.publisher import EventPublisher
 from workers.telemetry.tracing import RunSpans
@@ -35,6 +35,8 @@ class Step:
         self.input_tokens = 0
         self.output_tokens = 0
         self.cost_usd: float | None = None
+        self.stopped_by = ""
+        """Who asked to stop it, while it ends."""
 
     def fail(self, message: str) -> None:
         """Mark the step as failed; it ends when its block ends."""
@@ -58,6 +60,7 @@ class StepRecorder:
         self._clock = clock
         self._used = set(finished_ids)
         self._number = 0
+        self._open: dict[str, tuple[Step, asyncio.Task[Any]]] = {}
         self.leaves_open = False
         """Set before cancelling a run that another worker is to go on with."""
 
@@ -66,6 +69,16 @@ class StepRecorder:
             self._number += 1
             if f"s{self._number}" not in self._used:
                 return f"s{self._number}"
+
+    def stop(self, step_id: str, *, by: str) -> bool:
+        """Cut off exactly this step, whose block then ends with StepStopped; return whether it is open here."""
+        if (found := self._open.get(step_id)) is None:
+            return False
+        step, task = found
+        if not step.stopped_by:
+            step.stopped_by = by
+            task.cancel()
+        return True
 
     @asynccontextmanager
     async def step(
@@ -76,6 +89,7 @@ class StepRecorder:
         parent: Step | str | None = None,
         detail: dict[str, Any] | None = None,
         is_effect: bool = False,
+        step_id: str | None = None,
     ) -> AsyncGenerator[Step, None]:
         """Tell a step's start, run the block, tell its end.
 
@@ -85,11 +99,16 @@ class StepRecorder:
 
         Raises:
             RunSuperseded, RelaySilent: from waiting for the commit.
+            StepStopped: a person stopped this step; it has ended as cancelled, and the run goes on.
         """
         parent_id = parent.step_id if isinstance(parent, Step) else parent
-        step = Step(self._next_id(), kind, bound(clean(title), MAX_TITLE_CHARS), parent_id)
+        step = Step(step_id or self._next_id(), kind, bound(clean(title), MAX_TITLE_CHARS), parent_id)
         self._begin(step, presentable(detail or {}))
         started = self._clock()
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine runs in a task
+        cancelled_before = task.cancelling()
+        self._open[step.step_id] = step, task
         try:
             if is_effect:
                 await self.publisher.settle()
@@ -97,14 +116,16 @@ class StepRecorder:
         except (RunSuperseded, RelaySilent, RunSuspends):
             raise
         except asyncio.CancelledError:
-            if not self.leaves_open:
-                step.status = "cancelled"
-                self._finish(step, started)
+            self._cut_off(step, started, detail or {}, cancelled_before)
             raise
         except BaseException as error:
             step.fail(str(error) if isinstance(error, PyAgentError) else f"{type(error).__name__}: {error}")
             self._finish(step, started)
             raise
+        finally:
+            self._open.pop(step.step_id, None)
+        if step.stopped_by and task.cancelling() > cancelled_before:
+            task.uncancel()  # the block was done all the same
         self._finish(step, started)
 
     def _begin(self, step: Step, detail: dict[str, Any]) -> None:
@@ -120,6 +141,25 @@ class StepRecorder:
             self._spans.step_started(
                 step.step_id, step.kind, step.title, parent_id=step.parent_id, detail=detail
             )
+
+    def _cut_off(self, step: Step, started: float, detail: dict[str, Any], cancelled_before: int) -> None:
+        """End a cancelled step, unless another worker is to begin it again.
+
+        Raises:
+            StepStopped: the cancellation was for this step alone. A run that is stopped, or out of time, at the same
+                moment stays so.
+        """
+        if self.leaves_open:
+            return
+        step.status = "cancelled"
+        task = asyncio.current_task()
+        if not step.stopped_by or (task is not None and task.uncancel() > cancelled_before):
+            self._finish(step, started)
+            return
+        said = f"{step.stopped_by} stopped this."
+        step.detail = {**detail, **step.detail, "stopped_by": step.stopped_by, "result": said}
+        self._finish(step, started)
+        raise StepStopped(said, by=step.stopped_by, step_id=step.step_id) from None
 
     def _finish(self, step: Step, started: float) -> None:
         self.publisher.publish(

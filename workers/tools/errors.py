@@ -24,6 +24,12 @@ class InvalidArguments(ToolError):
     code = "invalid_arguments"
 
 
+class OutOfScope(ToolError):
+    """This run may not do that: whoever called its agent left it out."""
+
+    code = "out_of_scope"
+
+
 class EditRefused(ToolError):
     """The text to replace is not there exactly once."""
 

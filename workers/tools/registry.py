@@ -21,6 +21,12 @@ BUILT_IN: Final[dict[str, str]] = {
     "finish": "workers.tools.finish:Finish",
 }
 
+# For agents that name them; @coder works alone.
+DELEGATION: Final[dict[str, str]] = {
+    "delegate": "workers.tools.delegation:Delegate",
+    "delegate_several": "workers.tools.delegation:DelegateSeveral",
+}
+
 
 def open_toolbox(*, only: Collection[str] | None = None, answers_review: bool = False) -> Toolbox:
     """Return the built-in tools, or `only` some and `finish`; for an answer to a review, that asks for an answer to each

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import redis
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
@@ -77,7 +78,9 @@ def _fail(run_id: UUID, *, code: str, message: str, is_retryable: bool) -> None:
 
 def finished_steps(run: Run) -> list[dict[str, Any]]:
     """Return what an earlier attempt finished, oldest first, for the next one to resume from."""
-    rows = run.steps.filter(status__in=("ok", "failed")).order_by("seq")
+    # What a person stopped is done with too; what only broke off is done again.
+    is_done = Q(status__in=("ok", "failed")) | Q(status="cancelled", detail__has_key="stopped_by")
+    rows = run.steps.filter(is_done).order_by("seq")
     return [
         {
             "step_id": step.step_id,
@@ -148,5 +151,6 @@ def new_job(
             conversation=conversation,
             revision_of=revision_of,
             rules=stored_rules(run.workspace),
+            lineage=run.lineage,
         )
     )

@@ -23,7 +23,8 @@ log = get_logger(__name__)
 MAX_ATTEMPTS: Final = 3
 """Attempts that may lose their worker; the next loss gives the run up."""
 MAX_FENCE: Final = 12
-"""Attempts in all: a shutdown is not the run's fault, but what is always interrupted must end too."""
+"""Attempts in all, without those that ended in a suspension: a shutdown is not the run's fault, but what is always
+interrupted must end too."""
 GIVEN_UP: Final = (
     "Its worker was lost {count} times, most likely because of this run. "
     "It is not started again by itself; look at its last step."
@@ -57,7 +58,7 @@ def _release(run: Run, *, is_loss: bool, now: datetime) -> None:
     run.fence += 1
     run.attempts += is_loss
     is_stopping, is_suspending = run.status == Run.Status.CANCELLING, run.status == Run.Status.SUSPENDING
-    is_given_up = run.attempts > MAX_ATTEMPTS or run.fence > MAX_FENCE
+    is_given_up = run.attempts > MAX_ATTEMPTS or run.fence - run.suspensions > MAX_FENCE
     run.status = Run.Status.QUEUED
     run.lease_expires_at, run.rung_at, run.worker, run.tokens_per_s = None, None, "", 0.0
     run.attempts = min(run.attempts, MAX_ATTEMPTS)
@@ -71,7 +72,7 @@ def _release(run: Run, *, is_loss: bool, now: datetime) -> None:
             message = f"{message} {DROPPED}"
         end_run(run, Run.Status.CANCELLED, code="run_cancelled", message=message, is_retryable=True, now=now)
     elif is_given_up:
-        message = GIVEN_UP.format(count=MAX_ATTEMPTS if is_loss else run.fence - 1)
+        message = GIVEN_UP.format(count=MAX_ATTEMPTS if is_loss else run.fence - run.suspensions - 1)
         end_run(run, Run.Status.DEAD, code="worker_lost", message=message, is_retryable=True, now=now)
     elif is_suspending:
         set_aside(run, run.suspend_reason or Run.SuspendReason.PERSON, now=now)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any, Final
+from uuid import UUID
 
 import redis
 from django.db import transaction
@@ -22,6 +23,7 @@ from webapp.events.publish import publish_on_commit
 from webapp.events.registry import run_queued
 from webapp.workspaces.models import Workspace
 from workers import queue
+from workers.agents.lineage import CascadeContext
 from workers.errors import UnknownAgent
 from workers.queue import PRIORITIES, Budget
 from workers.telemetry.logging import get_logger
@@ -32,6 +34,14 @@ CONVERSATION_MESSAGES: Final = 30
 CONVERSATION_CHARS: Final = 4_000
 MAX_ACTIVE_RUNS: Final = 50
 """Runs that one person may have queued or running in a workspace at once: a loop in a client must not fill the queue."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parentage:
+    """Where a run comes from that another run asked for: it has the id, and no more, of what its lineage says."""
+
+    parent: Run
+    lineage: CascadeContext
 
 
 def _conversation(messages: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
@@ -59,6 +69,7 @@ def start_run(
     model_profile: ModelProfile | None = None,
     budget: Budget | None = None,
     priority: str = "standard",
+    parentage: Parentage | None = None,
 ) -> Run:
     """Return the queued run; once the transaction commits, its base is fixed, its job written and the engine rung for.
 
@@ -70,6 +81,7 @@ def start_run(
         base_commit: Commit to work on; empty means a snapshot of the checkout with what is not yet committed.
         model_profile: Model to run on, from `access.profile_to_run_on`; the default one when None.
         budget: Where it stops; the workspace's default when None.
+        parentage: The run that delegates this one; None for one that a person asks for.
 
     Raises:
         UnknownAgent: no agent has this name.
@@ -113,6 +125,7 @@ def start_run(
         model_label=choosing.label_of(profile) if info.needs_model else choosing.NO_MODEL_LABEL,
         budget=asdict(budget),
         cost_usd=0.0,
+        **(_descent(parentage) if parentage is not None else {}),
     )
     run.job = new_job(
         run,
@@ -134,6 +147,17 @@ def _budget_of(info: AgentInfo) -> Budget | None:
     return Budget(**info.version.budget) if info.version is not None and info.version.budget else None
 
 
+def _descent(parentage: Parentage) -> dict[str, Any]:
+    lineage = parentage.lineage
+    return {
+        "pk": UUID(lineage.run_id),
+        "origin": Run.Origin.DELEGATION,
+        "parent": parentage.parent,
+        "parent_step": lineage.parent_step,
+        "lineage": lineage.to_dict(),
+    }
+
+
 def tell_worker_to_stop(run: Run) -> None:
     """Put up the sign that the worker looks for. With Redis away it is put up later by `leases.reap`."""
     try:
@@ -152,7 +176,7 @@ def cancel_run(*, run: Run, cancelled_by: User) -> Run:
     run = Run.objects.select_for_update().get(pk=run.pk)
     if run.is_final:
         raise Conflict(f"This run has ended already: {run.get_status_display().lower()}.", status=run.status)
-    _stop(run, f"Stopped by {cancelled_by}")
+    stop_run(run, f"Stopped by {cancelled_by}")
     log.info("run cancelled", run_id=str(run.pk), by=cancelled_by.pk)
     return run
 
@@ -160,13 +184,23 @@ def cancel_run(*, run: Run, cancelled_by: User) -> Run:
 @transaction.atomic
 def stop_runs_of(user_id: int, workspace_id: int | None) -> None:
     """Stop the runs of a person who may call agents no more, in one workspace or (None) in all: an agent has no more rights."""
-    runs = Run.objects.select_for_update().filter(requested_by_id=user_id, status__in=selectors.ACTIVE)
-    for run in runs if workspace_id is None else runs.filter(workspace_id=workspace_id):
-        _stop(run, "Stopped, since who called the agent may call none here any more")
+    runs = Run.objects.filter(requested_by_id=user_id, status__in=selectors.ACTIVE)
+    found = runs if workspace_id is None else runs.filter(workspace_id=workspace_id)
+    # From parents to children, each read when its turn comes: the end of one ends those below it.
+    for run_id in list(found.order_by("created_at").values_list("pk", flat=True)):
+        run = Run.objects.select_for_update().get(pk=run_id)
+        if run.is_final:
+            continue
+        stop_run(run, "Stopped, since who called the agent may call none here any more")
         log.info("run stopped with its person's rights", run_id=str(run.pk), user_id=user_id)
 
 
-def _stop(run: Run, reason: str) -> None:
+def stop_run(run: Run, reason: str) -> None:
+    """End a run that no worker has, or ask its worker to stop. Call it in a transaction that holds the row.
+
+    Args:
+        reason: Who or what stops it, without a full stop.
+    """
     if run.status in (Run.Status.QUEUED, Run.Status.SUSPENDED):
         # A worker may be taking it at this very moment: a higher fence makes its events void, the sign makes it stop.
         run.fence += 1

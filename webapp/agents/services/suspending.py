@@ -81,9 +81,10 @@ def record_suspended(event: engine.RunSuspended) -> None:
     if run is None:
         return
     run.fence += 1
+    run.suspensions += 1
     run.last_seq = max(run.last_seq, event.run_seq)
     run.lease_expires_at, run.worker, run.tokens_per_s = None, "", 0.0
-    run.save(update_fields=["fence", "last_seq", "lease_expires_at", "worker", "tokens_per_s"])
+    run.save(update_fields=["fence", "suspensions", "last_seq", "lease_expires_at", "worker", "tokens_per_s"])
     if run.status == Run.Status.CANCELLING:
         end_run(
             run,

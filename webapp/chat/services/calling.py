@@ -66,7 +66,12 @@ def goal_of(text: str, agent: str) -> str:
 
 
 def post_card(run: Run) -> Message | None:
-    """Put the run's card where it was called, where the run it repeats or answers for stood, or among the runs."""
+    """Put the run's card where it was called, where the run it repeats or answers for stood, or among the runs.
+
+    A run that another run asked for has no card of its own: it is a node in the tree of that one.
+    """
+    if run.parent_id is not None:
+        return None
     topic = _place.get() or _topic_of(run)
     if topic is None:
         return None

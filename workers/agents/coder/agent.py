@@ -205,7 +205,8 @@ class CoderAgent(ToolLoopAgent):
         await self.await_model(run)
         conversation = Conversation(
             prompts.CHAT_SYSTEM,
-            self.core.opening_text(self._goal, conversation=run.job.conversation),
+            self.core.opening_text(self._goal, conversation=run.job.conversation)
+            + "".join(f"\n\n{words}" for words in self._said),
             is_native=True,
         )
         asker = Asker(self, Dialogue(conversation, [], provider.capabilities()))

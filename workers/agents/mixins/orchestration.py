@@ -1,4 +1,4 @@
-"""Calling tools and commands: recorded, bounded, checkpointed."""
+"""Calling tools, commands and other agents: recorded, bounded, checkpointed."""
 
 from __future__ import annotations
 
@@ -10,14 +10,19 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from workers.agents import delegating
 from workers.agents.base import RunState
+from workers.agents.delegating import Delegated, Delegation
+from workers.agents.lineage import COMMAND, DELEGATE, READ, WRITE
+from workers.errors import StepStopped
 from workers.providers.types import ToolCall
 from workers.reasoning.tree import Step
 from workers.sandbox import Limits, Result
 from workers.sandbox import run as run_in_sandbox
 from workers.tools.base import Tool, Toolbox, ToolContext, ToolResult
 from workers.tools.commands import facts_of
-from workers.tools.errors import InvalidArguments, ToolError
+from workers.tools.delegation import Delegate
+from workers.tools.errors import InvalidArguments, OutOfScope, ToolError
 from workers.tools.schema import validate
 from workers.tools.text import bound, clean, first_line
 
@@ -57,8 +62,29 @@ class OrchestrationMixin:
             if call.arguments is None:
                 raise InvalidArguments(f"The arguments are no JSON object: {bound(call.raw, 300)}")
             arguments = validate(call.arguments, tool.parameters)
+            check_scope(run, tool)
+            if isinstance(tool, Delegate):
+                return await self._hand_on(run, tool, call, arguments, parent)
         except ToolError as error:
             return await self._refuse(run, call, error, parent)
+        try:
+            return await self._do(run, tool, call, arguments, context, parent)
+        except StepStopped as stop:
+            if tool.is_effect:  # what it had done halfway is taken back
+                await asyncio.to_thread(run.workplace.restore)
+            return Called(
+                call, ToolResult(f"{stop} Go on without it.", is_error=True, facts={"error": stop.code})
+            )
+
+    async def _do(
+        self,
+        run: RunState,
+        tool: Tool,
+        call: ToolCall,
+        arguments: dict[str, Any],
+        context: ToolContext,
+        parent: Step | str | None,
+    ) -> Called:
         detail = {"call_id": call.id, "name": call.name, "arguments": arguments}
         title = tool.title(arguments)
         kind: Any = tool.step_kind
@@ -85,7 +111,7 @@ class OrchestrationMixin:
     async def _keep(self, run: RunState, tool: Tool, step: Step, before: str, result: ToolResult) -> None:
         """Checkpoint what an effect changed, and note a command that changed nothing as evidence on these
         files. What a test run leaves behind is swept away: it belongs to no change."""
-        if tool.step_kind == "test_run":
+        if tool.step_kind == "test_run" or WRITE not in run.lineage.scope:
             await asyncio.to_thread(run.workplace.restore)
         step.detail["checkpoint"] = await asyncio.to_thread(run.workplace.checkpoint, step.title)
         tree = await asyncio.to_thread(lambda: run.workplace.tree)
@@ -109,6 +135,42 @@ class OrchestrationMixin:
             step.detail |= {"call_id": call.id, "name": call.name, "raw": call.raw, "result": result.text}
             step.fail(str(error))
         return Called(call, result)
+
+    async def delegate(
+        self, run: RunState, delegations: Sequence[Delegation], *, parent: Step | str | None = None
+    ) -> list[Delegated]:
+        """Hand goals to other agents at once and return what they made of them, in order.
+
+        Raises:
+            RunSuspends: they are at work; the run is resumed when all of them have ended.
+        """
+        return await delegating.delegate(run, delegations, parent=parent)
+
+    async def _hand_on(
+        self,
+        run: RunState,
+        tool: Delegate,
+        call: ToolCall,
+        arguments: dict[str, Any],
+        parent: Step | str | None,
+    ) -> Called:
+        above = parent.step_id if isinstance(parent, Step) else parent
+        delegations = [
+            Delegation(
+                key=f"{above}:{call.id}:{number}",
+                agent=task["agent"].lstrip("@"),
+                goal=task["goal"],
+                scope=frozenset(task["may"]) if "may" in task else None,
+            )
+            for number, task in enumerate(tool.tasks(arguments))
+        ]
+        results = await self.delegate(run, delegations, parent=parent)
+        text = "\n\n".join(result.describe() for result in results)
+        is_error = not any(result.is_ok for result in results)
+        detail = {"call_id": call.id, "name": call.name, "arguments": arguments}
+        async with run.recorder.step("tool_call", tool.title(arguments), parent=parent) as step:
+            step.detail |= detail | {"result": text, "is_error": is_error}
+        return Called(call, ToolResult(text, is_error=is_error))
 
     async def prove(
         self,
@@ -140,6 +202,22 @@ class OrchestrationMixin:
                 }
             )
         return result
+
+
+def check_scope(run: RunState, tool: Tool) -> None:
+    """Refuse a tool that this run may not use.
+
+    Raises:
+        OutOfScope: its lineage leaves that out.
+    """
+    needed = READ
+    if tool.step_kind == "delegation":
+        needed = DELEGATE
+    elif tool.is_effect:
+        needed = COMMAND if tool.step_kind in ("command", "test_run") else WRITE
+    if needed not in run.lineage.scope:
+        names = " → ".join(f"@{name}" for name in run.lineage.names)
+        raise OutOfScope(f"{tool.name} needs “{needed}”, which {names} was not given.", needed=needed)
 
 
 def _tell_line(run: RunState, step: Step, line: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from workers.agents.base import BaseAgent, Outcome, RunState
@@ -17,6 +17,7 @@ from workers.agents.mixins.governance import GovernanceMixin
 from workers.agents.mixins.identity import IdentityMixin
 from workers.agents.mixins.orchestration import Called, OrchestrationMixin
 from workers.agents.mixins.persistence import PersistenceMixin
+from workers.agents.steering import Note
 from workers.agents.toolloop import prompts
 from workers.agents.toolloop.asking import Asker, Dialogue
 from workers.agents.toolloop.conversation import Conversation, Turn
@@ -43,6 +44,7 @@ class ToolLoopAgent(IdentityMixin, OrchestrationMixin, PersistenceMixin, Governa
 
     examples: ClassVar[str] = ""
     """Turns as a model that answers in JSON should write them, one a line."""
+    hears = True
     core: ToolLoopCore
 
     def __init__(self) -> None:
@@ -55,6 +57,8 @@ class ToolLoopAgent(IdentityMixin, OrchestrationMixin, PersistenceMixin, Governa
         self._repeats = RepeatDetector()
         self._silent_turns = 0
         self._is_resuming = True
+        self._said: list[str] = []
+        """Words of people that the model has not been sent yet."""
 
     # --- what an agent is ----------------------------------------------------------------------------------------
 
@@ -113,11 +117,16 @@ class ToolLoopAgent(IdentityMixin, OrchestrationMixin, PersistenceMixin, Governa
         system = self.core.system_text(
             self.instructions(run), specs, is_native=is_native, examples=self.examples
         )
-        conversation = Conversation(system, await self.opening(run), is_native=is_native)
+        opening = await self.opening(run) + self.core.said_before(run.history)
+        conversation = Conversation(system, opening, is_native=is_native)
         conversation.turns = self.turns = self.core.rebuild(run.history)
+        self._is_resuming = not self.core.is_spoken_to(run.history, self.turns)
         self.dialogue = Dialogue(conversation, specs, abilities)
         self._asker = Asker(self, self.dialogue)
         self.recall_evidence(run)
+
+    async def hear(self, run: RunState, notes: Sequence[Note]) -> None:
+        self._said += [note.words for note in notes]
 
     async def step(self, run: RunState) -> Outcome | None:
         """Let the model answer once and do what it asks for."""
@@ -160,9 +169,18 @@ class ToolLoopAgent(IdentityMixin, OrchestrationMixin, PersistenceMixin, Governa
         self.check_budget(run)
         self._warn_of_end(run)
         await self.await_model(run)
+        self._pass_on()
         turn, parent = await self._asker.ask(run)
         self.turns.append(turn)
         return turn, parent
+
+    def _pass_on(self) -> None:
+        """Put what people said where the model reads it next: behind its last turn, or below the opening."""
+        if self.turns:
+            self.turns[-1].notes += self._said
+        else:
+            self.dialogue.conversation.opening += "".join(f"\n\n{words}" for words in self._said)
+        self._said.clear()
 
     def _was_refused(self, run: RunState, call_id: str) -> bool:
         details = (step.get("detail") or {} for step in reversed(run.history))

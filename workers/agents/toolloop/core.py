@@ -10,6 +10,7 @@ from typing import Any
 
 from blake3 import blake3
 
+from workers.agents.steering import words_in
 from workers.agents.toolloop import prompts
 from workers.agents.toolloop.conversation import Turn
 from workers.providers.reply import read_arguments
@@ -71,7 +72,25 @@ class ToolLoopCore:
                 turns.append(Turn(detail.get("text", ""), calls))
             elif turns and (call_id := detail.get("call_id")) in {call.id for call in turns[-1].calls}:
                 turns[-1].results[str(call_id)] = detail.get("result", "")
+            elif turns and (words := words_in(step)):
+                turns[-1].notes.append(words)
         return turns
+
+    def said_before(self, history: Iterable[Mapping[str, Any]]) -> str:
+        """Return what people said before the model's first turn, as it stands below the opening."""
+        said = ""
+        for step in history:
+            if step["kind"] == "model_call" and step["status"] == "ok":
+                break
+            said += f"\n\n{words}" if (words := words_in(step)) else ""
+        return said
+
+    def is_spoken_to(self, history: Sequence[Mapping[str, Any]], turns: Sequence[Turn]) -> bool:
+        """Return whether a person spoke after all that the last turn asked for was done: the model is to answer that."""
+        if not turns or any(call.id not in turns[-1].results for call in turns[-1].calls):
+            return False
+        newest = next((step for step in reversed(history) if step["kind"] in ("person", "model_call")), None)
+        return newest is not None and bool(words_in(newest))
 
 
 class RepeatDetector:
