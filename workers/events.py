@@ -133,6 +133,19 @@ class ChangeProposed(EngineEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewCommented(EngineEvent):
+    """The run has read one revision of a change set and says what it found; it decides nothing."""
+
+    type: ClassVar[str] = "ReviewCommented"
+    change_set_id: int
+    revision: int
+    comments: list[dict[str, Any]] = field(default_factory=list)
+    """Remarks on lines of its diff: path, side (old, new), line, kind (must-fix, question, note), text, quote."""
+    summary: str = ""
+    """What is said of the whole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunFinished(EngineEvent):
     type: ClassVar[str] = "RunFinished"
     answer: str
@@ -256,6 +269,7 @@ _TYPES: dict[str, type[EngineEvent]] = {
         StepStarted,
         StepFinished,
         ChangeProposed,
+        ReviewCommented,
         RunFinished,
         RunFailed,
         RunStopped,

@@ -97,6 +97,7 @@ SAME_OVER_REST = {
     "review_reply": f"POST {ONE}/comments",
     "review_resolve": f"POST {ONE}/comments/{{comment_id}}/resolve",
     "review_send": f"POST {ONE}/send",
+    "review_ask_reviewer": f"POST {ONE}/review",
     "review_evidence": f"POST {ONE}/evidence",
     "review_cancel_evidence": f"POST {ONE}/evidence/{{evidence_id}}/cancel",
     "review_apply": f"POST {ONE}/apply",

@@ -37,6 +37,8 @@ class AgentInfo:
     name: str
     description: str
     needs_model: bool
+    needs_goal: bool
+    """Whether it must be told what to do."""
     definition: AgentDefinition | None = None
 
     @property
@@ -70,11 +72,12 @@ def visible_definitions(user: User | AnonymousUser | None, workspace: Workspace)
 def callable_agents(user: User | AnonymousUser | None, workspace: Workspace) -> list[AgentInfo]:
     """Return the agents that this person may call in this workspace, by name. The workspace's own hide the installation's."""
     found = {
-        entry.name: AgentInfo(entry.name, entry.description, entry.needs_model) for entry in AGENTS.values()
+        entry.name: AgentInfo(entry.name, entry.description, entry.needs_model, entry.needs_goal)
+        for entry in AGENTS.values()
     }
     for row in sorted(visible_definitions(user, workspace), key=lambda row: row.workspace_id is not None):
         if row.name not in AGENTS and row.current is not None:
-            found[row.name] = AgentInfo(row.name, row.current.description, True, row)
+            found[row.name] = AgentInfo(row.name, row.current.description, True, True, row)
     return [found[name] for name in sorted(found)]
 
 

@@ -6,8 +6,8 @@ so that neither needs to know the apps.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from workers.events import EngineEvent
@@ -15,6 +15,19 @@ from workers.events import EngineEvent
 EngineHandler = Callable[[Any], None]
 Command = Callable[..., dict[str, Any]]
 RunHook = Callable[[Any], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What an app above `agents` adds to a run before it is queued."""
+
+    job: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of its `workers.queue.Job`."""
+    base_commit: str = ""
+    """Commit to work on; empty for the files as they are."""
+
+
+Preparation = Callable[[Any], Prepared]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +42,7 @@ class Periodic:
 _engine_handlers: dict[type[EngineEvent], list[EngineHandler]] = {}
 _commands: dict[str, Command] = {}
 _periodic: list[Periodic] = []
+_preparations: dict[str, Preparation] = {}
 _run_queued: list[RunHook] = []
 _run_ended: list[RunHook] = []
 _workspace_created: list[Callable[[Any], None]] = []
@@ -80,6 +94,25 @@ def periodic(*, every_s: float) -> Callable[[Callable[[], None]], Callable[[], N
 def periodic_functions() -> list[Periodic]:
     """Return all registered housekeeping."""
     return list(_periodic)
+
+
+def on_run_prepared(agent: str) -> Callable[[Preparation], Preparation]:
+    """Register what a run of `agent` is handed besides its goal, such as the change set that it is to read.
+
+    Called with the row before it is saved, in the transaction that makes it; what it raises the caller hears.
+    """
+
+    def register(hook: Preparation) -> Preparation:
+        _preparations[agent] = hook
+        return hook
+
+    return register
+
+
+def prepare_run(run: Any) -> Prepared:
+    """Return what the app that knows about this run's agent adds to it; nothing for most agents."""
+    hook = _preparations.get(run.agent)
+    return hook(run) if hook is not None else Prepared()
 
 
 def on_run_queued(hook: RunHook) -> RunHook:

@@ -184,6 +184,14 @@ def send(request: HttpRequest, workspace_id: int = Id, change_set_id: int = Id) 
     return Status(202, {"run_id": services.send_comments(change_set=change_set, sent_by=user).pk})
 
 
+@router.post(f"{ONE}/review", response={202: schemas.RunStarted, **CHANGING}, summary="Ask @reviewer")
+def ask_review(request: HttpRequest, workspace_id: int = Id, change_set_id: int = Id) -> Any:
+    """Have @reviewer read the newest revision; its comments appear on the lines. It decides nothing."""
+    require_scope(request, "run")
+    change_set, user = _decidable(request, workspace_id, change_set_id)
+    return Status(202, {"run_id": services.ask_review(change_set=change_set, asked_by=user).pk})
+
+
 @router.post(f"{ONE}/evidence", response={202: schemas.EvidenceOut, **LANDING}, summary="Run a command")
 def run_command(
     request: HttpRequest, wanted: schemas.EvidenceIn, workspace_id: int = Id, change_set_id: int = Id

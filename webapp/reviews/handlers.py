@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from webapp.agents.models import Run
-from webapp.events.registry import on_engine_event, on_run_ended, on_run_queued, periodic
+from webapp.events.registry import (
+    Prepared,
+    on_engine_event,
+    on_run_ended,
+    on_run_prepared,
+    on_run_queued,
+    periodic,
+)
 from webapp.reviews import services
-from workers.events import ChangeProposed, EvidenceFinished, EvidenceProgressed
+from workers.events import ChangeProposed, EvidenceFinished, EvidenceProgressed, ReviewCommented
 
 RECOVER_EVERY_S = 5.0
 
@@ -16,6 +23,12 @@ def change_proposed(event: ChangeProposed) -> None:
     run = Run.objects.select_related("workspace", "change_set").filter(pk=event.run_id).first()
     if run is not None:
         services.open_review(run=run, proposal=event)
+
+
+@on_engine_event(ReviewCommented)
+def review_commented(event: ReviewCommented) -> None:
+    """An agent has read a change set."""
+    services.record_review(event)
 
 
 @on_engine_event(EvidenceProgressed)
@@ -30,16 +43,24 @@ def evidence_finished(event: EvidenceFinished) -> None:
     services.record_evidence(event)
 
 
+@on_run_prepared("reviewer")
+def review_prepared(run: Run) -> Prepared:
+    """A run of @reviewer is handed the change set that it is to read."""
+    return services.prepare_review(run)
+
+
 @on_run_queued
 def run_queued(run: Run) -> None:
-    """An answering run takes the turn, also when it is tried again."""
+    """An answering run takes the turn, also when it is tried again; a reading one is shown."""
     services.hand_turn(run)
+    services.announce_reviewing(run)
 
 
 @on_run_ended
 def run_ended(run: Run) -> None:
     """An answering run that brought no revision gives the turn back."""
     services.return_turn(run)
+    services.announce_reviewing(run)
 
 
 @periodic(every_s=RECOVER_EVERY_S)

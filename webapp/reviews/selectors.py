@@ -123,6 +123,8 @@ class Header:
     must_fix: int
     unsent: int
     is_answering: bool
+    is_under_review: bool
+    """Whether @reviewer reads it now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +321,14 @@ def header_of(
         must_fix=sum(root.kind == ReviewComment.Kind.MUST_FIX for root in roots),
         unsent=sum(not root.is_sent for root in roots),
         is_answering=runs.exclude(status__in=Run.FINAL).exists(),
+        is_under_review=is_under_review(change_set),
     )
+
+
+def is_under_review(change_set: ChangeSet) -> bool:
+    """Return whether an agent reads the change set now to comment on it."""
+    active = Run.objects.filter(workspace_id=change_set.workspace_id).exclude(status__in=Run.FINAL)
+    return active.filter(job__review_of__change_set_id=change_set.pk).exists()
 
 
 def _verdict_of(evidence: Sequence[EvidenceView]) -> str:

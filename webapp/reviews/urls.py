@@ -27,6 +27,7 @@ urlpatterns = [
     path(f"{_ONE}comments/<int:comment_id>/reply/", comments.reply, name="review_reply"),
     path(f"{_ONE}comments/<int:comment_id>/resolve/", comments.resolve, name="review_resolve"),
     path(f"{_ONE}comments/send/", comments.send, name="review_send"),
+    path(f"{_ONE}comments/ask-reviewer/", comments.ask_review, name="review_ask_reviewer"),
     path(f"{_ONE}evidence/", acts.evidence, name="review_evidence"),
     path(f"{_ONE}evidence/<int:evidence_id>/cancel/", acts.cancel_evidence, name="review_cancel_evidence"),
     path(f"{_ONE}apply/", acts.apply, name="review_apply"),

@@ -21,6 +21,8 @@ class AgentEntry:
     description: str
     needs_model: bool
     target: str
+    needs_goal: bool = True
+    """Whether it must be told what to do; others have something to do without words."""
 
 
 DEFINED: Final = "workers.agents.defined.agent:DefinedAgent"
@@ -35,10 +37,18 @@ AGENTS: Final[dict[str, AgentEntry]] = {
             "workers.agents.coder.agent:CoderAgent",
         ),
         AgentEntry(
+            "reviewer",
+            "Reviews a change set (its number, or the last one) and comments on its lines; decides nothing.",
+            True,
+            "workers.agents.reviewer.agent:ReviewerAgent",
+            needs_goal=False,
+        ),
+        AgentEntry(
             "tidy",
             "Cleans Python without a model: safe lint fixes, dead imports, a report of the worst functions.",
             False,
             "workers.agents.tidy.agent:TidyAgent",
+            needs_goal=False,
         ),
     )
 }

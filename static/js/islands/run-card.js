@@ -340,7 +340,7 @@ class RunCard extends LitElement {
       <div class="run-facts small muted">${this.#facts()}</div>
       ${run.suspend_words ? html`<p class="run-note small">${run.suspend_words}</p>` : nothing}
       ${this.#failure()}
-      ${run.answer ? html`<div class="run-answer plain-text" tabindex=${this.isPage ? nothing : 0} role="group" aria-label="Answer of @${run.agent}">${prose(visible(run.answer, 100_000))}</div>` : nothing}
+      ${run.answer ? html`<div class="run-answer plain-text" tabindex=${this.isPage ? nothing : 0} role="group" aria-label="Answer of @${run.agent}">${prose(visible(run.answer, 100_000), run.workspace_id)}</div>` : nothing}
       ${this.problem ? html`<div class="run-error" role="alert"><p>${visible(this.problem)}</p></div>` : nothing}
       ${this.isOpen && this.#isLoaded ? this.#steps() : nothing}
       <div class="run-foot row">${this.#links()}${this.may.cancel ? priorityChoice(run, this.may.priorities, at) : nothing}</div>`;

@@ -282,6 +282,7 @@ WRITES = [
     "review_undo",
     "review_comment",
     "review_send",
+    "review_ask_reviewer",
     "review_evidence",
     "review_discard",
     "review_reopen",

@@ -29,6 +29,7 @@ class AgentOut(Schema):
     name: str = Field(examples=["tidy"])
     description: str
     needs_model: bool = Field(description="Whether it asks a model; others work without one.")
+    needs_goal: bool = Field(description="Whether it must be told what to do.")
     id: int | None = Field(
         description="Of an agent that people defined; null for one that comes with PyAgent."
     )

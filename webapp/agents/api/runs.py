@@ -138,7 +138,7 @@ class RunIn(Schema):
     goal: str = Field(
         "",
         max_length=20_000,
-        description="May be empty for an agent that needs no model.",
+        description="May be empty for an agent that needs no words.",
         examples=["tidy up src/parser.py"],
     )
     model_id: int | None = Field(

@@ -139,8 +139,8 @@ def _cost_after(so_far: float | None, step: Step) -> float | None:
     return so_far + step.cost_usd
 
 
-def record_proposed(event: engine.ChangeProposed) -> None:
-    """The worker still holds the run; the change set itself is recorded by the reviews."""
+def record_proposed(event: engine.ChangeProposed | engine.ReviewCommented) -> None:
+    """The worker still holds the run; the change set, or what is said about one, is recorded by the reviews."""
     run = run_of(event)
     if run is not None:
         _hold(run, event, set())

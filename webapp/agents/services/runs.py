@@ -20,7 +20,7 @@ from webapp.agents.services.ending import announce, end_run
 from webapp.agents.services.launching import launch, new_job
 from webapp.errors import Conflict, Invalid
 from webapp.events.publish import publish_on_commit
-from webapp.events.registry import run_queued
+from webapp.events.registry import prepare_run, run_queued
 from webapp.workspaces.models import Workspace
 from workers import queue
 from workers.agents.lineage import CascadeContext
@@ -87,12 +87,13 @@ def start_run(
         UnknownAgent: no agent has this name.
         Invalid: the goal is empty for an agent that needs words, or far too long, there is no such priority, or a limit is none.
         Conflict: the person has too many runs at work, or the workspace is not ready.
+        NotFound: what the agent is to work on is not there.
     """
     info = definitions.find_agent(agent, requested_by, workspace)
     if info is None:
         names = ", ".join(f"@{name}" for name in definitions.agent_names(requested_by, workspace))
         raise UnknownAgent(f"There is no agent named @{agent}. There are {names}.")
-    if (info.needs_model and not goal.strip()) or len(goal) > GOAL_CHARS:
+    if (info.needs_goal and not goal.strip()) or len(goal) > GOAL_CHARS:
         raise Invalid(f"Tell @{agent} what to do, in at most {GOAL_CHARS:,} characters.")
     if priority not in PRIORITIES:
         raise Invalid(f"The priority is one of {', '.join(PRIORITIES)}.")
@@ -127,13 +128,18 @@ def start_run(
         cost_usd=0.0,
         **(_descent(parentage) if parentage is not None else {}),
     )
-    run.job = new_job(
-        run,
-        conversation=_conversation(conversation),
-        revision_of=storable(dict(revision)) if revision is not None else None,
-        credential=choosing.credential_ref(profile),
-        definition=definitions.job_definition(info),
-    )
+    prepared = prepare_run(run)
+    run.base_commit = base_commit or prepared.base_commit
+    run.job = {
+        **new_job(
+            run,
+            conversation=_conversation(conversation),
+            revision_of=storable(dict(revision)) if revision is not None else None,
+            credential=choosing.credential_ref(profile),
+            definition=definitions.job_definition(info),
+        ),
+        **prepared.job,
+    }
     run.save(force_insert=True)
     run_queued(run)
     publish_on_commit(workspace.pk, events.RunQueued(run_id=str(run.pk), run=selectors.summary(run)))

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django import template
+from django.utils.safestring import SafeString
 
 from webapp.agents import selectors
 from webapp.agents.advice import advice_for
+from webapp.agents.linking import answer_html
 from webapp.agents.models import Run, Step
 from webapp.agents.plain import visible
 
@@ -116,6 +118,12 @@ def suspend_words(run: Run) -> str:
 def plain(text: str) -> str:
     """Return what an agent wrote with control and invisible characters as signs."""
     return visible(text or "")
+
+
+@register.simple_tag
+def answer_of(run: Run, limit: int) -> SafeString:
+    """Return the run's answer, cut to `limit` characters, with its links."""
+    return answer_html(run.answer[:limit], run.workspace_id)
 
 
 @register.filter

@@ -88,7 +88,8 @@ def _topic_of(run: Run) -> Topic | None:
     )
     if run.retry_of_id and (old := cards.filter(run_id=run.retry_of_id).first()):
         return old.topic
-    if run.change_set_id and (old := cards.filter(run__proposed_change_set=run.change_set_id).first()):
+    change_set_id = run.change_set_id or (run.job.get("review_of") or {}).get("change_set_id")
+    if change_set_id and (old := cards.filter(run__proposed_change_set=change_set_id).first()):
         return old.topic
     channel = Channel.objects.filter(workspace_id=run.workspace_id, is_archived=False).order_by("pk").first()
     return Topic.objects.get_or_create(channel=channel, name=RUNS_TOPIC)[0] if channel else None

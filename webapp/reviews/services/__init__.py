@@ -12,9 +12,12 @@ from webapp.reviews.services.evidence import (
 from webapp.reviews.services.landing import apply, revert
 from webapp.reviews.services.proposing import mark_seen, open_review, return_turn
 from webapp.reviews.services.recovery import audit_landings, recover_open_intents
+from webapp.reviews.services.reviewing import announce_reviewing, ask_review, prepare_review, record_review
 
 __all__ = [
+    "announce_reviewing",
     "apply",
+    "ask_review",
     "audit_landings",
     "cancel_evidence",
     "comment",
@@ -24,8 +27,10 @@ __all__ = [
     "hand_turn",
     "mark_seen",
     "open_review",
+    "prepare_review",
     "reap_evidence",
     "record_evidence",
+    "record_review",
     "recover_open_intents",
     "reopen",
     "resolve_comment",

@@ -66,9 +66,9 @@ def comment(
     if parent is not None:
         _place_reply(row, parent)
     else:
-        _place(row, resolve_change_set(change_set), path, line)
+        place(row, resolve_change_set(change_set), path, line)
     row.save(force_insert=True)
-    _announce(change_set, row, author)
+    announce_comment(change_set, row, by=author.display_name)
     return row
 
 
@@ -82,7 +82,13 @@ def _place_reply(row: ReviewComment, parent: ReviewComment) -> None:
     )  # fmt: skip
 
 
-def _place(row: ReviewComment, resolved: Resolved, path: str, line: int | None) -> None:
+def place(row: ReviewComment, resolved: Resolved, path: str, line: int | None) -> None:
+    """Put an unsaved remark on a line that this revision shows, with the code that stands there; without a path on the whole.
+
+    Raises:
+        Invalid: the revision does not show that line.
+        NotFound: it does not touch that file.
+    """
     row.revision = resolved.revision
     if not path:
         if line is not None:
@@ -100,12 +106,11 @@ def _place(row: ReviewComment, resolved: Resolved, path: str, line: int | None) 
     raise Invalid("This revision does not show that line.", path=row.path, line=line)
 
 
-def _announce(change_set: ChangeSet, row: ReviewComment, by: User) -> None:
+def announce_comment(change_set: ChangeSet, row: ReviewComment, *, by: str) -> None:
+    """Tell the workspace, once the transaction commits, that a remark was made or changed."""
     publish_on_commit(
         change_set.workspace_id,
-        events.ReviewCommented(
-            change_set_id=change_set.pk, comment_id=row.pk, hunk_key=row.hunk_key, by=by.display_name
-        ),
+        events.ReviewCommented(change_set_id=change_set.pk, comment_id=row.pk, hunk_key=row.hunk_key, by=by),
     )
 
 
@@ -117,7 +122,7 @@ def resolve_comment(*, comment: ReviewComment, resolved_by: User, is_resolved: b
         thread.resolved_at = timezone.now() if is_resolved else None
         thread.resolved_by = resolved_by if is_resolved else None
         thread.save(update_fields=["resolved_at", "resolved_by"])
-        _announce(comment.change_set, thread, resolved_by)
+        announce_comment(comment.change_set, thread, by=resolved_by.display_name)
     return thread
 
 

@@ -93,6 +93,15 @@ def resolve(request: HttpRequest, workspace_id: int, change_set_id: int, comment
 
 @require_POST
 @login_required
+def ask_review(request: HttpRequest, workspace_id: int, change_set_id: int) -> HttpResponse:
+    """Have @reviewer read the newest revision."""
+    change_set = change_set_for(request.user, workspace_id, change_set_id, role=DECIDE)
+    services.ask_review(change_set=change_set, asked_by=person(request))
+    return updates(request, change_set, notice="@reviewer is reading; its comments appear here.")
+
+
+@require_POST
+@login_required
 def send(request: HttpRequest, workspace_id: int, change_set_id: int) -> HttpResponse:
     """Hand all open remarks to the agent."""
     change_set = change_set_for(request.user, workspace_id, change_set_id, role=DECIDE)

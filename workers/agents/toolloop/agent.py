@@ -96,6 +96,10 @@ class ToolLoopAgent(IdentityMixin, OrchestrationMixin, PersistenceMixin, Governa
         """Whether a turn of words alone ends the run at once; otherwise the model is first asked for a call."""
         return False
 
+    async def without_model(self, run: RunState) -> Outcome | None:
+        """Return what the run brings when its model is the small one that ships with PyAgent; None: it tries all the same."""
+        return None
+
     @property
     def is_led(self) -> bool:
         """Whether the model is led by the hand: what it did in vain is not shown to it again."""
@@ -130,6 +134,10 @@ class ToolLoopAgent(IdentityMixin, OrchestrationMixin, PersistenceMixin, Governa
 
     async def step(self, run: RunState) -> Outcome | None:
         """Let the model answer once and do what it asks for."""
+        if model_of(run).choice.provider == "embedded":
+            outcome = await self.without_model(run)
+            if outcome is not None:
+                return outcome
         try:
             async with self.within_time(run):
                 return await self._turn(run)
