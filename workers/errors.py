@@ -98,6 +98,12 @@ class ContextTooLong(ProviderError):
     code = "context_too_long"
 
 
+class NotSupported(ProviderError):
+    """The model cannot do this; `what` names the ability, `instead` the models that have it."""
+
+    code = "not_supported"
+
+
 class RunError(PyAgentError):
     """A run could not go on."""
 

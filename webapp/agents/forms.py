@@ -12,7 +12,7 @@ from webapp.agents import budgets
 from webapp.agents.definitions import TOOLS
 from webapp.agents.models import AgentDefinition, AgentVersion, ModelProfile
 from webapp.agents.services.definitions import DESCRIPTION_CHARS, INSTRUCTIONS_CHARS, NAME_CHARS
-from webapp.agents.services.profiles import MAX_SILENCE_S, ProfileFields
+from webapp.agents.services.profiles import MAX_PER_MIN, MAX_SILENCE_S, ProfileFields
 from workers.queue import Budget
 
 PRIORITY_WORDS = {
@@ -187,14 +187,21 @@ class ProfileForm(forms.Form):
         required=False,
         min_value=256,
         max_value=20_000_000,
-        help_text="How much the model can read at once. Left empty: 8,192 for an OpenAI-compatible address, 200,000 for "
-        "Anthropic, 16,384 for Ollama.",
+        help_text="How much the model can read at once. Left empty: 8,192 for an OpenAI-compatible address, 128,000 for "
+        "OpenAI Responses, 200,000 for Anthropic, 16,384 for Ollama.",
     )
     tool_use = forms.ChoiceField(
         label="Use of tools",
         choices=ModelProfile.ToolUse.choices,
         initial=ModelProfile.ToolUse.AUTO,
         help_text="Small models often do better with JSON answers.",
+    )
+    has_vision = forms.TypedChoiceField(
+        label="Images",
+        choices=[("", "As its name tells"), ("True", "It sees images"), ("False", "It sees none")],
+        required=False,
+        coerce=lambda value: value == "True",
+        empty_value=None,
     )
     input_usd_per_mtok = forms.FloatField(
         label="Input price, $ per million tokens", required=False, min_value=0
@@ -218,6 +225,19 @@ class ProfileForm(forms.Form):
         min_value=1,
         max_value=MAX_SILENCE_S,
         help_text="Left empty: 60.",
+    )
+    requests_per_min = forms.IntegerField(
+        label="Requests per minute",
+        required=False,
+        min_value=1,
+        max_value=MAX_PER_MIN,
+        help_text="For this key, over all runs and workers: they wait in a fair queue. Left empty: without limit.",
+    )
+    tokens_per_min = forms.IntegerField(
+        label="Tokens per minute", required=False, min_value=1, max_value=MAX_PER_MIN
+    )
+    max_concurrent = forms.IntegerField(
+        label="Requests at once", required=False, min_value=1, max_value=MAX_PER_MIN
     )
     is_default = forms.BooleanField(label="Use this model by default", required=False)
 

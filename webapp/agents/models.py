@@ -14,6 +14,7 @@ class ModelProfile(models.Model):
     class Provider(models.TextChoices):
         EMBEDDED = "embedded", "Embedded (SmolLM2-135M)"
         OPENAI = "openai", "OpenAI-compatible"
+        RESPONSES = "responses", "OpenAI Responses"
         ANTHROPIC = "anthropic", "Anthropic"
         OLLAMA = "ollama", "Ollama"
 
@@ -43,6 +44,12 @@ class ModelProfile(models.Model):
     """How long it may be silent before its first token and, below, between two; null means what is usual for the provider."""
     between_tokens_s = models.PositiveIntegerField(null=True, blank=True)
     tool_use = models.CharField(max_length=5, choices=ToolUse, default=ToolUse.AUTO)
+    has_vision = models.BooleanField(null=True, blank=True)
+    """Whether it sees images; null means as its name tells."""
+    requests_per_min = models.PositiveIntegerField(null=True, blank=True)
+    """What its key may be used for by all workers together, and below; null means that nobody told."""
+    tokens_per_min = models.PositiveIntegerField(null=True, blank=True)
+    max_concurrent = models.PositiveIntegerField(null=True, blank=True)
     sealed_key = models.BinaryField(null=True)
     is_default = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)

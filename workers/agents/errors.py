@@ -39,15 +39,3 @@ class DeadlinePassed(DelegationRefused):
     """The time of the whole cascade is over."""
 
     code = "deadline_passed"
-
-
-class StepStopped(RunError):
-    """A person stopped the step that was in flight; the run goes on. `by` says who."""
-
-    code = "step_stopped"
-
-
-class NothingToReview(RunError):
-    """Say which change to review: its number, or "the last change"."""
-
-    code = "nothing_to_review"

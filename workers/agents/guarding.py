@@ -15,6 +15,7 @@ from typing import Any
 from workers.codehealth.patterns import PatternSet
 from workers.providers.base import Provider
 from workers.providers.forwarding import ForwardingProvider
+from workers.providers.parts import is_text
 from workers.providers.types import (
     ContentPart,
     FilePart,
@@ -24,8 +25,6 @@ from workers.providers.types import (
     TextPart,
     ToolCall,
 )
-
-_TEXT_TYPES = ("application/json", "application/xml", "application/yaml", "application/toml", "image/svg+xml")
 
 
 class SecretGuard:
@@ -48,7 +47,7 @@ class SecretGuard:
     def _part(self, part: ContentPart) -> ContentPart:
         if isinstance(part, TextPart):
             return replace(part, text=self._text(part.text))
-        if isinstance(part, FilePart) and _is_text(part):
+        if isinstance(part, FilePart) and is_text(part):
             text = part.data.decode(errors="replace")
             return replace(part, data=self._text(text).encode(), name=self._text(part.name))
         return part
@@ -69,10 +68,6 @@ class SecretGuard:
         clean, hidden = self._patterns.hide_secrets(text)
         self.hidden += hidden
         return clean
-
-
-def _is_text(part: FilePart) -> bool:
-    return part.media_type.startswith("text/") or part.media_type.partition(";")[0] in _TEXT_TYPES
 
 
 class GuardedProvider(ForwardingProvider):

@@ -11,8 +11,18 @@ from anthropic import AsyncAnthropic, transform_schema
 from workers.errors import ProviderBadReply
 from workers.providers.addresses import check_base_url, guarded_client
 from workers.providers.base import PROGRESS, READING_MISTAKES, Delta, HttpProvider, ReplyLimits, extra_fields
+from workers.providers.parts import as_base64, as_text
 from workers.providers.reply import ReplyBuilder
-from workers.providers.types import FinishReason, Message, ModelChoice, ModelRequest, ToolCall, Usage
+from workers.providers.types import (
+    ContentPart,
+    FinishReason,
+    ImagePart,
+    Message,
+    ModelChoice,
+    ModelRequest,
+    ToolCall,
+    Usage,
+)
 
 ANTHROPIC_URL: Final = "https://api.anthropic.com"
 _FINISH: Final[dict[str, FinishReason]] = {
@@ -33,6 +43,10 @@ class AnthropicProvider(HttpProvider):
     """
 
     default_context_tokens = 200_000
+    default_has_files = True
+
+    def _sees(self) -> bool:
+        return True
 
     def __init__(
         self, choice: ModelChoice, *, secret: str | None, limits: ReplyLimits, allow_private: bool = True
@@ -111,12 +125,24 @@ def _messages(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
 
 def _blocks(message: Message) -> list[dict[str, Any]]:
     if message.role == "tool":
-        return [{"type": "tool_result", "tool_use_id": message.tool_call_id, "content": message.content}]
+        content: Any = message.content
+        if message.parts:
+            content = [*_text(message.content), *map(_part, message.parts)]
+        return [{"type": "tool_result", "tool_use_id": message.tool_call_id, "content": content}]
+    return [*_text(message.content), *map(_part, message.parts), *map(_tool_use, message.tool_calls)]
+
+
+def _text(text: str) -> list[dict[str, Any]]:
     # The API refuses empty text.
-    blocks: list[dict[str, Any]] = (
-        [{"type": "text", "text": message.content}] if message.content.strip() else []
-    )
-    return blocks + [_tool_use(call) for call in message.tool_calls]
+    return [{"type": "text", "text": text}] if text.strip() else []
+
+
+def _part(part: ContentPart) -> dict[str, Any]:
+    if (text := as_text(part)) is not None:
+        return {"type": "text", "text": text or " "}
+    kind = "image" if isinstance(part, ImagePart) else "document"
+    source = {"type": "base64", "media_type": part.media_type, "data": as_base64(part)}  # type: ignore[union-attr,arg-type]
+    return {"type": kind, "source": source}
 
 
 def _tool_use(call: ToolCall) -> dict[str, Any]:

@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
-from workers.errors import ProviderBadReply, ProviderError, ProviderTimeout
+from workers.errors import NotSupported, ProviderBadReply, ProviderError, ProviderTimeout
+from workers.providers import abilities
+from workers.providers.abilities import Ability, refuse
 from workers.providers.faults import clean, fault_of
+from workers.providers.parts import check_parts
 from workers.providers.reply import ReplyBuilder
 from workers.providers.types import (
+    AudioPart,
     Capabilities,
     Finished,
     Message,
@@ -38,6 +42,9 @@ PROGRESS: Final = Progress()
 # What reading an answer raises when it is JSON, but not of the protocol.
 READING_MISTAKES: Final = (AttributeError, TypeError, KeyError, ValueError)
 Delta = TextDelta | ToolCallDelta | Progress
+Answer = TypeVar("Answer")
+# What a server says that speaks the protocol, but serves no such thing.
+_NO_SUCH_SERVICE: Final = (404, 405, 501)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +92,23 @@ class Provider(Protocol):
         """Ask the model one short thing and return a line that says how it went. Raises as `stream` does."""
         ...
 
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """Return one vector for each text, all of one length.
+
+        Raises:
+            NotSupported: the model makes none; so for the two below.
+            ProviderError: as `stream` does.
+        """
+        ...
+
+    async def transcribe(self, audio: AudioPart, *, language: str = "") -> str:
+        """Return what is said in a recording; `language` (ISO 639-1) helps. Raises as `embed` does."""
+        ...
+
+    async def speak(self, text: str, *, voice: str = "") -> AudioPart:
+        """Return a recording (MP3) of a text, in the provider's usual voice when none is named. Raises as `embed` does."""
+        ...
+
     async def aclose(self) -> None:
         """Close the connections."""
         ...
@@ -119,6 +143,7 @@ class HttpProvider(ABC):
     default_context_tokens: int = 8192
     default_has_tools: bool = True
     default_has_json_schema: bool = True
+    default_has_files: bool = False
     default_limits: ReplyLimits = ReplyLimits()
 
     @classmethod
@@ -141,13 +166,22 @@ class HttpProvider(ABC):
     def capabilities(self) -> Capabilities:
         choice = self._choice
         has_tools, has_json_schema = choice.has_tools, choice.has_json_schema
+        has_vision, has_audio = choice.has_vision, choice.has_audio
         return Capabilities(
             context_tokens=choice.context_tokens or self.default_context_tokens,
             has_tools=self.default_has_tools if has_tools is None else has_tools,
             has_json_schema=self.default_has_json_schema if has_json_schema is None else has_json_schema,
-            has_vision=False,
+            has_vision=self._sees() if has_vision is None else has_vision,
+            has_audio=self._hears() if has_audio is None else has_audio,
+            has_files=self.default_has_files,
             price=choice.price,
         )
+
+    def _sees(self) -> bool:
+        return abilities.sees(self._choice.model)
+
+    def _hears(self) -> bool:
+        return False
 
     async def waits_for(self) -> str:
         return ""
@@ -161,6 +195,7 @@ class HttpProvider(ABC):
         """Close the connections."""
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[StreamItem, None]:
+        check_parts(request.messages, self.capabilities(), model=self._choice.model)
         reply = ReplyBuilder(self._choice.model)
         async with aclosing(self._deltas(request, reply)) as deltas:
             async for delta in self._in_time(deltas):
@@ -198,6 +233,37 @@ class HttpProvider(ABC):
 
     async def check(self) -> str:
         return await describe_check(self)
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        refuse("embeddings", model=self._choice.model)
+
+    async def transcribe(self, audio: AudioPart, *, language: str = "") -> str:
+        refuse("transcription", model=self._choice.model)
+
+    async def speak(self, text: str, *, voice: str = "") -> AudioPart:
+        refuse("speech", model=self._choice.model)
+
+    async def _whole(self, answer: Awaitable[Answer], *, ability: Ability) -> Answer:
+        """Return an answer that comes at once, within the time for a first token, its errors named."""
+        wait_s = self._limits.first_token_s
+        try:
+            async with asyncio.timeout(wait_s):
+                return await answer
+        except TimeoutError:
+            raise ProviderTimeout(f"the model gave no answer for {wait_s:g} s", waited_s=wait_s) from None
+        except READING_MISTAKES as error:
+            fault: ProviderError = self._reading_fault(error)
+        except Exception as error:
+            fault = self._fault(error)
+        if fault.facts.get("status") in _NO_SUCH_SERVICE and not isinstance(fault, NotSupported):
+            refuse(ability, model=self._choice.model)
+        raise fault
+
+    def _reading_fault(self, error: Exception) -> ProviderError:
+        try:
+            return self._fault(error)
+        except READING_MISTAKES:
+            return ProviderBadReply("the provider's answer follows no protocol")
 
 
 def extra_fields(choice: ModelChoice) -> dict[str, Any] | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -12,6 +14,7 @@ from workers.providers.base import ReplyLimits
 from workers.providers.openai_compatible import OpenAICompatibleProvider
 from workers.providers.types import Capabilities, ModelChoice, Price
 
+Embedder = Callable[[Sequence[str]], list[list[float]]]
 ModelState = Literal["ready", "loading", "away"]
 HEALTH_TIMEOUT_S = 2.0
 FREE = Price(0.0, 0.0)
@@ -33,12 +36,19 @@ class EmbeddedProvider(OpenAICompatibleProvider):
         return cls.default_limits
 
     def __init__(
-        self, choice: ModelChoice, *, secret: str | None, limits: ReplyLimits, allow_private: bool = True
+        self,
+        choice: ModelChoice,
+        *,
+        secret: str | None,
+        limits: ReplyLimits,
+        allow_private: bool = True,
+        embedder: Embedder | None = None,
     ) -> None:
         # The operator says where the model server is, so neither the choice's URL nor the private-address
         # rule applies.
         embedded = replace(choice, base_url=get_config().model_url, price=FREE)
         super().__init__(embedded, secret=None, limits=limits, allow_private=True)
+        self._embedder = embedder
 
     def capabilities(self) -> Capabilities:
         return Capabilities(
@@ -47,7 +57,14 @@ class EmbeddedProvider(OpenAICompatibleProvider):
             has_json_schema=True,
             has_vision=False,
             price=FREE,
+            has_embeddings=self._embedder is not None,
         )
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """Return vectors of the packaged embedding model; without one, llama.cpp is asked."""
+        if self._embedder is None:
+            return await super().embed(texts)
+        return await asyncio.to_thread(self._embedder, texts)
 
     async def waits_for(self) -> str:
         return _WAITS[await model_state(get_config().model_url)]

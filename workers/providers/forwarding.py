@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from workers.providers.base import Provider, collect
-from workers.providers.types import Capabilities, ModelChoice, ModelReply, ModelRequest, StreamItem
+from workers.providers.types import AudioPart, Capabilities, ModelChoice, ModelReply, ModelRequest, StreamItem
 
 
 class ForwardingProvider:
@@ -40,6 +40,15 @@ class ForwardingProvider:
     async def check(self) -> str:
         # A person waits for the test button: say at once what the endpoint says.
         return await self._inner.check()
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        return await self._inner.embed(texts)
+
+    async def transcribe(self, audio: AudioPart, *, language: str = "") -> str:
+        return await self._inner.transcribe(audio, language=language)
+
+    async def speak(self, text: str, *, voice: str = "") -> AudioPart:
+        return await self._inner.speak(text, voice=voice)
 
     async def aclose(self) -> None:
         await self._inner.aclose()

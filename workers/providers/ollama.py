@@ -7,17 +7,29 @@ not fit without a word. Here every request says how much context it needs.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import httpx
 import ollama
 
-from workers.errors import ProviderBadReply
+from workers.errors import ProviderBadReply, ProviderRejected
+from workers.providers import abilities
+from workers.providers.abilities import refuse
 from workers.providers.addresses import GuardedTransport, check_base_url
 from workers.providers.base import PROGRESS, READING_MISTAKES, Delta, HttpProvider, ReplyLimits
+from workers.providers.parts import as_text, check_vectors
 from workers.providers.reply import ReplyBuilder
-from workers.providers.types import FinishReason, Message, ModelChoice, ModelRequest, Usage
+from workers.providers.types import (
+    Capabilities,
+    FinishReason,
+    ImagePart,
+    Message,
+    ModelChoice,
+    ModelRequest,
+    Usage,
+)
 
 OLLAMA_URL: Final = "http://127.0.0.1:11434"
 _FINISH: Final[dict[str, FinishReason]] = {"stop": "stop", "length": "length"}
@@ -50,6 +62,24 @@ class OllamaProvider(HttpProvider):
 
     async def aclose(self) -> None:
         await self._client.close()
+
+    def capabilities(self) -> Capabilities:
+        return replace(super().capabilities(), has_embeddings=abilities.embeds(self._choice.model))
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        if not texts:
+            return []
+        asked = self._client.embed(model=self._choice.model, input=list(texts))
+        try:
+            answer = await self._whole(asked, ability="embeddings")
+            vectors = [[float(number) for number in vector] for vector in answer.embeddings]
+        except ProviderRejected as error:
+            if "does not support" in str(error):
+                refuse("embeddings", model=self._choice.model)
+            raise
+        except (AttributeError, TypeError, ValueError) as error:
+            raise ProviderBadReply("the provider's answer holds no embeddings") from error
+        return check_vectors(vectors, count=len(texts))
 
     async def _deltas(self, request: ModelRequest, reply: ReplyBuilder) -> AsyncGenerator[Delta, None]:
         parts = await self._client.chat(**self._body(request))
@@ -99,7 +129,10 @@ def _messages(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
     names = {call.id: call.name for message in messages for call in message.tool_calls}
     bodies: list[dict[str, Any]] = []
     for message in messages:
-        body: dict[str, Any] = {"role": message.role, "content": message.content}
+        texts = [message.content, *filter(None, map(as_text, message.parts))]
+        body: dict[str, Any] = {"role": message.role, "content": "\n\n".join(filter(None, texts))}
+        if images := [part.data for part in message.parts if isinstance(part, ImagePart)]:
+            body["images"] = images
         if message.role == "tool":
             body["tool_name"] = names.get(message.tool_call_id or "", "")
         if message.tool_calls:

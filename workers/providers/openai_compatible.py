@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from typing import Any, Final
 
-import httpx2
-from openai import AsyncOpenAI
-
 from workers.errors import ProviderBadReply
-from workers.providers.addresses import check_base_url, guarded_client, is_near
-from workers.providers.base import PROGRESS, READING_MISTAKES, Delta, HttpProvider, ReplyLimits, extra_fields
+from workers.providers import abilities
+from workers.providers.base import PROGRESS, READING_MISTAKES, Delta, extra_fields
+from workers.providers.openai_client import OpenAIProvider
+from workers.providers.parts import as_base64, as_text, data_url
 from workers.providers.reply import ReplyBuilder
 from workers.providers.schema import is_closed_schema
 from workers.providers.types import (
+    AudioPart,
+    Capabilities,
+    ContentPart,
     FinishReason,
+    ImagePart,
     Message,
-    ModelChoice,
     ModelRequest,
     ToolCall,
     ToolSpec,
     Usage,
 )
 
-OPENAI_URL: Final = "https://api.openai.com/v1"
-# A model on a busy processor reads a long prompt for minutes; seen: 370 s for 1,100 tokens of a 1.5B model.
-NEAR_LIMITS: Final = ReplyLimits(first_token_s=900.0, between_tokens_s=300.0, total_s=1800.0)
 _FINISH: Final[dict[str, FinishReason]] = {
     "stop": "stop",
     "length": "length",
@@ -37,35 +37,14 @@ _FINISH: Final[dict[str, FinishReason]] = {
 _REASONING_FIELDS: Final = ("reasoning_content", "reasoning")
 
 
-class OpenAICompatibleProvider(HttpProvider):
+class OpenAICompatibleProvider(OpenAIProvider):
     """Chat completions over the official client."""
 
-    @classmethod
-    def limits_for(cls, choice: ModelChoice) -> ReplyLimits:
-        return NEAR_LIMITS if is_near(choice.base_url or OPENAI_URL) else cls.default_limits
+    def _hears(self) -> bool:
+        return abilities.hears(self._choice.model)
 
-    def __init__(
-        self, choice: ModelChoice, *, secret: str | None, limits: ReplyLimits, allow_private: bool = True
-    ) -> None:
-        super().__init__(choice, secret=secret, limits=limits)
-        url = check_base_url(choice.base_url or OPENAI_URL, allow_private=allow_private)
-        self._is_openai = url == OPENAI_URL
-        self._client = AsyncOpenAI(
-            api_key="added by the transport",
-            base_url=url,
-            max_retries=0,
-            default_headers={"Accept-Encoding": "identity"},
-            http_client=guarded_client(
-                httpx2,
-                auth={"Authorization": f"Bearer {secret}"} if secret else {},
-                allow_private=allow_private,
-                max_bytes=limits.reply_bytes,
-                connect_s=limits.connect_s,
-            ),
-        )
-
-    async def aclose(self) -> None:
-        await self._client.close()
+    def capabilities(self) -> Capabilities:
+        return replace(super().capabilities(), has_files=self._is_openai)
 
     async def _deltas(self, request: ModelRequest, reply: ReplyBuilder) -> AsyncGenerator[Delta, None]:
         create: Any = self._client.chat.completions.create
@@ -82,7 +61,7 @@ class OpenAICompatibleProvider(HttpProvider):
         limit_field = "max_completion_tokens" if self._is_openai else "max_tokens"
         body: dict[str, Any] = {
             "model": self._choice.model,
-            "messages": [_message(message) for message in request.messages],
+            "messages": _messages(request.messages),
             "stream": True,
             "stream_options": {"include_usage": True},
             limit_field: request.max_output_tokens,
@@ -107,13 +86,41 @@ class OpenAICompatibleProvider(HttpProvider):
         return body
 
 
+def _messages(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
+    """Return the conversation. A tool's answer holds text only, so what else it brought follows as a person's message."""
+    bodies: list[dict[str, Any]] = []
+    brought: list[dict[str, Any]] = []
+    for message in messages:
+        if message.role != "tool" and brought:
+            bodies.append({"role": "user", "content": brought})
+            brought = []
+        bodies.append(_message(message))
+        if message.role == "tool":
+            brought = [*brought, *map(_part, message.parts)]
+    return [*bodies, {"role": "user", "content": brought}] if brought else bodies
+
+
 def _message(message: Message) -> dict[str, Any]:
     body: dict[str, Any] = {"role": message.role, "content": message.content}
     if message.role == "tool":
         body["tool_call_id"] = message.tool_call_id
+    elif message.parts:
+        text = [{"type": "text", "text": message.content}] if message.content else []
+        body["content"] = [*text, *map(_part, message.parts)]
     if message.tool_calls:
         body["tool_calls"] = [_call(call) for call in message.tool_calls]
     return body
+
+
+def _part(part: ContentPart) -> dict[str, Any]:
+    if (text := as_text(part)) is not None:
+        return {"type": "text", "text": text}
+    if isinstance(part, ImagePart):
+        return {"type": "image_url", "image_url": {"url": data_url(part)}}
+    if isinstance(part, AudioPart):
+        sound = {"data": as_base64(part), "format": "mp3" if part.media_type == "audio/mpeg" else "wav"}
+        return {"type": "input_audio", "input_audio": sound}
+    return {"type": "file", "file": {"filename": part.name, "file_data": data_url(part)}}  # type: ignore[union-attr,arg-type]
 
 
 def _call(call: ToolCall) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import import_module
 from typing import Final
@@ -15,6 +16,7 @@ from workers.providers.types import ModelChoice, ProviderName
 PROVIDERS: Final[dict[ProviderName, str]] = {
     "embedded": "workers.providers.embedded:EmbeddedProvider",
     "openai": "workers.providers.openai_compatible:OpenAICompatibleProvider",
+    "responses": "workers.providers.openai_responses:OpenAIResponsesProvider",
     "anthropic": "workers.providers.anthropic:AnthropicProvider",
     "ollama": "workers.providers.ollama:OllamaProvider",
 }
@@ -36,6 +38,7 @@ def open_provider(
     limits: ReplyLimits | None = None,
     retries: RetryPolicy | None = None,
     allow_private: bool | None = None,
+    embedder: Callable[[Sequence[str]], list[list[float]]] | None = None,
 ) -> Provider:
     """Return a provider for `choice`, ready to be asked; close it with `aclose()`.
 
@@ -43,6 +46,7 @@ def open_provider(
         secret: The key, kept in memory only; None where none is needed.
         limits: The provider's own when None, with those that the choice sets.
         allow_private: Whether loopback and private addresses may be called; the operator's setting when None.
+        embedder: What makes vectors for the embedded provider; it stands above this package, so its user hands it in.
 
     Raises:
         ConfigError: no provider has this name.
@@ -55,10 +59,12 @@ def open_provider(
     if allow_private is None:
         allow_private = get_config().allow_private_endpoints
     kind = getattr(import_module(module), name)
+    extra = {"embedder": embedder} if choice.provider == "embedded" else {}
     provider: Provider = kind(
         choice,
         secret=secret,
         limits=limits or limits_of(choice, kind.limits_for(choice)),
         allow_private=allow_private,
+        **extra,
     )
     return RetryingProvider(provider, retries)

@@ -10,7 +10,7 @@ from workers.errors import ConfigError
 
 Role = Literal["system", "user", "assistant", "tool"]
 FinishReason = Literal["stop", "length", "tool_calls", "refusal"]
-ProviderName = Literal["embedded", "openai", "anthropic", "ollama"]
+ProviderName = Literal["embedded", "openai", "responses", "anthropic", "ollama"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,7 @@ class ModelRequest:
     temperature: float | None = None
     """A wish; Anthropic's API has no such field any more."""
     stop: tuple[str, ...] = ()
+    """A wish; OpenAI's Responses API has no such field."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +11,7 @@ from tests.framework.provider_double.script import Asked, BadRequest, Say, say_u
 
 PATH = "/v1/messages"
 CONTENT_TYPE = "text/event-stream"
+_IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 _FINISH = {"stop": "end_turn", "length": "max_tokens", "refusal": "refusal"}
 
 
@@ -56,6 +58,8 @@ def _read_turn(turn: dict[str, Any], open_calls: dict[str, str]) -> list[dict[st
             if not block["text"].strip():
                 raise BadRequest("messages: text content blocks must be non-empty")
             found.append(_plain(turn["role"], block["text"]))
+        elif block["type"] in ("image", "document"):
+            found.append({**_plain(turn["role"], ""), "parts": [_part(block)]})
         elif block["type"] == "tool_use":
             open_calls[block["id"]] = block["name"]
             call = {"id": block["id"], "name": block["name"], "arguments": block["input"]}
@@ -65,12 +69,35 @@ def _read_turn(turn: dict[str, Any], open_calls: dict[str, str]) -> list[dict[st
             if name is None:
                 raise BadRequest("messages: unexpected `tool_use_id` found in `tool_result` blocks")
             answer = {"tool_call_id": block["tool_use_id"], "name": name}
-            found.append({**_plain("tool", block["content"]), **answer})
+            found.append({**_plain("tool", ""), **_result(block["content"]), **answer})
     return found
 
 
+def _part(block: dict[str, Any]) -> tuple[str, str, bytes]:
+    source = block["source"]
+    allowed = {"image": _IMAGES, "document": ("application/pdf",)}[block["type"]]
+    if source["type"] != "base64" or source["media_type"] not in allowed:
+        raise BadRequest(f"messages: source.media_type should be one of {allowed}")
+    kind = {"image": "image", "document": "file"}[block["type"]]
+    return kind, source["media_type"], base64.b64decode(source["data"], validate=True)
+
+
+def _result(content: Any) -> dict[str, Any]:
+    if isinstance(content, str):
+        return {"content": content}
+    texts = [block["text"] for block in content if block["type"] == "text"]
+    return {"content": "\n\n".join(texts), "parts": [_part(b) for b in content if b["type"] != "text"]}
+
+
 def _plain(role: str, content: str) -> dict[str, Any]:
-    return {"role": role, "content": content, "tool_calls": [], "tool_call_id": None, "name": None}
+    return {
+        "role": role,
+        "content": content,
+        "parts": [],
+        "tool_calls": [],
+        "tool_call_id": None,
+        "name": None,
+    }
 
 
 def error_body(message: str, error_type: str) -> dict[str, Any]:

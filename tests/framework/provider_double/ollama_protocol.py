@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -24,6 +25,9 @@ def read(body: dict[str, Any], headers: dict[str, str]) -> Asked:
         {
             "role": message["role"],
             "content": message.get("content") or "",
+            "parts": [
+                ("image", "", base64.b64decode(data, validate=True)) for data in message.get("images") or ()
+            ],
             "tool_calls": [
                 {"id": None, "name": c["function"]["name"], "arguments": c["function"]["arguments"]}
                 for c in message.get("tool_calls") or ()

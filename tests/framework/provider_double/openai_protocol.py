@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from typing import Any
 
-from tests.framework.provider_double.script import Asked, BadRequest, Say, say_usage
+from tests.framework.provider_double.script import Asked, BadRequest, Say, read_data_url, say_usage
 
 PATH = "/v1/chat/completions"
 CONTENT_TYPE = "text/event-stream"
@@ -30,7 +31,7 @@ def read(body: dict[str, Any], headers: dict[str, str]) -> Asked:
         if open_calls and role != "tool":
             raise BadRequest(f"tool calls without an answer: {sorted(open_calls)}")
         calls = [
-            {"id": c["id"], "name": c["function"]["name"], "arguments": _loads(c["function"]["arguments"])}
+            {"id": c["id"], "name": c["function"]["name"], "arguments": loads(c["function"]["arguments"])}
             for c in message.get("tool_calls") or ()
         ]
         if role == "tool":
@@ -42,7 +43,7 @@ def read(body: dict[str, Any], headers: dict[str, str]) -> Asked:
         read_messages.append(
             {
                 "role": role,
-                "content": message.get("content") or "",
+                **_content(message.get("content") or "", role=role),
                 "tool_calls": calls,
                 "tool_call_id": message.get("tool_call_id"),
                 "name": names.get(message.get("tool_call_id", "")),
@@ -55,6 +56,28 @@ def read(body: dict[str, Any], headers: dict[str, str]) -> Asked:
     tools = [tool["function"]["name"] for tool in body.get("tools") or ()]
     is_stream = bool(body.get("stream"))
     return Asked("openai", str(body.get("model")), read_messages, tools, schema, is_stream, headers, body)
+
+
+def _content(content: Any, *, role: str) -> dict[str, Any]:
+    if isinstance(content, str):
+        return {"content": content, "parts": []}
+    texts, parts = [], []
+    for part in content:
+        kind = part["type"]
+        if kind != "text" and role != "user":
+            raise BadRequest(f"Invalid value: '{kind}' in a message of role '{role}'")
+        if kind == "text":
+            texts.append(part["text"])
+        elif kind == "image_url":
+            parts.append(("image", *read_data_url(part["image_url"]["url"])))
+        elif kind == "input_audio":
+            sound = part["input_audio"]
+            parts.append(("audio", sound["format"], base64.b64decode(sound["data"], validate=True)))
+        elif kind == "file":
+            parts.append(("file", *read_data_url(part["file"]["file_data"])))
+        else:
+            raise BadRequest(f"Invalid value: '{kind}'")
+    return {"content": "\n\n".join(texts), "parts": parts}
 
 
 def error_body(message: str, error_type: str) -> dict[str, Any]:
@@ -137,7 +160,7 @@ def _data(value: Any) -> bytes:
     return b"data: " + json.dumps(value).encode() + b"\n\n"
 
 
-def _loads(raw: str) -> Any:
+def loads(raw: str) -> Any:
     try:
         return json.loads(raw)
     except ValueError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Callable
@@ -83,10 +84,11 @@ class Say:
 class Asked:
     """A request, read.
 
-    `messages` are dicts with role, content, tool_calls [{id, name, arguments}], tool_call_id and name.
+    `messages` are dicts with role, content, parts [(kind, media type, bytes)], tool_calls [{id, name, arguments}],
+    tool_call_id and name. Services beside conversations have none.
     """
 
-    protocol: Literal["openai", "anthropic", "ollama"]
+    protocol: Literal["openai", "responses", "anthropic", "ollama"]
     model: str
     messages: list[dict[str, Any]]
     tools: list[str]
@@ -101,7 +103,7 @@ class Asked:
 
     def count_tokens(self) -> int:
         """Return a token count that grows as the conversation does: four characters a token."""
-        return len(json.dumps(self.body.get("messages", []))) // 4
+        return len(json.dumps(self.body.get("messages") or self.body.get("input") or [])) // 4
 
 
 Brain = Callable[[Asked], Say]
@@ -109,6 +111,14 @@ Brain = Callable[[Asked], Say]
 
 class BadRequest(Exception):
     """The request breaks the protocol; the double answers 400 as the original would."""
+
+
+def read_data_url(url: str) -> tuple[str, bytes]:
+    """Return media type and data of a data URL; anything else would make the provider fetch it."""
+    head, comma, data = url.partition(",")
+    if not comma or not head.startswith("data:") or not head.endswith(";base64"):
+        raise BadRequest("Invalid data URL")
+    return head.removeprefix("data:").removesuffix(";base64"), base64.b64decode(data, validate=True)
 
 
 def say_usage(asked: Asked, say: Say) -> tuple[int, int]:

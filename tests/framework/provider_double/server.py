@@ -10,13 +10,20 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from tests.framework.provider_double import anthropic_protocol, ollama_protocol, openai_protocol
+from tests.framework.provider_double import (
+    anthropic_protocol,
+    ollama_protocol,
+    openai_protocol,
+    responses_protocol,
+)
 from tests.framework.provider_double.script import Asked, BadRequest, Brain, Fault, Say
+from tests.framework.provider_double.side_protocols import SIDE_PROTOCOLS, SideProtocol
 from tests.framework.provider_double.wire import HttpReply, HttpRequest, read_request
 
-PROTOCOLS: dict[str, ModuleType] = {p.PATH: p for p in (openai_protocol, anthropic_protocol, ollama_protocol)}
+_ALL = (openai_protocol, responses_protocol, anthropic_protocol, ollama_protocol)
+PROTOCOLS: dict[str, ModuleType] = {protocol.PATH: protocol for protocol in _ALL}
 # The base URL that each provider wants, relative to the server's.
-BASE_PATHS = {"openai": "/v1", "embedded": "/v1", "anthropic": "", "ollama": ""}
+BASE_PATHS = {"openai": "/v1", "responses": "/v1", "embedded": "/v1", "anthropic": "", "ollama": ""}
 
 
 class ProviderDouble:
@@ -111,7 +118,11 @@ class ProviderDouble:
             await asyncio.gather(answer, watch, return_exceptions=True)
 
     async def _answer(self, request: HttpRequest, reply: HttpReply) -> None:
-        protocol = PROTOCOLS.get(request.path.partition("?")[0])
+        path = request.path.partition("?")[0]
+        if (side := SIDE_PROTOCOLS.get(path)) is not None:
+            await self._answer_beside(side, request, reply)
+            return
+        protocol = PROTOCOLS.get(path)
         if protocol is None:
             await reply.send_json(404, {"error": {"message": f"no such path {request.path}"}})
             return
@@ -138,6 +149,24 @@ class ProviderDouble:
             await _stream(protocol, asked, say, reply)
         else:
             await reply.send_json(200, protocol.whole(asked, say))
+
+    async def _answer_beside(self, side: SideProtocol, request: HttpRequest, reply: HttpReply) -> None:
+        protocol = ollama_protocol if side.protocol == "ollama" else openai_protocol
+        try:
+            asked = side.read(request.body, request.headers)
+            self.asked.append(asked)
+            say = self._next(asked) or (None if side.needs_script else Say())
+            if say is None:
+                self.unexpected += 1
+                await reply.send_json(500, protocol.error_body("the script is at its end", "server_error"))
+            elif say.fault is not None:
+                await BEFORE[say.fault.kind](protocol, say.fault, reply)
+            else:
+                body, content_type = side.answer(asked, say)
+                await reply.send(200, body, {"Content-Type": content_type})
+        except (BadRequest, ValueError, KeyError, TypeError) as error:
+            self.refused.append(str(error))
+            await reply.send_json(400, protocol.error_body(str(error), "invalid_request_error"))
 
     def _next(self, asked: Asked) -> Say | None:
         if self._queue:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import pytest
@@ -19,10 +19,11 @@ CANARY = "sk-canary-7f3a9b21"
 NO_RETRY = RetryPolicy(tries=1)
 QUICK = ReplyLimits(connect_s=2, first_token_s=1.0, between_tokens_s=1.0, total_s=20, reply_bytes=1_000_000)
 
+NO_FIELDS: Mapping[str, Any] = {}
 OpenProvider = Callable[..., Provider]
 
 
-@pytest.fixture(params=["openai", "anthropic", "ollama", "embedded"])
+@pytest.fixture(params=["openai", "responses", "anthropic", "ollama", "embedded"])
 def provider_name(request: pytest.FixtureRequest) -> str:
     return request.param
 
@@ -37,12 +38,12 @@ async def open_at_double(
     monkeypatch.setenv("PYAGENT_MODEL_URL", provider_double.base_url("embedded"))
     get_config.cache_clear()
 
-    def open_it(name: str, *, secret: str | None = CANARY, **options: Any) -> Provider:
-        choice = ModelChoice.from_dict(
-            {"provider": name, "model": "double-1", "base_url": provider_double.base_url(name)}
-        )
+    def open_it(
+        name: str, *, secret: str | None = CANARY, choice: Mapping[str, Any] = NO_FIELDS, **options: Any
+    ) -> Provider:
+        fields = {"provider": name, "model": "double-1", "base_url": provider_double.base_url(name), **choice}
         options = {"limits": QUICK, "retries": NO_RETRY, **options}
-        opened.append(open_provider(choice, secret=secret, **options))
+        opened.append(open_provider(ModelChoice.from_dict(fields), secret=secret, **options))
         return opened[-1]
 
     yield open_it

@@ -8,9 +8,11 @@ import json
 import pytest
 
 from tests.framework.provider_double import Call, Fault, ProviderDouble, Say
+from tests.framework.provider_double.side_protocols import vector_of
 from tests.workers.providers.conftest import CANARY, OpenProvider
 from workers.errors import (
     ContextTooLong,
+    NotSupported,
     ProviderAuthFailed,
     ProviderBadReply,
     ProviderCutOff,
@@ -22,10 +24,14 @@ from workers.errors import (
 )
 from workers.providers.base import Provider, ReplyLimits
 from workers.providers.types import (
+    AudioPart,
+    FilePart,
     Finished,
+    ImagePart,
     Message,
     ModelRequest,
     TextDelta,
+    TextPart,
     ToolCallDelta,
     ToolSpec,
     Usage,
@@ -72,7 +78,7 @@ async def test_passes_limits_on_the_answer_to_the_provider(
         ModelRequest(messages=HELLO.messages, max_output_tokens=7, temperature=0.5, stop=("END",))
     )
     sent = json.dumps(provider_double.asked[0].body)
-    assert '"END"' in sent and ": 7" in sent
+    assert ('"END"' in sent) is (provider.choice.provider != "responses") and ": 7" in sent
     assert ("0.5" in sent) is (provider.choice.provider != "anthropic")
 
 
@@ -101,7 +107,7 @@ async def test_brings_tool_calls_and_takes_their_results_back(
     assert provider_double.refused == []
 
 
-@pytest.mark.parametrize("provider_name", ["openai", "anthropic", "embedded"], indirect=False)
+@pytest.mark.parametrize("provider_name", ["openai", "responses", "anthropic", "embedded"], indirect=False)
 async def test_keeps_malformed_tool_arguments_word_for_word_and_can_send_them_back(
     open_at_double: OpenProvider, provider_name: str, provider_double: ProviderDouble
 ) -> None:
@@ -131,7 +137,7 @@ async def test_says_when_the_answer_was_cut_by_its_own_limit(
     assert (await provider.generate(HELLO)).finish_reason == "length"
 
 
-@pytest.mark.parametrize("provider_name", ["openai", "anthropic"], indirect=False)
+@pytest.mark.parametrize("provider_name", ["openai", "responses", "anthropic"], indirect=False)
 async def test_tells_a_refusal_from_an_answer(
     open_at_double: OpenProvider, provider_name: str, provider_double: ProviderDouble
 ) -> None:
@@ -280,6 +286,171 @@ async def test_sends_the_given_key_and_nothing_else_that_it_finds(
         is_keyed = secret is not None and provider_name != "embedded"
         assert (CANARY in str(headers)) is is_keyed
         assert not [name for name in headers if name.startswith("x-stainless")]
+
+
+PIXEL = b"\x89PNG\r\n\x1a\n not really a picture"
+
+
+SEES = ["openai", "responses", "anthropic", "ollama"]
+
+
+@pytest.mark.parametrize("provider_name", SEES)
+async def test_shows_images_in_the_order_of_the_parts(
+    open_at_double: OpenProvider, provider_name: str, provider_double: ProviderDouble
+) -> None:
+    provider_double.say("Two pictures.")
+    parts = (ImagePart(PIXEL + b"1"), TextPart("and"), ImagePart(PIXEL + b"2", "image/jpeg"))
+    provider = open_at_double(provider_name, choice={"has_vision": True})
+    assert provider.capabilities().has_vision
+    await provider.generate(ModelRequest(messages=(Message("user", "What is this?", parts=parts),)))
+    assert provider_double.refused == []
+    shown = provider_double.asked[0].messages
+    assert [data for message in shown for _kind, _type, data in message["parts"]] == [
+        PIXEL + b"1",
+        PIXEL + b"2",
+    ]
+    said = "\n\n".join(message["content"] for message in shown if message["content"])
+    assert said == "What is this?\n\nand"
+
+
+@pytest.mark.parametrize("provider_name", SEES)
+async def test_takes_back_an_image_that_a_tool_brought(
+    open_at_double: OpenProvider, provider_name: str, provider_double: ProviderDouble
+) -> None:
+    provider = open_at_double(provider_name, choice={"has_vision": True})
+    provider_double.say(Say(calls=(Call("look", {}), Call("look", {}))), "A cat.")
+    look = ToolSpec("look", "Take a picture.", {"type": "object", "properties": {}})
+    asked = ModelRequest(messages=(Message("user", "Look"),), tools=(look,))
+    reply = await provider.generate(asked)
+    results = tuple(
+        Message("tool", "taken", tool_call_id=call.id, parts=(ImagePart(PIXEL),)) for call in reply.tool_calls
+    )
+    talk = (*asked.messages, Message("assistant", "", tool_calls=reply.tool_calls), *results)
+    assert (await provider.generate(ModelRequest(messages=talk, tools=(look,)))).text == "A cat."
+    brought = [part for message in provider_double.asked[1].messages for part in message.get("parts", ())]
+    assert [data for _kind, _type, data in brought] == [PIXEL, PIXEL]
+
+
+async def test_reads_a_text_file_whatever_the_model(
+    provider: Provider, provider_double: ProviderDouble
+) -> None:
+    provider_double.say("Fine.")
+    part = FilePart(b"a,b\n1,2\n", "text/csv", "table.csv")
+    await provider.generate(ModelRequest(messages=(Message("user", "Sum up", parts=(part,)),)))
+    said = "\n\n".join(message["content"] for message in provider_double.asked[0].messages)
+    assert said == "Sum up\n\nFile table.csv:\na,b\n1,2\n"
+
+
+CANNOT_READ = [
+    *[(name, ImagePart(PIXEL), "images") for name in [*SEES, "embedded"]],
+    *[(name, AudioPart(b"RIFF"), "audio") for name in [*SEES, "embedded"]],
+    *[
+        (name, FilePart(b"%PDF", "application/pdf", "a.pdf"), "files")
+        for name in ("openai", "ollama", "embedded")
+    ],
+]
+
+
+@pytest.mark.parametrize(("provider_name", "part", "what"), CANNOT_READ)
+async def test_refuses_what_its_model_cannot_read_and_says_who_can(
+    open_at_double: OpenProvider,
+    provider_name: str,
+    provider_double: ProviderDouble,
+    part: ImagePart | AudioPart | FilePart,
+    what: str,
+) -> None:
+    provider = open_at_double(provider_name, choice={"has_vision": False})
+    with pytest.raises(NotSupported) as caught:
+        await provider.generate(ModelRequest(messages=(Message("user", "x", parts=(part,)),)))
+    assert caught.value.facts["what"] == what and caught.value.facts["instead"] in str(caught.value)
+    assert provider_double.asked == []
+
+
+EMBEDS = ["openai", "responses", "ollama", "embedded"]
+
+
+@pytest.mark.parametrize("provider_name", EMBEDS)
+async def test_turns_texts_into_vectors_in_their_order(
+    open_at_double: OpenProvider, provider_name: str, provider_double: ProviderDouble
+) -> None:
+    provider = open_at_double(provider_name)
+    texts = ["the cat sat", "stock prices fell", "the cat lay"]
+    cat, stock, other_cat = await provider.embed(texts)
+    assert cat == pytest.approx(vector_of(texts[0]))
+    assert _product(cat, other_cat) > _product(cat, stock)
+    assert await provider.embed([]) == []
+    assert len(provider_double.asked) == 1
+
+
+async def test_makes_no_vectors_where_there_is_no_such_model(
+    provider: Provider, provider_double: ProviderDouble
+) -> None:
+    if provider.choice.provider != "anthropic":
+        provider_double.say(Say(fault=Fault("http", 501, message="This server does not support embeddings")))
+    with pytest.raises(NotSupported, match="makes no embeddings; text-embedding-3-small"):
+        await provider.embed(["x"])
+
+
+async def test_writes_down_what_is_said_and_speaks(
+    open_at_double: OpenProvider, provider_name: str, provider_double: ProviderDouble
+) -> None:
+    provider = open_at_double(provider_name)
+    if provider_name in ("anthropic", "ollama"):
+        with pytest.raises(NotSupported, match="whisper-1"):
+            await provider.transcribe(AudioPart(b"RIFF"))
+        with pytest.raises(NotSupported, match="gpt-4o-mini-tts"):
+            await provider.speak("Hello")
+        assert provider_double.asked == []
+        return
+    provider_double.say("Good morning.", "sound of hello")
+    assert await provider.transcribe(AudioPart(b"RIFF some sound"), language="en") == "Good morning."
+    assert provider_double.asked[0].body["file"] == b"RIFF some sound"
+    assert provider_double.asked[0].body["language"] == "en"
+    assert await provider.speak("Hello", voice="nova") == AudioPart(b"sound of hello", "audio/mpeg")
+    assert provider_double.asked[1].body["voice"] == "nova"
+
+
+SIDE_FAULTS = [
+    (Fault("http", 401, message=f"Incorrect API key: {CANARY}"), ProviderAuthFailed),
+    (Fault("http", 429, headers={"Retry-After": "7"}), ProviderRateLimited),
+    (Fault("http", 500), ProviderUnavailable),
+    (Fault("hang"), ProviderTimeout),
+    (Fault("garbage"), ProviderBadReply),
+    (Fault("compressed"), ProviderBadReply),
+    (Fault("redirect", location="http://127.0.0.1:9/"), ProviderRejected),
+]
+
+
+@pytest.mark.parametrize("provider_name", EMBEDS)
+@pytest.mark.parametrize(("fault", "expected"), SIDE_FAULTS, ids=lambda value: getattr(value, "kind", None))
+async def test_names_the_faults_of_embedding_too(
+    open_at_double: OpenProvider,
+    provider_name: str,
+    provider_double: ProviderDouble,
+    fault: Fault,
+    expected: type[ProviderError],
+) -> None:
+    provider_double.say(Say(fault=fault))
+    with pytest.raises(ProviderError) as caught:
+        await open_at_double(provider_name).embed(["x"])
+    assert type(caught.value) is expected
+    assert CANARY not in json.dumps(caught.value.to_dict()) + repr(caught.value)
+
+
+async def test_hangs_up_when_an_embedding_is_no_longer_wanted(
+    open_at_double: OpenProvider, provider_double: ProviderDouble
+) -> None:
+    provider_double.say(Say(fault=Fault("hang")))
+    task = asyncio.create_task(open_at_double("openai").embed(["x"]))
+    await _until(lambda: len(provider_double.asked) == 1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await _until(lambda: provider_double.gone == 1)
+
+
+def _product(one: list[float], other: list[float]) -> float:
+    return sum(a * b for a, b in zip(one, other, strict=True))
 
 
 async def test_the_test_button_tells_who_answered(

@@ -74,7 +74,7 @@ def test_refuses_a_setting_that_is_neither_yes_nor_no(value: str) -> None:
 def test_loads_no_client_before_it_is_used() -> None:
     code = (
         "import sys, workers.providers.registry, workers.providers.types\n"
-        "loaded = {'openai', 'anthropic', 'ollama', 'httpx', 'httpx2', 'django'} & set(sys.modules)\n"
+        "loaded = {'openai', 'anthropic', 'ollama', 'httpx', 'httpx2', 'django', 'numpy'} & set(sys.modules)\n"
         "assert not loaded, loaded"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

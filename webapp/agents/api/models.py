@@ -14,14 +14,14 @@ from webapp.accounts.models import User
 from webapp.agents import access, checks, choosing, embedded, services
 from webapp.agents.access import ProfileOwner
 from webapp.agents.models import ModelProfile
-from webapp.agents.services.profiles import MAX_SILENCE_S, ProfileFields
+from webapp.agents.services.profiles import MAX_PER_MIN, MAX_SILENCE_S, ProfileFields
 from webapp.api import ErrorReply
 from webapp.errors import Invalid
 
 router = Router(tags=["models"])
 ERRORS: dict[Any, Any] = {401: ErrorReply, 403: ErrorReply, 404: ErrorReply, 409: ErrorReply, 422: ErrorReply}
 Owner = Literal["person", "workspace", "installation"]
-Provider = Literal["embedded", "openai", "anthropic", "ollama"]
+Provider = Literal["embedded", "openai", "responses", "anthropic", "ollama"]
 
 
 class ModelOut(Schema):
@@ -42,6 +42,12 @@ class ModelOut(Schema):
         description="Seconds of silence between two tokens; null: what is usual."
     )
     tool_use: Literal["auto", "tools", "json"]
+    has_vision: bool | None = Field(description="Whether it sees images; null: as its name tells.")
+    requests_per_min: int | None = Field(
+        description="Rate limit of its key, over all workers; null: none told."
+    )
+    tokens_per_min: int | None
+    max_concurrent: int | None
     input_usd_per_mtok: float | None
     output_usd_per_mtok: float | None
     has_key: bool = Field(description="Whether a key is stored. It is never shown.")
@@ -64,6 +70,10 @@ class ModelFields(Schema):
         None, ge=1, le=MAX_SILENCE_S, description="Null for what is usual: 60."
     )
     tool_use: Literal["auto", "tools", "json"] = "auto"
+    has_vision: bool | None = Field(None, description="Whether it sees images; null: as its name tells.")
+    requests_per_min: int | None = Field(None, ge=1, le=MAX_PER_MIN, description="Null: without limit.")
+    tokens_per_min: int | None = Field(None, ge=1, le=MAX_PER_MIN, description="Null: without limit.")
+    max_concurrent: int | None = Field(None, ge=1, le=MAX_PER_MIN, description="Null: without limit.")
     input_usd_per_mtok: float | None = Field(None, ge=0, le=100_000)
     output_usd_per_mtok: float | None = Field(None, ge=0, le=100_000)
     key: SecretStr | None = Field(
@@ -109,6 +119,10 @@ def _shown(profile: ModelProfile) -> dict[str, Any]:
         "first_token_s",
         "between_tokens_s",
         "tool_use",
+        "has_vision",
+        "requests_per_min",
+        "tokens_per_min",
+        "max_concurrent",
         "input_usd_per_mtok",
         "output_usd_per_mtok",
     )

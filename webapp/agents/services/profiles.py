@@ -18,6 +18,19 @@ MAX_PROFILES: Final = 50
 MAX_CONTEXT_TOKENS: Final = 20_000_000
 MAX_SILENCE_S: Final = 900
 MAX_USD_PER_MTOK: Final = 100_000.0
+MAX_PER_MIN: Final = 1_000_000_000
+OF_REAL_ENDPOINTS: Final = (
+    "context_tokens",
+    "input_usd_per_mtok",
+    "output_usd_per_mtok",
+    "first_token_s",
+    "between_tokens_s",
+    "has_vision",
+    "requests_per_min",
+    "tokens_per_min",
+    "max_concurrent",
+)
+"""What the embedded model has its own values of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +46,10 @@ class ProfileFields:
     output_usd_per_mtok: float | None = None
     first_token_s: int | None = None
     between_tokens_s: int | None = None
+    has_vision: bool | None = None
+    requests_per_min: int | None = None
+    tokens_per_min: int | None = None
+    max_concurrent: int | None = None
     tool_use: str = ModelProfile.ToolUse.AUTO
     key: str | None = None
     is_default: bool = False
@@ -58,6 +75,7 @@ def _check(fields: ProfileFields) -> None:
     if fields.context_tokens is not None and not 256 <= fields.context_tokens <= MAX_CONTEXT_TOKENS:
         raise Invalid("The context is between 256 and 20,000,000 tokens.", field="context_tokens")
     _check_silence(fields)
+    _check_limits(fields)
     prices = (fields.input_usd_per_mtok, fields.output_usd_per_mtok)
     if any(price is not None and not 0 <= price <= MAX_USD_PER_MTOK for price in prices):
         raise Invalid(
@@ -77,6 +95,15 @@ def _check_silence(fields: ProfileFields) -> None:
         silence_s = getattr(fields, name)
         if silence_s is not None and not 1 <= silence_s <= MAX_SILENCE_S:
             raise Invalid(f"A model may be silent for 1 to {MAX_SILENCE_S} seconds.", field=name)
+
+
+def _check_limits(fields: ProfileFields) -> None:
+    for name in ("requests_per_min", "tokens_per_min", "max_concurrent"):
+        limit = getattr(fields, name)
+        if limit is not None and not 1 <= limit <= MAX_PER_MIN:
+            raise Invalid(
+                f"A rate limit is between 1 and {MAX_PER_MIN:,}; leave it empty for none.", field=name
+            )
 
 
 @transaction.atomic
@@ -105,7 +132,7 @@ def save_profile(
         )
         if len(base_url) > 500:
             raise Invalid("The address is longer than 500 characters.", field="base_url")
-    if fields.provider == Provider.OPENAI and not base_url:
+    if fields.provider in (Provider.OPENAI, Provider.RESPONSES) and not base_url:
         base_url = "https://api.openai.com/v1"
     if profile is None:
         if ModelProfile.objects.filter(**owner.filter).count() >= MAX_PROFILES:
@@ -116,11 +143,8 @@ def save_profile(
         profile.sealed_key = vault.seal(fields.key) if fields.key and not is_embedded else None
     profile.name, profile.provider, profile.base_url = fields.name.strip(), fields.provider, base_url
     profile.model = "" if is_embedded else fields.model.strip()
-    profile.context_tokens = None if is_embedded else fields.context_tokens
-    profile.input_usd_per_mtok = None if is_embedded else fields.input_usd_per_mtok
-    profile.output_usd_per_mtok = None if is_embedded else fields.output_usd_per_mtok
-    profile.first_token_s = None if is_embedded else fields.first_token_s
-    profile.between_tokens_s = None if is_embedded else fields.between_tokens_s
+    for name in OF_REAL_ENDPOINTS:
+        setattr(profile, name, None if is_embedded else getattr(fields, name))
     profile.tool_use = fields.tool_use
     profile.is_default = fields.is_default
     profile.save()
