@@ -68,6 +68,12 @@ class ProviderRateLimited(ProviderError):
     code, retryable = "provider_rate_limited", True
 
 
+class RateLimitTooLong(ProviderRateLimited):
+    """The key's rate limit leaves no room for longer than a run waits in its slot."""
+
+    code = "rate_limit_too_long"
+
+
 class ProviderRejected(ProviderError):
     """The provider refuses this request as it stands."""
 

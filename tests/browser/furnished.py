@@ -136,6 +136,7 @@ class Furnished:
             "members": f"{base}/members/",
             "workspace settings": f"{base}/settings/",
             "workspace models": f"{base}/settings/models/",
+            "models of each agent": f"{base}/settings/models/agents/",
             "search": f"{base}/search/?q=parser",
             "profile": "/settings/",
             "models": "/settings/models/",

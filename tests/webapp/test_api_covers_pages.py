@@ -77,6 +77,7 @@ SAME_OVER_REST = {
     "run_step": f"GET {RUN}/steps/{{step_id}}",
     **{f"my_models{suffix}": same for suffix, same in MODELS.items()},
     **{f"workspace_models{suffix}": same for suffix, same in MODELS.items()},
+    "agent_models": f"GET {W}/agent-models, PUT {W}/agent-models",
     "workspace_budget": f"GET {W}/budget, PUT {W}/budget",
     **{f"installation_models{suffix}": same for suffix, same in MODELS.items()},
     # reviews

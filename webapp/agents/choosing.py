@@ -1,14 +1,16 @@
-"""Which model a run works on: the person's default, else the workspace's, else the installation's, else the embedded one."""
+"""Which model a run works on: the person's default, else the first that the workspace lists for the agent, else the workspace's
+default, else the installation's, else the embedded one."""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from typing import Any, Final
 
 from django.db.models import Q
 
 from webapp.accounts.models import User
-from webapp.agents.models import AgentVersion, ModelProfile
+from webapp.agents.models import AgentRoute, AgentVersion, ModelProfile
 from webapp.workspaces.models import Workspace
 from workers.providers.types import EMBEDDED_CHOICE, ModelChoice, Price
 
@@ -17,24 +19,35 @@ NO_MODEL_LABEL: Final = "no model"
 EMBEDDED: Final = replace(EMBEDDED_CHOICE, price=Price(0.0, 0.0))
 
 
-def default_profile(user: User | None, workspace: Workspace) -> ModelProfile | None:
-    """Return the profile that the person's agents use in this workspace, None for the embedded model."""
-    owners: list[dict[str, Any]] = [{"user": None, "workspace": workspace}, {"user": None, "workspace": None}]
-    if user is not None:
-        owners.insert(0, {"user": user, "workspace": None})
-    for owner in owners:
-        if profile := ModelProfile.objects.filter(is_default=True, **owner).first():
-            return profile
-    return None
+def default_profile(user: User | None, workspace: Workspace, agent: str = "") -> ModelProfile | None:
+    """Return the profile that the person's agent uses in this workspace, None for the embedded model."""
+    if user is not None and (own := _default_of(user=user, workspace=None)):
+        return own
+    if route := route_of(workspace, agent):
+        return route[0]
+    return _default_of(user=None, workspace=workspace) or _default_of(user=None, workspace=None)
 
 
-def profile_of(version: AgentVersion | None, user: User | None, workspace: Workspace) -> ModelProfile | None:
+def _default_of(**owner: Any) -> ModelProfile | None:
+    return ModelProfile.objects.filter(is_default=True, **owner).first()
+
+
+def route_of(workspace: Workspace, agent: str) -> list[ModelProfile]:
+    """Return the models that the workspace lists for this agent, in order; else those that it lists for all."""
+    rows = AgentRoute.objects.filter(workspace=workspace, agent__in={agent, ""}).select_related("profile")
+    own = [row for row in rows if row.agent == agent]
+    return [row.profile for row in own or rows]
+
+
+def profile_of(
+    agent: str, version: AgentVersion | None, user: User | None, workspace: Workspace
+) -> ModelProfile | None:
     """Return the profile an agent runs on for this person: the one that it was given where it is theirs to use, else theirs."""
     given = version.model_profile if version is not None else None
     is_theirs = given is not None and given.user_id in (None, user.pk if user is not None else None)
     if given is not None and is_theirs and given.workspace_id in (None, workspace.pk):
         return given
-    return default_profile(user, workspace)
+    return default_profile(user, workspace, agent)
 
 
 def usable_profiles(user: User, workspace: Workspace | None) -> list[ModelProfile]:
@@ -76,5 +89,12 @@ def label_of(profile: ModelProfile | None) -> str:
 
 
 def credential_ref(profile: ModelProfile | None) -> str | None:
-    """Return the name by which the worker asks for this profile's key, None where there is none to ask for."""
-    return f"profile:{profile.pk}" if profile is not None and profile.has_key else None
+    """Return the name by which the worker asks for this profile's key, None where there is none to ask for.
+
+    The name holds where the key is sent. A job that was written before the profile moved elsewhere asks by the old name and
+    gets nothing, instead of sending the new key to the old address.
+    """
+    if profile is None or not profile.has_key:
+        return None
+    place = hashlib.sha256(f"{profile.provider} {profile.base_url}".encode()).hexdigest()[:12]
+    return f"profile:{profile.pk}:{place}"

@@ -11,6 +11,7 @@ from django import forms
 from webapp.agents import budgets
 from webapp.agents.definitions import TOOLS
 from webapp.agents.models import AgentDefinition, AgentVersion, ModelProfile
+from webapp.agents.routes import MAX_MODELS, Route
 from webapp.agents.services.definitions import DESCRIPTION_CHARS, INSTRUCTIONS_CHARS, NAME_CHARS
 from webapp.agents.services.profiles import MAX_PER_MIN, MAX_SILENCE_S, ProfileFields
 from workers.queue import Budget
@@ -148,6 +149,36 @@ class BudgetForm(forms.Form):
         max_value=budgets.MAX_COST_USD,
         help_text="Binds only with a model whose price is known. Left empty: without limit.",
     )
+
+
+class RouteForm(forms.Form):
+    """An agent's models, in order."""
+
+    agent = forms.CharField(max_length=40, required=False, widget=forms.HiddenInput)
+
+    def __init__(
+        self, *args: Any, profiles: list[ModelProfile], route: Route | None = None, **kwargs: Any
+    ) -> None:
+        self.agent_name = route.agent if route else str(args[0].get("agent", ""))
+        kwargs.setdefault("auto_id", f"id_{self.agent_name or 'all'}_%s")
+        super().__init__(*args, **kwargs)
+        choices = [("", "—"), *((str(profile.pk), profile.name) for profile in profiles)]
+        chosen = [str(profile.pk) for profile in route.profiles] if route else []
+        self.fields["agent"].initial = self.agent_name
+        for place in range(MAX_MODELS):
+            field = forms.ChoiceField(
+                label="First" if place == 0 else "Then",
+                choices=choices,
+                required=False,
+                initial=chosen[place] if place < len(chosen) else "",
+            )
+            self.fields[f"model_{place}"] = field
+
+    @property
+    def profile_ids(self) -> list[int]:
+        """The models that were chosen, in order."""
+        found = (self.cleaned_data.get(f"model_{place}") for place in range(MAX_MODELS))
+        return [int(chosen) for chosen in found if chosen]
 
 
 class ProfileForm(forms.Form):

@@ -16,7 +16,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_POST
 
 from webapp import vault
-from webapp.agents import choosing
+from webapp.agents import routes
 from webapp.agents.models import Run
 from webapp.errors import Forbidden, Invalid, NotFound, TooMany, Unavailable
 from webapp.events.publish import redis_client
@@ -71,8 +71,8 @@ def _holding_run(run_id: str, fence: int, ref: str, *, wait_s: float = STARTING_
         return None
     ends_at = time.monotonic() + wait_s
     while True:
-        run = Run.objects.select_related("model_profile").filter(pk=key, fence=fence).first()
-        if run is None or choosing.credential_ref(run.model_profile) != ref:
+        run = Run.objects.select_related("model_profile", "workspace").filter(pk=key, fence=fence).first()
+        if run is None or routes.profile_named(run, ref) is None:
             return None
         if run.status == Run.Status.RUNNING:
             return run
@@ -85,17 +85,18 @@ def _holding_run(run_id: str, fence: int, ref: str, *, wait_s: float = STARTING_
 @require_POST
 @sensitive_variables("secret")
 def credentials(request: HttpRequest) -> JsonResponse:
-    """Return `{"secret": …}` for a run that is running with this fence on this profile; say nothing more in any other case."""
+    """Return `{"secret": …}` of a profile that this running run may use; say nothing more in any other case."""
     if not _is_from_engine(request):
         raise Forbidden("This address is for the engine.")
     run_id, fence, ref = _read(request)
     _slow_down(run_id[:64])
     run = _holding_run(run_id, fence, ref)
-    if run is None or run.model_profile is None or not run.model_profile.sealed_key:
+    profile = routes.profile_named(run, ref) if run is not None else None
+    if run is None or profile is None or not profile.sealed_key:
         log.warning("credential refused", run_id=run_id[:64], fence=fence)
         raise NotFound("There is no such credential for this run.")
-    secret = vault.unseal(run.model_profile.sealed_key)
-    log.info("credential handed out", run_id=str(run.pk), fence=fence, profile_id=run.model_profile_id)
+    secret = vault.unseal(profile.sealed_key)
+    log.info("credential handed out", run_id=str(run.pk), fence=fence, profile_id=profile.pk)
     response = JsonResponse({"secret": secret})
     response["Cache-Control"] = "no-store"
     return response

@@ -71,6 +71,25 @@ class ModelProfile(models.Model):
         return bool(self.sealed_key)
 
 
+class AgentRoute(models.Model):
+    """A place in the list of models that an agent of a workspace runs on: the next is asked when one before it fails."""
+
+    workspace = models.ForeignKey("workspaces.Workspace", on_delete=models.CASCADE, related_name="+")
+    agent = models.CharField(max_length=40, blank=True)
+    """Empty for every agent without a list of its own."""
+    profile = models.ForeignKey(ModelProfile, on_delete=models.CASCADE, related_name="+")
+    place = models.PositiveSmallIntegerField()
+
+    class Meta:
+        ordering = ["agent", "place"]
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "agent", "profile"], name="one_place_per_model"),
+        ]
+
+    def __str__(self) -> str:
+        return f"@{self.agent or 'any'} {self.place}: {self.profile_id}"
+
+
 class DefaultBudget(models.Model):
     """Where a workspace's runs stop, as its maintainers set it; null means without limit."""
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.urls import URLPattern, path
 
 from webapp.agents.internal import credentials
-from webapp.agents.views import definitions, models, runs
+from webapp.agents.views import definitions, models, routes, runs
 
 
 def _model_pages(prefix: str, kind: str, name: str) -> list[URLPattern]:
@@ -58,6 +58,7 @@ urlpatterns = [
     *_model_pages("settings/models/", "person", "my_models"),
     *_model_pages("w/<int:workspace_id>/settings/models/", "workspace", "workspace_models"),
     path("w/<int:workspace_id>/settings/models/budget/", models.budget, name="workspace_budget"),
+    path("w/<int:workspace_id>/settings/models/agents/", routes.agent_models, name="agent_models"),
     *_model_pages("installation/models/", "installation", "installation_models"),
     path("internal/credentials/", credentials, name="internal_credentials"),
 ]

@@ -39,3 +39,9 @@ class DeadlinePassed(DelegationRefused):
     """The time of the whole cascade is over."""
 
     code = "deadline_passed"
+
+
+class NothingToReview(RunError):
+    """Say which change to review: its number, or "the last change"."""
+
+    code = "nothing_to_review"

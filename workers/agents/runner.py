@@ -20,9 +20,9 @@ from redis.exceptions import RedisError
 from workers.agents.base import BaseAgent, RunState
 from workers.agents.budget import Spending
 from workers.agents.claims import CLAIM_TTL_S, claim_value
-from workers.agents.credentials import fetch_secret
 from workers.agents.guarding import GuardedProvider, SecretGuard
 from workers.agents.lineage import CascadeContext
+from workers.agents.models import label_of, open_models
 from workers.agents.registry import entry_of, open_agent
 from workers.agents.steering import Steering
 from workers.agents.workplace import Workplace
@@ -42,7 +42,6 @@ from workers.events import (
     suspend_key,
 )
 from workers.providers.base import Provider
-from workers.providers.registry import open_provider
 from workers.providers.types import ModelChoice
 from workers.queue import Job
 from workers.reasoning.ending import end_tasks
@@ -137,8 +136,8 @@ class Runner:
         guard = SecretGuard(pattern_set(tuple(Rule.from_dict(rule) for rule in job.rules)))
         try:
             if choice is not None:
-                secret = await fetch_secret(job, self._config)
-                provider = GuardedProvider(open_provider(choice, secret=secret), guard)
+                models = await open_models(job, config=self._config, recorder=self._recorder)
+                provider = GuardedProvider(models, guard)
             await self._publisher.settle()  # making the worktree is the first effect
             root = self._config.workspace_root(job.workspace_id)
             self._workplace = await asyncio.to_thread(Workplace.open, root, job)
@@ -275,8 +274,3 @@ def _facts_of(job: Job) -> RunFacts:
 def worker_name() -> str:
     """Return which process this is: host and pid."""
     return f"{socket.gethostname()}:{os.getpid()}"
-
-
-def label_of(choice: ModelChoice | None) -> str:
-    """Return how a model is named to people; empty for an agent that needs none."""
-    return "" if choice is None else f"{choice.provider}/{choice.model}"

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from workers.errors import ProviderError, ProviderTimeout
+from workers.errors import ProviderError, ProviderTimeout, RateLimitTooLong
 from workers.providers.base import Provider
 from workers.providers.forwarding import ForwardingProvider
 from workers.providers.types import ModelRequest, StreamItem
@@ -80,4 +80,4 @@ class RetryingProvider(ForwardingProvider):
 
 
 def _is_worth_retrying(error: ProviderError) -> bool:
-    return error.retryable and not isinstance(error, ProviderTimeout)
+    return error.retryable and not isinstance(error, ProviderTimeout | RateLimitTooLong)

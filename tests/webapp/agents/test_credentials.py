@@ -10,7 +10,7 @@ from django.test import Client
 
 from tests.webapp.agents.conftest import Engine
 from webapp import vault
-from webapp.agents import internal
+from webapp.agents import choosing, internal
 from webapp.agents.models import ModelProfile, Run
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -32,7 +32,7 @@ def ask(run, *, token=None, client=None, **changed):
     body = {
         "run_id": str(run.pk),
         "fence": run.fence,
-        "credential_ref": f"profile:{run.model_profile_id}",
+        "credential_ref": choosing.credential_ref(run.model_profile),
         **changed,
     }
     headers = {"X-PyAgent-Internal": settings.INTERNAL_TOKEN if token is None else token}
@@ -107,7 +107,7 @@ def test_does_not_hand_out_another_profiles_key(keyed, people):
         sealed_key=vault.seal("sk-other-key-123456"),
     )
     Engine(keyed).start()
-    assert ask(keyed, credential_ref=f"profile:{other.pk}").status_code == 404
+    assert ask(keyed, credential_ref=choosing.credential_ref(other)).status_code == 404
 
 
 @pytest.mark.parametrize("status", ["queued", "cancelling", "finished", "failed", "cancelled", "dead"])

@@ -5,7 +5,7 @@ import time
 import pytest
 from celery import Celery
 
-from webapp.agents import services
+from webapp.agents import choosing, services
 from webapp.agents.models import ModelProfile, Run
 from webapp.errors import Conflict, Invalid
 from webapp.workspaces.models import Workspace
@@ -123,7 +123,7 @@ def test_hands_over_the_name_of_a_key_and_never_the_key(workspace, people, rung)
     run = start(workspace, people.member, agent="coder")
     run.refresh_from_db()
     (job,) = rung()
-    assert job["credential_ref"] == f"profile:{profile.pk}"
+    assert job["credential_ref"] == choosing.credential_ref(profile)
     assert secret not in repr(job)
     assert secret not in repr(run.__dict__)
 

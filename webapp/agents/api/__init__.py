@@ -5,6 +5,7 @@ from ninja import Router
 from webapp.agents.api.controls import router as controls_router
 from webapp.agents.api.definitions import router as definitions_router
 from webapp.agents.api.models import router as models_router
+from webapp.agents.api.routes import router as routes_router
 from webapp.agents.api.runs import router as runs_router
 
 router = Router()
@@ -12,5 +13,6 @@ router.add_router("", runs_router)
 router.add_router("", controls_router)
 router.add_router("", models_router)
 router.add_router("", definitions_router)
+router.add_router("", routes_router)
 
 __all__ = ["router"]

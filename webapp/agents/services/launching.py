@@ -17,7 +17,7 @@ from django.db.models import Q
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from webapp.agents import selectors
+from webapp.agents import routes, selectors
 from webapp.agents.models import Run
 from webapp.agents.services.ending import end_run
 from webapp.codehealth.rules import stored_rules
@@ -107,6 +107,7 @@ def build_job(run: Run) -> Job:
             "fence": run.fence,
             "history": finished_steps(run) if run.fence > 1 else [],
             "steering": selectors.waiting_notes(run),
+            "fallbacks": routes.fallbacks_of(run),
             "next_seq": run.last_seq + 1,
         }
     )

@@ -108,7 +108,7 @@ def start_run(
         raise Conflict(f"You have {MAX_ACTIVE_RUNS} runs at work here. Wait for one to end, or stop one.")
     budget = budget or _budget_of(info) or default_budget(workspace)
     check_budget(budget)
-    profile = model_profile or choosing.profile_of(info.version, requested_by, workspace)
+    profile = model_profile or choosing.profile_of(agent, info.version, requested_by, workspace)
     if not info.needs_model:
         profile = None
     run = Run(

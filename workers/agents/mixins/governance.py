@@ -33,6 +33,7 @@ class GovernanceMixin:
         else:
             step.input_tokens, step.output_tokens = usage.input_tokens, usage.output_tokens
         step.cost_usd = cost_usd(usage, price)
+        step.detail["model"] = run.provider.choice.model if run.provider else reply.model
         run.spending.add(
             input_tokens=step.input_tokens, output_tokens=step.output_tokens, cost_usd=step.cost_usd
         )
