@@ -218,6 +218,21 @@ class ApprovalAsked(EngineEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LessonObserved(EngineEvent):
+    """The run made a mistake that is worth remembering: its own reflection says so, or tests that an edit broke."""
+
+    type: ClassVar[str] = "LessonObserved"
+    source: Literal["reflection", "test"]
+    pattern: str
+    """The mistake, in one sentence."""
+    cause: str = ""
+    solution: str = ""
+    evidence: str = ""
+    step_id: str = ""
+    """Where it was seen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunInterrupted(EngineEvent):
     """The worker lost the run or is being shut down: run it again now, with a higher fence, from its last
     step.
@@ -277,6 +292,7 @@ _TYPES: dict[str, type[EngineEvent]] = {
         RunDelegated,
         ApprovalAsked,
         SteeringTaken,
+        LessonObserved,
         RunInterrupted,
         EvidenceProgressed,
         EvidenceFinished,

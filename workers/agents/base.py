@@ -16,6 +16,7 @@ from workers.agents.steering import Note, Steering
 from workers.agents.workplace import Workplace
 from workers.errors import StepStopped
 from workers.events import ChangeProposed
+from workers.learning.mistakes import MistakeWatch
 from workers.providers.base import Provider
 from workers.queue import Job
 from workers.reasoning.publisher import EventPublisher
@@ -42,6 +43,8 @@ class RunState:
     """What people tell it while it works."""
     evidence: list[dict[str, Any]] = field(default_factory=list)
     """Commands really run, each with the tree it ran on: command, exit_code, duration_ms, output, tree."""
+    mistakes: MistakeWatch = field(default_factory=MistakeWatch)
+    """Is told of edits and test runs; what it learns is published."""
 
     @property
     def history(self) -> list[dict[str, Any]]:

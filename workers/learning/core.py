@@ -41,6 +41,8 @@ _MIN_WORDS: Final = 2
 _MARKED = re.compile(r"^E\s{2,}(\S.*)$")
 """How pytest marks the lines of an error."""
 _NAMED = re.compile(r"^((?:[\w.]*(?:Error|Exception|Failure)|panic(?:ked)?)\b.*)$")
+_TEST = re.compile(r"^(?:_{3,} ([^\s_].*?) _{3,}|(?:FAIL|ERROR): (\S+).*)$", re.MULTILINE)
+"""How pytest and unittest head what they say of a test."""
 _SAYS_WRONG = re.compile(r"\b(error|fail(?:ed|ure)?|panicked|assert\w*)\b", re.IGNORECASE)
 
 Vector = NDArray[np.float32]
@@ -123,6 +125,9 @@ class LessonCore:
         mistake = self.error_in(output)
         if mistake is None:
             return None
+        # A bare assertion names no mistake; the test that holds it does.
+        if mistake.lower().startswith("assert") and (test := _TEST.search(clean(output))):
+            mistake = f"{test[1] or test[2]} fails: {mistake}"
         return self.observe(
             "test",
             pattern=mistake,

@@ -14,7 +14,6 @@ MAX_EDITS = 5
 class MistakeWatch:
     """Told of each edit and each test run, in order; answers with what a test run teaches."""
 
-    goal: str
     core: LessonCore = field(default_factory=LessonCore)
     _edits: list[str] = field(default_factory=list)
     """What was done since the tests were run last."""
@@ -34,7 +33,7 @@ class MistakeWatch:
         edits, self._edits = self._edits[-MAX_EDITS:], []
         if passed:
             return self._mended(edits)
-        observation = self.core.from_failing_test(output=output, edits=edits, goal=self.goal)
+        observation = self.core.from_failing_test(output=output, edits=edits)
         if observation is None:
             return None
         key = key_of(observation.pattern)
@@ -49,4 +48,4 @@ class MistakeWatch:
         if self._open is None or not edits:
             return None
         (output, caused_by), self._open = self._open, None
-        return self.core.from_failing_test(output=output, edits=caused_by, mended_by=edits, goal=self.goal)
+        return self.core.from_failing_test(output=output, edits=caused_by, mended_by=edits)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from workers.learning.core import MAX_GIVEN
+from workers.learning.core import MAX_GIVEN, MAX_GIVEN_TOKENS
 from workers.learning.lesson import CAUSE_CHARS, PATTERN_CHARS, SOLUTION_CHARS, one_line
 
 HEADING = (
@@ -17,10 +17,18 @@ HEADING = (
 )
 
 
-def lessons_text(lessons: Iterable[Mapping[str, Any]]) -> str:
-    """Return the lessons of a job (`job.lessons`) as text for a prompt; empty without lessons."""
-    lines = [_line(lesson) for lesson in list(lessons)[:MAX_GIVEN]]
-    return "\n".join([HEADING, *lines]) if lines else ""
+def lessons_text(lessons: Iterable[Mapping[str, Any]], *, max_chars: int = MAX_GIVEN_TOKENS * 4) -> str:
+    """Return the lessons of a job (`job.lessons`) as the beginning of a prompt, the first ones that fit into `max_chars`.
+
+    Empty when there are none.
+    """
+    text = ""
+    for lesson in list(lessons)[:MAX_GIVEN]:
+        line = f"{_line(lesson)}\n"
+        if len(HEADING) + len(text) + len(line) + 2 > max_chars:
+            break
+        text += line
+    return f"{HEADING}\n{text}\n" if text else ""
 
 
 def _line(lesson: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from workers.agents.base import RunState
 from workers.agents.delegating import Delegated, Delegation
 from workers.agents.lineage import COMMAND, DELEGATE, READ, WRITE
 from workers.errors import StepStopped
+from workers.events import LessonObserved
 from workers.providers.types import ToolCall
 from workers.reasoning.tree import Step
 from workers.sandbox import Limits, Result
@@ -106,6 +107,7 @@ class OrchestrationMixin:
                 step.status = "failed"
             if tool.is_effect:
                 await self._keep(run, tool, step, before, result)
+                _watch_mistakes(run, tool, step, result)
         return Called(call, result)
 
     async def _keep(self, run: RunState, tool: Tool, step: Step, before: str, result: ToolResult) -> None:
@@ -218,6 +220,19 @@ def check_scope(run: RunState, tool: Tool) -> None:
     if needed not in run.lineage.scope:
         names = " → ".join(f"@{name}" for name in run.lineage.names)
         raise OutOfScope(f"{tool.name} needs “{needed}”, which {names} was not given.", needed=needed)
+
+
+def _watch_mistakes(run: RunState, tool: Tool, step: Step, result: ToolResult) -> None:
+    """Tell the workspace what tests teach that an edit broke, and what mended them."""
+    if tool.step_kind == "tool_call" and not result.is_error:
+        run.mistakes.edited(step.title)
+    elif tool.step_kind == "test_run" and result.facts.get("ended_by") != "timeout":
+        seen = run.mistakes.tested(passed=not result.is_error, output=result.text)
+        if seen is not None:
+            run.publisher.publish(
+                LessonObserved, source="test", pattern=seen.pattern, cause=seen.cause, solution=seen.solution,
+                evidence=seen.evidence, step_id=step.step_id,
+            )  # fmt: skip
 
 
 def _tell_line(run: RunState, step: Step, line: str) -> None:

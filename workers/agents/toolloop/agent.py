@@ -23,6 +23,7 @@ from workers.agents.toolloop.asking import Asker, Dialogue
 from workers.agents.toolloop.conversation import Conversation, Turn
 from workers.agents.toolloop.core import NUDGE_AT, STOP_AT, RepeatDetector, ToolLoopCore
 from workers.errors import BudgetExceeded, ConfigError, ProviderError
+from workers.learning.prompt import lessons_text
 from workers.providers.base import Provider
 from workers.providers.types import ToolSpec
 from workers.tools.base import Toolbox, ToolContext, ToolResult
@@ -122,7 +123,9 @@ class ToolLoopAgent(IdentityMixin, OrchestrationMixin, PersistenceMixin, Governa
             self.instructions(run), specs, is_native=is_native, examples=self.examples
         )
         opening = await self.opening(run) + self.core.said_before(run.history)
-        conversation = Conversation(system, opening, is_native=is_native)
+        # Somebody's words, so they stand in the opening and never in the system's own; an eighth of the context at most.
+        lessons = lessons_text(run.job.lessons, max_chars=abilities.context_tokens // 2)
+        conversation = Conversation(system, lessons + opening, is_native=is_native)
         conversation.turns = self.turns = self.core.rebuild(run.history)
         self._is_resuming = not self.core.is_spoken_to(run.history, self.turns)
         self.dialogue = Dialogue(conversation, specs, abilities)
