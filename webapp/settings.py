@@ -51,6 +51,7 @@ INSTALLED_APPS = [
     "webapp.accounts",
     "webapp.workspaces",
     "webapp.codehealth",
+    "webapp.learning",
     "webapp.agents",
     "webapp.chat",
     "webapp.reviews",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from webapp.agents import leases
-from webapp.agents.services import delegating, losing, recording, steering, stop_runs_of, suspending
+from webapp.agents.services import delegating, losing, recording, steering, stop_runs_of, suspending, teaching
 from webapp.events.registry import on_engine_event, on_rights_lost, on_run_ended, periodic
 from workers import events as engine
 
@@ -21,6 +21,7 @@ on_engine_event(engine.RunStopped)(recording.record_stopped)
 on_engine_event(engine.RunSuspended)(suspending.record_suspended)
 on_engine_event(engine.RunSuspended)(delegating.record_suspended)
 on_engine_event(engine.RunDelegated)(delegating.record_delegated)
+on_engine_event(engine.LessonObserved)(teaching.record_lesson)
 on_engine_event(engine.SteeringTaken)(steering.record_taken)
 on_engine_event(engine.RunInterrupted)(losing.record_interrupted)
 

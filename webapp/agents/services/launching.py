@@ -20,6 +20,7 @@ from kombu.exceptions import OperationalError
 from webapp.agents import routes, selectors
 from webapp.agents.models import Run
 from webapp.agents.services.ending import end_run
+from webapp.agents.services.teaching import lessons_for
 from webapp.codehealth.rules import stored_rules
 from webapp.workspaces.repositories import author_of, repository_of
 from workers import queue
@@ -108,6 +109,7 @@ def build_job(run: Run) -> Job:
             "history": finished_steps(run) if run.fence > 1 else [],
             "steering": selectors.waiting_notes(run),
             "fallbacks": routes.fallbacks_of(run),
+            "lessons": lessons_for(run),
             "next_seq": run.last_seq + 1,
         }
     )

@@ -43,7 +43,7 @@ def _moment(at: float) -> datetime:
         return timezone.now()
 
 
-def _hold(run: Run, event: engine.EngineEvent, fields: set[str]) -> None:
+def hold(run: Run, event: engine.EngineEvent, fields: set[str]) -> None:
     """Save `fields`, the worker's lease for another while, and how far the run's history goes."""
     run.lease_expires_at = timezone.now() + LEASE
     run.last_seq = max(run.last_seq, event.run_seq)
@@ -59,7 +59,7 @@ def record_started(event: engine.RunStarted) -> None:
         run.status = Run.Status.RUNNING
     run.worker = storable_text(event.worker, limit=120)[:120]
     run.started_at = run.started_at or timezone.now()
-    _hold(run, event, {"status", "worker", "started_at"})
+    hold(run, event, {"status", "worker", "started_at"})
     announce(run)
 
 
@@ -69,7 +69,7 @@ def record_heartbeat(event: engine.Heartbeat) -> None:
     if run is None or run.status == Run.Status.QUEUED:
         return
     run.tokens_per_s = max(0.0, float(event.tokens_per_s))
-    _hold(run, event, {"tokens_per_s"})
+    hold(run, event, {"tokens_per_s"})
 
 
 def record_step_started(event: engine.StepStarted) -> None:
@@ -92,7 +92,7 @@ def record_step_started(event: engine.StepStarted) -> None:
             setattr(step, name, value)
         step.save()
         is_new = True
-    _hold(run, event, set())
+    hold(run, event, set())
     if is_new:
         publish_on_commit(
             run.workspace_id, events.StepStarted(run_id=str(run.pk), step=selectors.step_row(step))
@@ -109,7 +109,7 @@ def record_step_finished(event: engine.StepFinished) -> None:
         log.error("a step ended that never began", run_id=event.run_id, step_id=event.step_id)
         return
     if step.status != "running":
-        _hold(run, event, set())
+        hold(run, event, set())
         return
     step.status = event.status
     step.duration_ms = _count(event.duration_ms)
@@ -120,7 +120,7 @@ def record_step_finished(event: engine.StepFinished) -> None:
     run.input_tokens = _count(run.input_tokens + step.input_tokens)
     run.output_tokens = _count(run.output_tokens + step.output_tokens)
     run.cost_usd = _cost_after(run.cost_usd, step)
-    _hold(run, event, {"input_tokens", "output_tokens", "cost_usd"})
+    hold(run, event, {"input_tokens", "output_tokens", "cost_usd"})
     publish_on_commit(
         run.workspace_id,
         events.StepFinished(run_id=str(run.pk), step=selectors.step_row(step), totals=selectors.totals(run)),
@@ -143,14 +143,14 @@ def record_proposed(event: engine.ChangeProposed | engine.ReviewCommented) -> No
     """The worker still holds the run; the change set, or what is said about one, is recorded by the reviews."""
     run = run_of(event)
     if run is not None:
-        _hold(run, event, set())
+        hold(run, event, set())
 
 
 def record_finished(event: engine.RunFinished) -> None:
     """The run is done."""
     run = run_of(event)
     if run is not None:
-        _hold(run, event, set())
+        hold(run, event, set())
         end_run(run, Run.Status.FINISHED, answer=event.answer)
 
 
@@ -158,7 +158,7 @@ def record_failed(event: engine.RunFailed) -> None:
     """The run could not go on."""
     run = run_of(event)
     if run is not None:
-        _hold(run, event, set())
+        hold(run, event, set())
         end_run(run, Run.Status.FAILED, code=event.code, message=event.message, is_retryable=event.retryable)
 
 
@@ -166,7 +166,7 @@ def record_stopped(event: engine.RunStopped) -> None:
     """The worker has stopped, as a person asked."""
     run = run_of(event)
     if run is not None:
-        _hold(run, event, set())
+        hold(run, event, set())
         end_run(
             run,
             Run.Status.CANCELLED,

@@ -14,6 +14,7 @@ from webapp.agents.models import Run, SteeringNote
 from webapp.agents.plain import storable_text
 from webapp.agents.services.recording import run_of
 from webapp.agents.services.suspending import resume_run
+from webapp.agents.services.teaching import teach_steering
 from webapp.errors import Conflict, Invalid
 from workers import events as engine
 from workers import queue
@@ -48,6 +49,7 @@ def steer_run(*, run: Run, by: User, kind: str, text: str = "", step_id: str = "
     note = SteeringNote.objects.create(
         run=run, by=by, kind=kind, text=storable_text(text.strip()), step_id=step_id
     )
+    teach_steering(run, note)
     if run.status == Run.Status.SUSPENDED and step_id and step_id in run.waits_for:
         resume_run(run=run)
     transaction.on_commit(lambda: _ring(run, note), robust=True)

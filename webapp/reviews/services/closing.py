@@ -10,6 +10,7 @@ from webapp.events.publish import publish_on_commit
 from webapp.reviews import events
 from webapp.reviews.models import ChangeSet
 from webapp.reviews.services.deciding import lock_open
+from webapp.reviews.services.teaching import teach_outcome
 
 Status = ChangeSet.Status
 
@@ -34,6 +35,7 @@ def discard(*, change_set: ChangeSet, discarded_by: User) -> ChangeSet:
     change_set = lock_open(change_set)
     change_set.status = Status.DISCARDED
     change_set.save(update_fields=["status", "updated_at"])
+    teach_outcome(change_set)
     announce(change_set, discarded_by.display_name)
     return change_set
 
@@ -51,5 +53,6 @@ def reopen(*, change_set: ChangeSet, reopened_by: User) -> ChangeSet:
     locked.status, locked.turn = Status.OPEN, ChangeSet.Turn.REVIEWER
     locked.workspace = change_set.workspace
     locked.save(update_fields=["status", "turn", "updated_at"])
+    teach_outcome(locked)
     announce(locked, reopened_by.display_name)
     return locked

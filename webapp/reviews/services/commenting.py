@@ -20,6 +20,7 @@ from webapp.reviews.remarks import remark_html
 from webapp.reviews.resolved import HunkState, Resolved, Verdict, newest_revision, resolve_change_set
 from webapp.reviews.services.closing import announce
 from webapp.reviews.services.deciding import lock_open
+from webapp.reviews.services.teaching import teach_comment
 
 Kind = ReviewComment.Kind
 TEXT_CHARS = 20_000
@@ -69,6 +70,7 @@ def comment(
         place(row, resolve_change_set(change_set), path, line)
     row.save(force_insert=True)
     announce_comment(change_set, row, by=author.display_name)
+    teach_comment(change_set, row)
     return row
 
 

@@ -19,6 +19,7 @@ from webapp.events.publish import publish_on_commit
 from webapp.reviews import events
 from webapp.reviews.models import ChangeSet, Decision
 from webapp.reviews.resolved import HunkState, Resolved, first_change, resolve_change_set
+from webapp.reviews.services.teaching import teach_decision, unteach
 from workers.changes.edits import Surroundings
 from workers.changes.hunks import split_hunk
 
@@ -81,6 +82,7 @@ def decide_hunk(
     if seen is not None and seen != newest:
         raise _overtaken(hunk)
     wanted.save(force_insert=True)
+    teach_decision(change_set, [hunk], wanted)
     _announce(change_set, [hunk], verdict, decided_by, resolved)
     after = resolve_change_set(change_set)
     if verdict == Verdict.SPLIT:
@@ -213,13 +215,15 @@ def decide_file(
         return 0
     batch = secrets.token_hex(16)
     now = timezone.now()
-    Decision.objects.bulk_create(
+    decisions = [
         Decision(
             change_set=change_set, hunk_key=hunk.key, verdict=verdict, reason=storable_text(reason.strip())[:REASON_CHARS],
             batch=batch, decided_by=decided_by, decided_at=now,
         )
         for hunk in wanted
-    )  # fmt: skip
+    ]  # fmt: skip
+    Decision.objects.bulk_create(decisions)
+    teach_decision(change_set, wanted, decisions[0])
     _announce(change_set, wanted, verdict, decided_by, resolved)
     return len(wanted)
 
@@ -259,6 +263,7 @@ def undo_decision(*, change_set: ChangeSet, undone_by: User, hunk_key: str | Non
         raise Conflict("Somebody has decided anew about this since; undo at the hunk itself.")
     Decision.objects.filter(pk__in=[row.pk for row in undone]).update(undone_at=timezone.now())
     keys = [row.hunk_key for row in undone]
+    unteach(change_set, undone)
     publish_on_commit(
         change_set.workspace_id,
         events.HunksDecided(

@@ -25,6 +25,7 @@ from webapp.reviews.resolved import Resolved, resolve_change_set
 from webapp.reviews.services.closing import announce
 from webapp.reviews.services.commenting import open_must_fixes
 from webapp.reviews.services.rebasing import carry_over
+from webapp.reviews.services.teaching import teach_outcome
 from webapp.workspaces.events import FilesChanged
 from webapp.workspaces.models import Workspace
 from webapp.workspaces.repositories import author_of, repository_of, root_of
@@ -220,6 +221,7 @@ def settle(intent: LandingIntent, outcome: str) -> None:
         change_set.landed_by, change_set.landed_at = row.intended_by, timezone.now()
         change_set.reverted_commit = ""
     change_set.save()
+    teach_outcome(change_set)
     announce(change_set, by)
     if outcome == LANDED:
         paths = [storable_text(path) for path in prepared.paths]
