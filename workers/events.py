@@ -214,7 +214,12 @@ class ApprovalAsked(EngineEvent):
     tool: str
     arguments: dict[str, Any]
     reason: str
-    """Which rule of the policy pack asks, in words."""
+    """Why the policy asks, in words."""
+    rule: str = ""
+    approver: str = "caller"
+    """Who may answer: `caller` (who called the agent, and maintainers) or `maintainer`."""
+    call_hash: str = ""
+    """What names exactly this call: an answer counts for no other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from workers.agents.budget import Spending
+from workers.agents.errors import Ungoverned
 from workers.agents.guarding import SecretGuard
 from workers.agents.lineage import CascadeContext
+from workers.agents.policy.ruling import Judgement, Ruling
 from workers.agents.steering import Note, Steering
 from workers.agents.workplace import Workplace
 from workers.errors import StepStopped
@@ -21,7 +23,8 @@ from workers.providers.base import Provider
 from workers.queue import Job
 from workers.reasoning.publisher import EventPublisher
 from workers.reasoning.tokens import TokenStream
-from workers.reasoning.tree import StepRecorder
+from workers.reasoning.tree import Step, StepRecorder
+from workers.tools.base import Tool, ToolResult
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,6 +48,11 @@ class RunState:
     """Commands really run, each with the tree it ran on: command, exit_code, duration_ms, output, tree."""
     mistakes: MistakeWatch = field(default_factory=MistakeWatch)
     """Is told of edits and test runs; what it learns is published."""
+    ruling: Ruling = field(init=False)
+    """The workspace's policy, and what people said about this run's calls."""
+
+    def __post_init__(self) -> None:
+        self.ruling = Ruling.of_job(self.job)
 
     @property
     def history(self) -> list[dict[str, Any]]:
@@ -116,6 +124,20 @@ class BaseAgent(ABC):
         """Return how a run that ended too early presents what it has done."""
         said = f"**Not finished.** {reason} What stands so far is offered for review."
         return Outcome(answer=said, title=f"Unfinished work of @{self.name}", summary=said)
+
+    async def judge(self, run: RunState, tool: Tool, arguments: dict[str, Any]) -> Judgement:
+        """Return what happens to a call; `GovernanceMixin` knows.
+
+        Raises:
+            Ungoverned: the agent is built without it, so it makes no call at all.
+        """
+        raise Ungoverned(f"@{self.name} is built without governance, so it may call no tool.", tool=tool.name)
+
+    async def permit(
+        self, run: RunState, step: Step, judgement: Judgement, tool: Tool, arguments: dict[str, Any]
+    ) -> ToolResult | None:
+        """Return None when the call may be made, else what the model is told; as `judge`."""
+        raise Ungoverned(f"@{self.name} is built without governance, so it may call no tool.", tool=tool.name)
 
     @abstractmethod
     async def step(self, run: RunState) -> Outcome | None:

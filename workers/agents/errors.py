@@ -45,3 +45,9 @@ class NothingToReview(RunError):
     """Say which change to review: its number, or "the last change"."""
 
     code = "nothing_to_review"
+
+
+class Ungoverned(RunError):
+    """An agent without governance wanted to call a tool."""
+
+    code = "ungoverned"

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from workers.agents import delegating
-from workers.agents.base import RunState
+from workers.agents.base import BaseAgent, RunState
 from workers.agents.delegating import Delegated, Delegation
 from workers.agents.lineage import COMMAND, DELEGATE, READ, WRITE
 from workers.errors import StepStopped
@@ -41,10 +41,10 @@ class Called:
     result: ToolResult
 
 
-class OrchestrationMixin:
+class OrchestrationMixin(BaseAgent):
     """Runs what a model asks for, or an agent decides, as steps of the tree.
 
-    Expects nothing of the class; everything comes with the run.
+    Expects `judge` and `permit` of the class (GovernanceMixin): each call of a tool goes through them.
     """
 
     async def call_tool(
@@ -89,9 +89,23 @@ class OrchestrationMixin:
         detail = {"call_id": call.id, "name": call.name, "arguments": arguments}
         title = tool.title(arguments)
         kind: Any = tool.step_kind
+        judgement = await self.judge(run, tool, arguments)
         async with run.recorder.step(
-            kind, title, parent=parent, detail=detail, is_effect=tool.is_effect
+            kind,
+            title,
+            parent=parent,
+            detail=detail,
+            is_effect=tool.is_effect,
+            step_id=judgement.step_id,
         ) as step:
+            if (refusal := await self.permit(run, step, judgement, tool, arguments)) is not None:
+                step.detail |= detail | {
+                    "result": refusal.text,
+                    "is_error": True,
+                    "facts": refusal.facts,
+                }
+                step.status = "failed"
+                return Called(call, refusal)
             before = await asyncio.to_thread(lambda: run.workplace.tree) if tool.is_effect else ""
             heard = replace(context, on_line=partial(_tell_line, run, step))
             try:
