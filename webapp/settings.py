@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "webapp.chat",
     "webapp.reviews",
     "webapp.editor",
+    "webapp.unattended",
     "webapp.realtime",
     "webapp.operations",
 ]

@@ -16,6 +16,7 @@ urlpatterns = [
     path("", include("webapp.agents.urls")),
     path("", include("webapp.reviews.urls")),
     path("", include("webapp.editor.urls")),
+    path("", include("webapp.unattended.urls")),
     path("", include("webapp.realtime.urls")),
 ]
 handler404 = "webapp.pages.not_found"

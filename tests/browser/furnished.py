@@ -110,6 +110,7 @@ class Furnished:
     run_id: str
     review_id: int
     agent_id: int = 0
+    schedule_id: int = 0
 
     def pages(self) -> dict[str, str]:
         """Return the path of each page for somebody who is signed in, by its name."""
@@ -127,6 +128,9 @@ class Furnished:
             "agent version": f"{base}/agents/{self.agent_id}/versions/2/",
             "runs": f"{base}/runs/",
             "run": f"{base}/runs/{self.run_id}/",
+            "unattended": f"{base}/unattended/",
+            "schedule": f"{base}/unattended/schedules/{self.schedule_id}/",
+            "new schedule": f"{base}/unattended/schedules/add/",
             "reviews": f"{base}/reviews/",
             "review": f"{base}/reviews/{self.review_id}/",
             "health": f"{base}/health/",
@@ -157,6 +161,21 @@ SIGNED_OUT = {
 }
 
 
+def furnish_unattended(api: httpx.Client, workspace_id: int) -> int:
+    """Make unattended work and return the id of its schedule."""
+    place = f"workspaces/{workspace_id}/unattended"
+    schedule = {
+        "name": "Tidy at night",
+        "agent": "tidy",
+        "goal": "src only",
+        "cron": "0 3 * * 1-5",
+        "zone": "Europe/Berlin",
+    }
+    schedule_id = int(api.post(f"{place}/schedules", json=schedule).raise_for_status().json()["id"])
+    api.post(f"{place}/schedules/{schedule_id}/start").raise_for_status()
+    return schedule_id
+
+
 def furnish(stack: Stack) -> Furnished:
     """Make an owner, a workspace, talk, a comment and an edit that is not committed."""
     owner = stack.person(f"owner-{secrets.token_hex(3)}", is_owner=True)
@@ -181,4 +200,5 @@ def furnish(stack: Stack) -> Furnished:
         agent_id = int(made.raise_for_status().json()["id"])
         changed = agent | {"instructions": "Write short.\nIn English.", "note": "Says which language"}
         api.put(f"workspaces/{workspace_id}/agents/{agent_id}", json=changed).raise_for_status()
-    return Furnished(owner, workspace_id, channel_id, run_id, review_id, agent_id)
+        schedule_id = furnish_unattended(api, workspace_id)
+    return Furnished(owner, workspace_id, channel_id, run_id, review_id, agent_id, schedule_id)

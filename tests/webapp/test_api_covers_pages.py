@@ -10,6 +10,7 @@ from webapp.api import api
 W, ONE = "/workspaces/{workspace_id}", "/workspaces/{workspace_id}/reviews/{change_set_id}"
 H = f"{W}/codehealth"
 AGENT = f"{W}/agents/{{agent_id}}"
+U = f"{W}/unattended"
 RUN, MODEL = f"{W}/runs/{{run_id}}", "/models/{model_id}"
 MODELS = {
     "": "GET /models",
@@ -80,6 +81,14 @@ SAME_OVER_REST = {
     "agent_models": f"GET {W}/agent-models, PUT {W}/agent-models",
     "workspace_budget": f"GET {W}/budget, PUT {W}/budget",
     **{f"installation_models{suffix}": same for suffix, same in MODELS.items()},
+    # unattended work
+    "unattended": f"GET {U}/schedules, GET {U}/acts",
+    "add_schedule": f"POST {U}/schedules",
+    "schedule": f"GET {U}/schedules/{{schedule_id}}, GET {U}/schedules/{{schedule_id}}/firings",
+    "edit_schedule": f"PUT {U}/schedules/{{schedule_id}}",
+    "switch_schedule": f"POST {U}/schedules/{{schedule_id}}/switch",
+    "start_schedule": f"POST {U}/schedules/{{schedule_id}}/start",
+    "delete_schedule": f"DELETE {U}/schedules/{{schedule_id}}",
     # reviews
     "workspace_reviews": f"GET {W}/reviews",
     "review_rows": f"GET {W}/reviews",

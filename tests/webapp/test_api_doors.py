@@ -22,6 +22,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from tests.framework.people import Company
+from tests.framework.unattended import unattended_of
 from webapp.accounts.models import SCOPES, ApiKey, Invitation, User
 from webapp.accounts.services import create_api_key, create_invitation, hash_token
 from webapp.agents.models import ModelProfile, Run, Step
@@ -162,6 +163,7 @@ def values(company: Company) -> dict[str, Any]:
         "channel_id": channel.pk, "message_id": message.pk, "run_id": run.pk, "step_id": "s1", "model_id": profile.pk,
         "change_set_id": change_set.pk, "key": "0" * 32, "comment_id": 1, "evidence_id": 1, "key_id": key.pk,
         "rule_id": rule.pk, "measurement_id": measurement.pk, "agent_id": agent.pk, "number": 1,
+        **unattended_of(company, SECRET),
     }  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from django.urls import get_resolver
 from django.urls.resolvers import URLPattern, URLResolver
 
 from tests.framework.people import Company
+from tests.framework.unattended import unattended_of
 from webapp.accounts.models import User
 from webapp.agents.models import Run, Step
 from webapp.agents.services import define_agent
@@ -78,6 +79,7 @@ def values(company: Company) -> dict[str, object]:
         "message_id": message.pk, "run_id": run.pk, "step_id": "s1", "profile_id": 1, "change_set_id": change_set.pk,
         "key": "0" * 32, "file_id": "0" * 16, "comment_id": 1, "evidence_id": 1, "token": "x" * 43, "key_id": 1,
         "measurement_id": 1, "rule_id": 1, "definition_id": agent.pk, "number": 1,
+        **unattended_of(company, SECRET),
     }  # fmt: skip
 
 

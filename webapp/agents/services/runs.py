@@ -70,6 +70,7 @@ def start_run(
     budget: Budget | None = None,
     priority: str = "standard",
     parentage: Parentage | None = None,
+    origin: str = Run.Origin.PERSON,
 ) -> Run:
     """Return the queued run; once the transaction commits, its base is fixed, its job written and the engine rung for.
 
@@ -82,6 +83,7 @@ def start_run(
         model_profile: Model to run on, from `access.profile_to_run_on`; the default one when None.
         budget: Where it stops; the workspace's default when None.
         parentage: The run that delegates this one; None for one that a person asks for.
+        origin: What called the agent, when no person did; it runs with the rights of `requested_by` all the same.
 
     Raises:
         UnknownAgent: no agent has this name.
@@ -126,7 +128,7 @@ def start_run(
         model_label=choosing.label_of(profile) if info.needs_model else choosing.NO_MODEL_LABEL,
         budget=asdict(budget),
         cost_usd=0.0,
-        **(_descent(parentage) if parentage is not None else {}),
+        **(_descent(parentage) if parentage is not None else {"origin": origin}),
     )
     prepared = prepare_run(run)
     run.base_commit = base_commit or prepared.base_commit

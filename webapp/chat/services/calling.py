@@ -21,7 +21,8 @@ _place: ContextVar[Topic | None] = ContextVar("place_of_the_card", default=None)
 
 
 @contextmanager
-def _cards_go_to(topic: Topic) -> Iterator[None]:
+def cards_go_to(topic: Topic) -> Iterator[None]:
+    """Within it, the cards of runs that are started stand in this topic."""
     token = _place.set(topic)
     try:
         yield
@@ -45,7 +46,7 @@ def call_agents(workspace: Workspace, message: Message, agents: Sequence[str]) -
     notices = [f"A message calls {MAX_CALLS} agents at most."] if len(agents) > MAX_CALLS else []
     conversation = selectors.conversation_before(message)
     runs = []
-    with _cards_go_to(message.topic):
+    with cards_go_to(message.topic):
         for agent in agents[:MAX_CALLS]:
             goal = goal_of(message.text, agent)
             runs.append(

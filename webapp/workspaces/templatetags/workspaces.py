@@ -21,6 +21,7 @@ def _places(workspace_id: int) -> list[tuple[str, str]]:
         ("workspace_git", icon("git-branch"), "Git"),
         ("workspace_agents", icon("bot"), "Agents"),
         ("workspace_runs", icon("activity"), "Runs"),
+        ("unattended", icon("calendar-clock"), "Unattended"),
         ("workspace_reviews", icon("git-pull-request-arrow"), "Reviews"),
         ("workspace_health", icon("heart-pulse"), "Health"),
         ("workspace_members", icon("users"), "Members"),

@@ -1,0 +1,170 @@
+"""The forms of unattended work."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final
+
+from django import forms
+
+from webapp.accounts.models import User
+from webapp.agents import selectors as agents
+from webapp.agents.budgets import MAX_COST_USD, MAX_SECONDS, MAX_STEPS, MAX_TOKENS, default_budget
+from webapp.agents.choosing import usable_profiles
+from webapp.agents.services.runs import GOAL_CHARS
+from webapp.chat.models import Channel
+from webapp.unattended import cron
+from webapp.unattended.models import Calling, Schedule
+from webapp.unattended.services import When
+from webapp.unattended.services.calling import UNATTENDED_PRIORITIES, CallingFields
+from webapp.workspaces.models import Workspace
+
+BUDGET: Final = ("steps", "tokens", "seconds", "cost_usd")
+MORE: Final = ("profile_id", "priority", "channel_id", "topic", *BUDGET)
+EVERY: Final = {
+    "hour": ("Every hour", "{minute} * * * *"),
+    "day": ("Every day", "{minute} {hour} * * *"),
+    "weekday": ("Monday to Friday", "{minute} {hour} * * 1-5"),
+    "week": ("Every Monday", "{minute} {hour} * * 1"),
+    "month": ("On the first of each month", "{minute} {hour} 1 * *"),
+    "cron": ("As the cron expression says", ""),
+}
+
+
+class FormPart:
+    """Some of a form's fields, as `_fields.html` shows a form; what is wrong with the whole stands above the first part."""
+
+    def __init__(self, form: forms.Form, fields: list[forms.BoundField], *, is_first: bool = True) -> None:
+        self.visible_fields = fields
+        self.hidden_fields = form.hidden_fields() if is_first else []
+        self.non_field_errors = form.non_field_errors() if is_first else ""
+        self.has_errors = any(field.errors for field in fields)
+
+
+class CallingForm(forms.Form):
+    """How an agent is called."""
+
+    name = forms.CharField(label="Name", max_length=80)
+    agent = forms.ChoiceField(label="Agent")
+    goal = forms.CharField(
+        label="What to do",
+        max_length=GOAL_CHARS,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )
+    profile_id = forms.TypedChoiceField(label="Model", required=False, coerce=int, empty_value=None)
+    priority = forms.ChoiceField(
+        label="Priority", choices=[(name, name.title()) for name in UNATTENDED_PRIORITIES], initial="standard"
+    )
+    channel_id = forms.TypedChoiceField(label="Cards stand in", required=False, coerce=int, empty_value=None)
+    topic = forms.CharField(
+        label="Topic", max_length=80, required=False, help_text="Of the channel; “runs” when empty."
+    )
+    steps = forms.IntegerField(
+        label="Model calls of a run",
+        min_value=1,
+        max_value=MAX_STEPS,
+        required=False,
+        help_text="Where a run stops. Left empty: as the workspace's budget says.",
+    )
+    tokens = forms.IntegerField(label="Tokens of a run", min_value=1, max_value=MAX_TOKENS, required=False)
+    seconds = forms.IntegerField(label="Seconds of a run", min_value=1, max_value=MAX_SECONDS, required=False)
+    cost_usd = forms.FloatField(label="Dollars of a run", min_value=0, max_value=MAX_COST_USD, required=False)
+    field_order: Any = ("name", "agent", "goal")
+
+    def __init__(
+        self, *args: Any, workspace: Workspace, user: User, item: Calling | None = None, **kwargs: Any
+    ) -> None:
+        if item is not None:
+            kwargs["initial"] = self.initial_of(item)
+        super().__init__(*args, **kwargs)
+        self._workspace = workspace
+        chosen = [("", "The default model")]
+        chosen += [(str(profile.pk), str(profile)) for profile in usable_profiles(user, workspace)]
+        channels = Channel.objects.filter(workspace=workspace, is_archived=False)
+        options = {
+            "agent": [(agent.name, f"@{agent.name}") for agent in agents.agent_list()],
+            "profile_id": chosen,
+            "channel_id": [("", "Among the runs"), *((str(one.pk), f"#{one}") for one in channels)],
+        }
+        for name, choices in options.items():
+            self.fields[name].choices = choices  # type: ignore[attr-defined]
+
+    def initial_of(self, item: Calling) -> dict[str, Any]:
+        """Return what the form shows of an item that is there."""
+        names = ("name", "agent", "goal", "profile_id", "priority", "channel_id", "topic")
+        return {name: getattr(item, name) for name in names} | item.budget
+
+    def to_fields(self) -> CallingFields:
+        """Return the call as the services take it."""
+        data = self.cleaned_data
+        limits = {name: data[name] for name in BUDGET if data[name] is not None}
+        names = ("name", "agent", "goal", "profile_id", "priority", "channel_id", "topic")
+        budget = replace(default_budget(self._workspace), **limits) if limits else None
+        return CallingFields(**{name: data[name] for name in names}, budget=budget)
+
+    @property
+    def main(self) -> FormPart:
+        """What everybody fills in."""
+        return FormPart(self, [field for field in self.visible_fields() if field.name not in MORE])
+
+    @property
+    def more(self) -> FormPart:
+        """What may be left as it is."""
+        return FormPart(
+            self, [field for field in self.visible_fields() if field.name in MORE], is_first=False
+        )
+
+
+class ScheduleForm(CallingForm):
+    """An agent that is called again and again."""
+
+    every = forms.ChoiceField(
+        label="When", choices=[(name, words) for name, (words, _) in EVERY.items()], initial="day"
+    )
+    at = forms.TimeField(
+        label="At",
+        required=False,
+        initial="03:00",
+        widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+        help_text="Of an hourly schedule only the minutes count.",
+    )
+    cron = forms.CharField(
+        label="Cron expression",
+        max_length=cron.MAX_CHARS,
+        required=False,
+        help_text="Minute, hour, day, month, weekday. Counts only when it is chosen above.",
+        widget=forms.TextInput(
+            attrs={
+                "class": "mono",
+                "spellcheck": "false",
+                "autocapitalize": "off",
+                "placeholder": "0 3 * * 1-5",
+            }
+        ),
+    )
+    zone = forms.ChoiceField(label="Time zone", initial="UTC")
+    when_busy = forms.ChoiceField(
+        label="While its last run still works",
+        choices=[(value, words.capitalize()) for value, words in Schedule.WhenBusy.choices],
+        initial=Schedule.WhenBusy.SKIP,
+    )
+    field_order = ("name", "agent", "goal", "every", "at", "cron", "zone", "when_busy")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["zone"].choices = [(name, name) for name in cron.zones()]  # type: ignore[attr-defined]
+
+    def initial_of(self, item: Calling) -> dict[str, Any]:
+        """Return what the form shows of a schedule; its time as the expression that it is kept as."""
+        assert isinstance(item, Schedule)  # noqa: S101
+        when = {"every": "cron", "cron": item.cron, "zone": item.zone, "when_busy": item.when_busy}
+        return super().initial_of(item) | when
+
+    def to_when(self) -> When:
+        """Return the time as the service takes it."""
+        data = self.cleaned_data
+        at = data["at"]
+        hour, minute = (at.hour, at.minute) if at is not None else (0, 0)
+        written = EVERY[data["every"]][1].format(hour=hour, minute=minute) or data["cron"]
+        return When(cron=written, zone=data["zone"], when_busy=data["when_busy"])

@@ -1,0 +1,29 @@
+"""What unattended work answers: the relay's clock, the end of runs, and people who lose their rights."""
+
+from __future__ import annotations
+
+from webapp.agents.models import Run
+from webapp.events.registry import on_rights_lost, on_run_ended, periodic
+from webapp.unattended.services import firing, rights
+
+on_rights_lost(rights.stop_unattended_of)
+
+
+@on_run_ended
+def run_ended(run: Run) -> None:
+    """A run has ended that a schedule started, perhaps."""
+    if run.origin == Run.Origin.SCHEDULE:
+        firing.note_ended(run)
+
+
+@periodic(every_s=1.0)
+def fire_schedules() -> None:
+    """Start what is due, and what has waited long enough."""
+    firing.fire_due()
+    firing.start_waiting()
+
+
+@periodic(every_s=3600.0)
+def prune() -> None:
+    """Forget what is too old to be of use."""
+    firing.prune_firings()

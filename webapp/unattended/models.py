@@ -1,0 +1,135 @@
+"""Work that starts without a person at the keyboard: who answers for it, when it begins, and what became of it.
+
+Every one of these calls an agent with the rights of its owner, and ends in a review like a person's call.
+"""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+
+class Calling(models.Model):
+    """How an agent is called: which, on what model, within what budget, and where its card stands."""
+
+    workspace = models.ForeignKey("workspaces.Workspace", on_delete=models.CASCADE, related_name="%(class)ss")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    """Who answers for it: its runs are this person's. Whoever sets it going anew becomes the owner."""
+    name = models.CharField(max_length=80)
+    agent = models.CharField(max_length=40)
+    goal = models.TextField(blank=True)
+    profile_id = models.BigIntegerField(null=True)
+    """The model profile that was chosen; a plain number, so that a deleted model is refused and not replaced in silence."""
+    budget = models.JSONField(default=dict)
+    """Where each run stops; empty for the workspace's default."""
+    priority = models.CharField(max_length=10, default="standard")
+    channel = models.ForeignKey("chat.Channel", null=True, on_delete=models.SET_NULL, related_name="+")
+    topic = models.CharField(max_length=80, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def kind(self) -> str:
+        """`schedule`, `webhook` or `goal`."""
+        return type(self).__name__.lower()
+
+
+class Switched(Calling):
+    """A calling that people switch on and off."""
+
+    is_enabled = models.BooleanField(default=True)
+    stop_note = models.CharField(max_length=300, blank=True)
+    """Why it was switched off by itself."""
+
+    class Meta:
+        abstract = True
+
+
+class Schedule(Switched):
+    """An agent that is called again and again."""
+
+    class WhenBusy(models.TextChoices):
+        SKIP = "skip", "leave the new one out"
+        QUEUE = "queue", "start the new one when the last has ended"
+
+    cron = models.CharField(max_length=100)
+    zone = models.CharField(max_length=60, default="UTC")
+    when_busy = models.CharField(max_length=5, choices=WhenBusy, default=WhenBusy.SKIP)
+    next_at = models.DateTimeField(null=True)
+    """The next due moment; null while it is switched off."""
+
+    class Meta:
+        ordering = ["name", "pk"]
+        indexes = [models.Index(fields=["is_enabled", "next_at"])]
+
+
+class Firing(models.Model):
+    """A due moment of a schedule, and what came of it. One row a moment, so that no moment starts two runs."""
+
+    class Outcome(models.TextChoices):
+        STARTED = "started", "Started"
+        WAITING = "waiting", "Waits for the run before"
+        SKIPPED = "skipped", "Left out"
+        FAILED = "failed", "Not started"
+
+    schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, related_name="firings")
+    moment = models.DateTimeField()
+    outcome = models.CharField(max_length=8, choices=Outcome)
+    note = models.CharField(max_length=300, blank=True)
+    missed = models.PositiveIntegerField(default=0)
+    """Moments before this one that passed while nobody could start them; they are not made up."""
+    run = models.ForeignKey("agents.Run", null=True, on_delete=models.SET_NULL, related_name="+")
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    """Who started it by hand; null for a due moment."""
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-moment", "-pk"]
+        constraints = [models.UniqueConstraint(fields=["schedule", "moment"], name="one_firing_per_moment")]
+        indexes = [
+            models.Index(fields=["schedule"], condition=models.Q(outcome="waiting"), name="waiting_firings")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.schedule_id} {self.moment:%Y-%m-%d %H:%M} {self.outcome}"
+
+
+class Act(models.Model):
+    """Who made, changed, switched or ended unattended work. Rows are never changed, and outlive what they tell of."""
+
+    class Verb(models.TextChoices):
+        MADE = "made", "made it"
+        CHANGED = "changed", "changed it"
+        ENABLED = "enabled", "switched it on"
+        DISABLED = "disabled", "switched it off"
+        STARTED = "started", "started it by hand"
+        STOPPED = "stopped", "stopped it"
+        RENEWED = "renewed", "made a new secret"
+        DELETED = "deleted", "deleted it"
+
+    workspace = models.ForeignKey("workspaces.Workspace", on_delete=models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=10)
+    item_id = models.BigIntegerField()
+    name = models.CharField(max_length=80)
+    verb = models.CharField(max_length=10, choices=Verb)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    """Null for what PyAgent did by itself; the note says why."""
+    note = models.CharField(max_length=500, blank=True)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [models.Index(fields=["workspace", "kind", "item_id", "-id"])]
+
+    def __str__(self) -> str:
+        return f"{self.by or 'PyAgent'} {self.get_verb_display()}: {self.name}"

@@ -1,0 +1,84 @@
+"""Reads about unattended work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Max
+
+from webapp.unattended import cron
+from webapp.unattended.models import Act, Calling, Firing, Schedule
+from webapp.workspaces.models import Workspace
+
+HISTORY = 50
+
+
+def calling_row(item: Calling) -> dict[str, Any]:
+    """Return what every kind of unattended work has in common: plain, JSON-safe."""
+    return {
+        "id": item.pk,
+        "name": item.name,
+        "agent": item.agent,
+        "goal": item.goal,
+        "model_id": item.profile_id,
+        "budget": item.budget or None,
+        "priority": item.priority,
+        "channel_id": item.channel_id,
+        "topic": item.topic,
+        "owner_id": item.owner_id,
+        "created_at": item.created_at,
+    }
+
+
+def schedule_row(schedule: Schedule) -> dict[str, Any]:
+    """Return a schedule as the API shows it."""
+    return calling_row(schedule) | {
+        "cron": schedule.cron,
+        "zone": schedule.zone,
+        "words": cron.words(schedule.cron),
+        "when_busy": schedule.when_busy,
+        "is_enabled": schedule.is_enabled,
+        "stop_note": schedule.stop_note,
+        "next_at": schedule.next_at,
+    }
+
+
+def firing_row(firing: Firing) -> dict[str, Any]:
+    """Return a due moment as the API shows it."""
+    return {
+        "moment": firing.moment,
+        "outcome": firing.outcome,
+        "note": firing.note,
+        "missed": firing.missed,
+        "run_id": firing.run_id,
+        "asked_by_id": firing.asked_by_id,
+    }
+
+
+def schedules_of(workspace: Workspace) -> list[Schedule]:
+    """Return the workspace's schedules by name."""
+    return list(workspace.schedules.select_related("owner", "channel"))
+
+
+def firings_of(schedule: Schedule, *, limit: int = HISTORY) -> list[Firing]:
+    """Return the newest due moments of a schedule."""
+    rows = schedule.firings.select_related("run", "run__proposed_change_set", "asked_by")
+    return list(rows.order_by("-moment")[:limit])
+
+
+def last_runs(schedules: list[Schedule]) -> dict[int, Firing]:
+    """Return the newest firing of each schedule that has one."""
+    newest = Firing.objects.filter(schedule__in=schedules).values("schedule").annotate(last=Max("pk"))
+    rows = Firing.objects.filter(pk__in=newest.values("last")).select_related("run")
+    return {firing.schedule_id: firing for firing in rows}
+
+
+def acts_on(item: Calling, *, limit: int = HISTORY) -> list[Act]:
+    """Return who did what with it, newest first."""
+    rows = Act.objects.filter(workspace_id=item.workspace_id, kind=item.kind, item_id=item.pk)
+    return list(rows.select_related("by")[:limit])
+
+
+def acts_in(workspace: Workspace, *, limit: int = 200) -> list[Act]:
+    """Return who did what with all unattended work of a workspace, newest first."""
+    return list(Act.objects.filter(workspace=workspace).select_related("by")[:limit])
