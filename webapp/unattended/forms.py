@@ -8,7 +8,7 @@ from typing import Any, Final
 from django import forms
 
 from webapp.accounts.models import User
-from webapp.agents import selectors as agents
+from webapp.agents import definitions as agents
 from webapp.agents.budgets import MAX_COST_USD, MAX_SECONDS, MAX_STEPS, MAX_TOKENS, default_budget
 from webapp.agents.choosing import usable_profiles
 from webapp.agents.services.runs import GOAL_CHARS
@@ -83,7 +83,7 @@ class CallingForm(forms.Form):
         chosen += [(str(profile.pk), str(profile)) for profile in usable_profiles(user, workspace)]
         channels = Channel.objects.filter(workspace=workspace, is_archived=False)
         options = {
-            "agent": [(agent.name, f"@{agent.name}") for agent in agents.agent_list()],
+            "agent": [(agent.name, f"@{agent.name}") for agent in agents.callable_agents(user, workspace)],
             "profile_id": chosen,
             "channel_id": [("", "Among the runs"), *((str(one.pk), f"#{one}") for one in channels)],
         }

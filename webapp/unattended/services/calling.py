@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
 from webapp.accounts.models import User
-from webapp.agents import selectors as agents
+from webapp.agents import definitions as agents
 from webapp.agents.access import profile_to_run_on
 from webapp.agents.budgets import check_budget
 from webapp.agents.models import ModelProfile, Run
@@ -70,11 +70,11 @@ def fill(item: Calling, given: CallingFields, *, by: User) -> None:
     name = " ".join(storable_text(given.name).split())
     if not 1 <= len(name) <= 80:
         raise Invalid("Give it a name of at most 80 characters.", field="name")
-    info = agents.find_agent(given.agent)
+    info = agents.find_agent(given.agent, by, item.workspace)
     if info is None:
         raise Invalid("There is no such agent.", field="agent")
     goal = storable_text(given.goal.strip())
-    if (info.needs_model and not goal) or len(goal) > GOAL_CHARS:
+    if (info.needs_goal and not goal) or len(goal) > GOAL_CHARS:
         raise Invalid(f"Tell @{info.name} what to do, in at most {GOAL_CHARS:,} characters.", field="goal")
     if given.priority not in UNATTENDED_PRIORITIES:
         raise Invalid(f"The priority is one of {', '.join(UNATTENDED_PRIORITIES)}.", field="priority")
