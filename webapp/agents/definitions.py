@@ -26,8 +26,13 @@ TOOLS: Final = {
     "delete_file": "Delete a file",
     "run_command": "Run a command in the sandbox",
     "run_tests": "Run tests in the sandbox",
+    "delegate": "Hand a goal to another agent",
+    "delegate_several": "Hand goals to several agents at once",
 }
 """What a defined agent may be given, and what that is in words. Every agent can end its run."""
+
+DELEGATING: Final = ("planner",)
+"""Agents that are told whom they can call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,16 @@ def visible_definitions(user: User | AnonymousUser | None, workspace: Workspace)
         is_seen |= Q(workspace=workspace, visibility=Visibility.PRIVATE, owner=user)
     rows = AgentDefinition.objects.filter(is_seen, is_archived=False, current__isnull=False)
     return list(rows.select_related("current", "owner").order_by("name"))
+
+
+def agents_for(run: Run) -> list[dict[str, str]]:
+    """Return whom this run may hand goals to, as its job says it; nobody for an agent that hands nothing on."""
+    if run.agent not in DELEGATING:
+        return []
+    return [
+        {"name": agent.name, "description": agent.description}
+        for agent in callable_agents(run.requested_by, run.workspace)
+    ]
 
 
 def callable_agents(user: User | AnonymousUser | None, workspace: Workspace) -> list[AgentInfo]:

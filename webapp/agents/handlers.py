@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.utils import timezone
+
 from webapp.agents import leases
 from webapp.agents.services import delegating, losing, recording, steering, stop_runs_of, suspending, teaching
 from webapp.events.registry import on_engine_event, on_rights_lost, on_run_ended, periodic
@@ -34,5 +36,6 @@ def reap_leases() -> None:
 
 @periodic(every_s=2.0)
 def settle_delegations() -> None:
-    """Let runs go on whose children have all ended, and stop those whose time is over."""
+    """Let runs go on whose children have all ended, stop those whose time is over, and ring for notes again."""
     delegating.settle_waiting()
+    steering.ring_again(now=timezone.now())

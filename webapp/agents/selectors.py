@@ -120,7 +120,21 @@ def totals(run: Run) -> dict[str, Any]:
 def note_row(note: SteeringNote) -> dict[str, Any]:
     """Return what a person told a run, as the engine is handed it."""
     by = str(note.by) if note.by else "somebody"
-    return {"id": note.pk, "kind": note.kind, "step_id": note.step_id, "text": note.text, "by": by}
+    title = Step.objects.filter(run=note.run_id, step_id=note.step_id).values_list("title", flat=True).first()
+    return {
+        "id": note.pk,
+        "kind": note.kind,
+        "step_id": note.step_id,
+        "text": note.text,
+        "by": by,
+        "title": one_line(title or ""),
+    }
+
+
+def note_facts(note: SteeringNote) -> dict[str, Any]:
+    """Return what a person told a run, as people see it."""
+    times = {"created_at": _iso(note.created_at), "taken_at": _iso(note.taken_at)}
+    return note_row(note) | {"run_id": str(note.run_id)} | times
 
 
 def waiting_notes(run: Run) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any
 from django.urls import URLPattern, path
 
 from webapp.agents.internal import credentials
-from webapp.agents.views import definitions, models, routes, runs
+from webapp.agents.views import definitions, models, routes, runs, steering
 
 
 def _model_pages(prefix: str, kind: str, name: str) -> list[URLPattern]:
@@ -54,6 +54,9 @@ urlpatterns = [
     path("w/<int:workspace_id>/runs/<uuid:run_id>/resume/", runs.resume, name="resume_run"),
     path("w/<int:workspace_id>/runs/<uuid:run_id>/priority/", runs.priority, name="run_priority"),
     path("w/<int:workspace_id>/runs/<uuid:run_id>/dismiss/", runs.dismiss, name="dismiss_run"),
+    path("w/<int:workspace_id>/runs/<uuid:run_id>/steer/", steering.steer, name="steer_run"),
+    path("w/<int:workspace_id>/runs/<uuid:run_id>/rerun/", steering.rerun, name="rerun"),
+    path("w/<int:workspace_id>/runs/<uuid:run_id>/lineage/", steering.run_lineage, name="run_lineage"),
     path("w/<int:workspace_id>/runs/<uuid:run_id>/steps/<str:step_id>/", runs.step, name="run_step"),
     *_model_pages("settings/models/", "person", "my_models"),
     *_model_pages("w/<int:workspace_id>/settings/models/", "workspace", "workspace_models"),

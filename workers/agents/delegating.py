@@ -19,8 +19,7 @@ from blake3 import blake3
 from workers.agents.base import RunState
 from workers.agents.errors import DelegationRefused
 from workers.agents.lineage import CascadeContext, share
-from workers.agents.registry import find_agent
-from workers.errors import BudgetExceeded, PyAgentError, RunSuspends, UnknownAgent
+from workers.errors import BudgetExceeded, PyAgentError, RunSuspends
 from workers.events import RunDelegated
 from workers.reasoning.tree import Step
 from workers.tools.text import bound, first_line
@@ -118,9 +117,8 @@ async def delegate(
     async with AsyncExitStack() as steps:
         for one in missing:
             try:
-                find_agent(one.agent)
                 context = _context(run, one, part)
-            except (DelegationRefused, BudgetExceeded, UnknownAgent) as error:
+            except (DelegationRefused, BudgetExceeded) as error:
                 results[one.step_id] = await _refuse(run, one, error, parent)
                 continue
             detail = {"agent": one.agent, "goal": one.goal, "run_id": context.run_id}

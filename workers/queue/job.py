@@ -56,7 +56,9 @@ class Job:
     lessons: list[dict[str, Any]] = field(default_factory=list)
     """What was learned from earlier mistakes and fits this goal: id, pattern, cause, solution."""
     steering: list[dict[str, Any]] = field(default_factory=list)
-    """What people told this run and no step has taken up yet: id, kind, step_id, text, by."""
+    """What people told this run and no step has taken up yet: id, kind, step_id, text, by, title (of the step)."""
+    agents: list[dict[str, str]] = field(default_factory=list)
+    """Whom an agent that delegates can call: name, description."""
     attachments: list[dict[str, Any]] = field(default_factory=list)
     """Files that came with the goal: path in the workspace, media_type."""
     next_seq: int = 1

@@ -62,6 +62,12 @@ def steer_run(run_id: str, note: dict[str, Any], *, client: redis.Redis | None =
         pipe.execute()
 
 
+def has_notes(run_id: str, *, client: redis.Redis | None = None) -> bool:
+    """Return whether Redis still holds what was rung for `run_id` by `steer_run`."""
+    client = client or redis.Redis.from_url(get_config().redis_url)
+    return bool(client.exists(steer_key(run_id)))
+
+
 def reprioritise_run(run_id: str, priority: str, *, client: redis.Redis | None = None) -> None:
     """Tell the fleet that `run_id` has another priority from now on, whether it waits or runs.
 

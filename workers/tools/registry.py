@@ -30,7 +30,11 @@ DELEGATION: Final[dict[str, str]] = {
 
 def open_toolbox(*, only: Collection[str] | None = None, answers_review: bool = False) -> Toolbox:
     """Return the built-in tools, or `only` some and `finish`; for an answer to a review, that asks for an answer to each
-    comment too."""
-    targets = BUILT_IN | ({"finish": "workers.tools.finish:FinishRevision"} if answers_review else {})
+    comment too. The tools of delegation come when they are named."""
+    targets = (
+        BUILT_IN
+        | ({} if only is None else DELEGATION)
+        | ({"finish": "workers.tools.finish:FinishRevision"} if answers_review else {})
+    )
     names = targets if only is None else [name for name in targets if name in only or name == "finish"]
     return Toolbox([load(targets[name])() for name in names])

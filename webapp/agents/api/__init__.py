@@ -7,10 +7,12 @@ from webapp.agents.api.definitions import router as definitions_router
 from webapp.agents.api.models import router as models_router
 from webapp.agents.api.routes import router as routes_router
 from webapp.agents.api.runs import router as runs_router
+from webapp.agents.api.steering import router as steering_router
 
 router = Router()
 router.add_router("", runs_router)
 router.add_router("", controls_router)
+router.add_router("", steering_router)
 router.add_router("", models_router)
 router.add_router("", definitions_router)
 router.add_router("", routes_router)

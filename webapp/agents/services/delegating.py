@@ -16,8 +16,9 @@ from django.db import transaction
 from django.db.models import Q, Sum
 from django.utils import timezone
 
-from webapp.agents import events, selectors
-from webapp.agents.models import Run, Step
+from webapp.accounts.models import User
+from webapp.agents import definitions, events, selectors
+from webapp.agents.models import ModelProfile, Run, Step
 from webapp.agents.plain import storable
 from webapp.agents.services.recording import run_of
 from webapp.agents.services.runs import Parentage, start_run, stop_run
@@ -85,11 +86,18 @@ def _start_child(parent: Run, step: Step, event: engine.RunDelegated, child_id: 
         agent=event.agent,
         goal=event.goal,
         base_commit=event.base_commit,
-        model_profile=parent.model_profile,
+        model_profile=_profile_for(parent, event.agent, person),
         budget=context.budget,
         priority=parent.priority,
         parentage=Parentage(parent=parent, lineage=context),
     )
+
+
+def _profile_for(parent: Run, agent: str, person: User) -> ModelProfile | None:
+    """Return the parent's model, unless people gave the agent one of its own."""
+    info = definitions.find_agent(agent, person, parent.workspace)
+    has_own = info is not None and info.version is not None and info.version.model_profile_id is not None
+    return None if has_own else parent.model_profile
 
 
 def context_of(run: Run) -> CascadeContext:

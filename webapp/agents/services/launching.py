@@ -17,7 +17,7 @@ from django.db.models import Q
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from webapp.agents import routes, selectors
+from webapp.agents import definitions, routes, selectors
 from webapp.agents.models import Run
 from webapp.agents.services.ending import end_run
 from webapp.agents.services.teaching import lessons_for
@@ -77,11 +77,14 @@ def _fail(run_id: UUID, *, code: str, message: str, is_retryable: bool) -> None:
         end_run(run, Run.Status.FAILED, code=code, message=message, is_retryable=is_retryable)
 
 
+def is_done() -> Q:
+    """Return which steps are over for good: what a person stopped too, while what only broke off is done again."""
+    return Q(status__in=("ok", "failed")) | Q(status="cancelled", detail__has_key="stopped_by")
+
+
 def finished_steps(run: Run) -> list[dict[str, Any]]:
     """Return what an earlier attempt finished, oldest first, for the next one to resume from."""
-    # What a person stopped is done with too; what only broke off is done again.
-    is_done = Q(status__in=("ok", "failed")) | Q(status="cancelled", detail__has_key="stopped_by")
-    rows = run.steps.filter(is_done).order_by("seq")
+    rows = run.steps.filter(is_done()).order_by("seq")
     return [
         {
             "step_id": step.step_id,
@@ -101,15 +104,17 @@ def finished_steps(run: Run) -> list[dict[str, Any]]:
 
 
 def build_job(run: Run) -> Job:
-    """Return the job as this attempt is handed it: with the current fence, and the history of earlier attempts."""
+    """Return the job as this attempt is handed it: with the current fence, and the history of earlier attempts, or of the run
+    that it goes on from."""
     return Job(
         **{
             **run.job,
             "fence": run.fence,
-            "history": finished_steps(run) if run.fence > 1 else [],
+            "history": finished_steps(run),
             "steering": selectors.waiting_notes(run),
             "fallbacks": routes.fallbacks_of(run),
             "lessons": lessons_for(run),
+            "agents": definitions.agents_for(run),
             "next_seq": run.last_seq + 1,
         }
     )

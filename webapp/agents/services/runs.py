@@ -240,21 +240,27 @@ def retry_run(*, run: Run, requested_by: User) -> Run:
         raise Conflict(
             "Only a run that failed, was stopped or given up can be tried again.", status=run.status
         )
-    job: dict[str, Any] = run.job
+    has_revision = run.job.get("revision_of") is not None
+    return start_again(
+        run, requested_by=requested_by, goal=run.goal, base_commit=run.base_commit if has_revision else ""
+    )
+
+
+def start_again(run: Run, *, requested_by: User, goal: str, base_commit: str) -> Run:
+    """Return a new run like this one, in the name of who asks for it. Raises as `start_run`."""
     is_own = run.requested_by_id == requested_by.pk
     profile = run.model_profile
     if profile is not None and profile.user_id is not None and not is_own:
         profile = None  # another person's key is theirs: the one who tries again brings their own model
-    revision = job.get("revision_of")
     return start_run(
         workspace=run.workspace,
         requested_by=requested_by,
         agent=run.agent,
-        goal=run.goal,
-        conversation=job.get("conversation", []),
+        goal=goal,
+        conversation=run.job.get("conversation", []),
         change_set=run.change_set,
-        revision=revision,
-        base_commit=run.base_commit if revision is not None else "",
+        revision=run.job.get("revision_of"),
+        base_commit=base_commit,
         retry_of=run,
         model_profile=profile,
         budget=Budget(**run.budget) if run.budget else None,
