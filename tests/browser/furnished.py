@@ -141,6 +141,8 @@ class Furnished:
             "workspace settings": f"{base}/settings/",
             "workspace models": f"{base}/settings/models/",
             "models of each agent": f"{base}/settings/models/agents/",
+            "workspace policy": f"{base}/settings/policy/",
+            "version of the policy": f"{base}/settings/policy/1/",
             "search": f"{base}/search/?q=parser",
             "profile": "/settings/",
             "models": "/settings/models/",
@@ -193,6 +195,12 @@ def furnish(stack: Stack) -> Furnished:
         called = say(api, workspace_id, channel_id, "@tidy please clean this up")
         run_id = str(called["run_ids"][0])  # type: ignore[index]
         review_id = finish_run(api, workspace_id, run_id)
+        policy = api.get(f"workspaces/{workspace_id}/policy").raise_for_status().json()["text"]
+        changed = {
+            "text": policy.replace("more_files_than = 20", "more_files_than = 10"),
+            "note": "Ask earlier",
+        }
+        api.put(f"workspaces/{workspace_id}/policy", json=changed).raise_for_status()
         body = {"path": "notes.md", "text": "# Notes\n", "expected": None}
         api.put(f"workspaces/{workspace_id}/file", json=body).raise_for_status()
         agent: dict[str, object] = {"description": "Keeps the manual in step", "instructions": "Write short."}

@@ -83,6 +83,10 @@ SAME_OVER_REST = {
     **{f"workspace_models{suffix}": same for suffix, same in MODELS.items()},
     "agent_models": f"GET {W}/agent-models, PUT {W}/agent-models",
     "workspace_budget": f"GET {W}/budget, PUT {W}/budget",
+    "decide_approval": f"POST {RUN}/approvals/{{step_id}}, GET {RUN}/approvals",
+    "workspace_policy": f"GET {W}/policy, PUT {W}/policy, GET {W}/policy/versions",
+    "policy_version": f"GET {W}/policy/versions/{{number}}",
+    "restore_policy": f"POST {W}/policy/versions/{{number}}/restore",
     **{f"installation_models{suffix}": same for suffix, same in MODELS.items()},
     # unattended work
     "unattended": f"GET {U}/schedules, GET {U}/acts",

@@ -25,7 +25,7 @@ from tests.framework.people import Company
 from tests.framework.unattended import unattended_of
 from webapp.accounts.models import SCOPES, ApiKey, Invitation, User
 from webapp.accounts.services import create_api_key, create_invitation, hash_token
-from webapp.agents.models import ModelProfile, Run, Step
+from webapp.agents.models import Approval, ModelProfile, PolicyVersion, Run, Step
 from webapp.agents.services import define_agent
 from webapp.agents.services.definitions import AgentFields
 from webapp.api import api
@@ -139,6 +139,8 @@ def values(company: Company) -> dict[str, Any]:
     message = post_message(workspace=workspace, channel=channel, author=company.owner, text=SECRET).message
     run = Run.objects.create(id=RUN_ID, workspace=workspace, agent="tidy", goal=SECRET, status="failed")
     Step.objects.create(run=run, step_id="s1", kind="thought", title=SECRET, started_at=run.created_at, seq=1)
+    Approval.objects.create(run=run, step_id="s1", tool=SECRET, call_hash="0" * 64)
+    PolicyVersion.objects.create(workspace=workspace, number=1, text=f"version = 1\nname = '{SECRET}'\n")
     change_set = ChangeSet.objects.create(
         workspace=workspace, agent="tidy", title=SECRET, target_branch="main"
     )

@@ -18,7 +18,7 @@ from django.urls.resolvers import URLPattern, URLResolver
 from tests.framework.people import Company
 from tests.framework.unattended import unattended_of
 from webapp.accounts.models import User
-from webapp.agents.models import Run, Step
+from webapp.agents.models import Approval, PolicyVersion, Run, Step
 from webapp.agents.services import define_agent
 from webapp.agents.services.definitions import AgentFields
 from webapp.chat.models import Channel
@@ -62,6 +62,10 @@ def values(company: Company) -> dict[str, object]:
         id=RUN_ID, workspace=company.workspace, agent="tidy", goal=SECRET, status="finished"
     )
     Step.objects.create(run=run, step_id="s1", kind="thought", title=SECRET, started_at=run.created_at, seq=1)
+    Approval.objects.create(run=run, step_id="s1", tool=SECRET, call_hash="0" * 64)
+    PolicyVersion.objects.create(
+        workspace=company.workspace, number=1, text=f"version = 1\nname = '{SECRET}'\n"
+    )
     change_set = ChangeSet.objects.create(
         workspace=company.workspace, agent="tidy", title=SECRET, target_branch="main"
     )

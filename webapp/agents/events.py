@@ -25,6 +25,15 @@ class RunChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalChanged:
+    """A call waits for a person's yes, or was answered. `approval` is `policies.selectors.approval_row`."""
+
+    type: ClassVar[str] = "ApprovalChanged"
+    run_id: str
+    approval: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepStarted:
     """A node of the tree appeared. `step` is `selectors.step_row`."""
 

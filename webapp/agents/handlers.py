@@ -5,7 +5,16 @@ from __future__ import annotations
 from django.utils import timezone
 
 from webapp.agents import leases
-from webapp.agents.services import delegating, losing, recording, steering, stop_runs_of, suspending, teaching
+from webapp.agents.services import (
+    approving,
+    delegating,
+    losing,
+    recording,
+    steering,
+    stop_runs_of,
+    suspending,
+    teaching,
+)
 from webapp.events.registry import on_engine_event, on_rights_lost, on_run_ended, periodic
 from workers import events as engine
 
@@ -24,6 +33,7 @@ on_engine_event(engine.RunSuspended)(suspending.record_suspended)
 on_engine_event(engine.RunSuspended)(delegating.record_suspended)
 on_engine_event(engine.RunDelegated)(delegating.record_delegated)
 on_engine_event(engine.LessonObserved)(teaching.record_lesson)
+on_engine_event(engine.ApprovalAsked)(approving.record_asked)
 on_engine_event(engine.SteeringTaken)(steering.record_taken)
 on_engine_event(engine.RunInterrupted)(losing.record_interrupted)
 

@@ -346,3 +346,8 @@ class SteeringNote(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.text[:60]}"
+
+
+from webapp.agents.policies.models import Approval, PolicyVersion  # noqa: E402 - Django looks for rows here
+
+__all__ = ["Approval", "DefaultBudget", "ModelProfile", "PolicyVersion", "Run", "SteeringNote", "Step"]

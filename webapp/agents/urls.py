@@ -7,6 +7,7 @@ from typing import Any
 from django.urls import URLPattern, path
 
 from webapp.agents.internal import credentials
+from webapp.agents.policies import views as policies
 from webapp.agents.views import definitions, models, routes, runs, steering
 
 
@@ -58,6 +59,16 @@ urlpatterns = [
     path("w/<int:workspace_id>/runs/<uuid:run_id>/rerun/", steering.rerun, name="rerun"),
     path("w/<int:workspace_id>/runs/<uuid:run_id>/lineage/", steering.run_lineage, name="run_lineage"),
     path("w/<int:workspace_id>/runs/<uuid:run_id>/steps/<str:step_id>/", runs.step, name="run_step"),
+    path(
+        "w/<int:workspace_id>/runs/<uuid:run_id>/approvals/<str:step_id>/",
+        policies.decide,
+        name="decide_approval",
+    ),
+    path("w/<int:workspace_id>/settings/policy/", policies.policy, name="workspace_policy"),
+    path("w/<int:workspace_id>/settings/policy/<int:number>/", policies.version, name="policy_version"),
+    path(
+        "w/<int:workspace_id>/settings/policy/<int:number>/restore/", policies.restore, name="restore_policy"
+    ),
     *_model_pages("settings/models/", "person", "my_models"),
     *_model_pages("w/<int:workspace_id>/settings/models/", "workspace", "workspace_models"),
     path("w/<int:workspace_id>/settings/models/budget/", models.budget, name="workspace_budget"),

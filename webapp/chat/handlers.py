@@ -6,7 +6,7 @@ from typing import Any
 
 from webapp.chat import services
 from webapp.chat.services import calling
-from webapp.events.registry import on_run_queued, on_workspace_created
+from webapp.events.registry import on_approval_asked, on_run_queued, on_workspace_created
 
 
 @on_workspace_created
@@ -19,3 +19,15 @@ def furnish_workspace(workspace: Any) -> None:
 def show_card(run: Any) -> None:
     """A run gets its card in a channel."""
     calling.post_card(run)
+
+
+@on_approval_asked
+def tell_of_question(approval: Any) -> None:
+    """A call that waits for a person is told in the conversation in which its run stands."""
+    run = approval.run
+    whom = "" if approval.needs_maintainer or run.requested_by is None else f"@{run.requested_by.handle} "
+    who = "A maintainer answers" if approval.needs_maintainer else "Answer"
+    services.post_notice(
+        run=run,
+        text=f"{whom}May I run `{approval.tool}`? {approval.reason} {who} on [the run](/w/{run.workspace_id}/runs/{run.pk}/).",
+    )

@@ -45,6 +45,7 @@ _periodic: list[Periodic] = []
 _preparations: dict[str, Preparation] = {}
 _run_queued: list[RunHook] = []
 _run_ended: list[RunHook] = []
+_approval_asked: list[RunHook] = []
 _workspace_created: list[Callable[[Any], None]] = []
 _rights_lost: list[Callable[[int, int | None], None]] = []
 
@@ -140,6 +141,18 @@ def run_ended(run: Any) -> None:
     """Tell the apps above `agents` that this run has ended; raises what a hook raises, so that rows agree."""
     for hook in _run_ended:
         hook(run)
+
+
+def on_approval_asked(hook: RunHook) -> RunHook:
+    """Register what happens when a run's call (`agents.Approval`) waits for a person's yes: called once, in its transaction."""
+    _approval_asked.append(hook)
+    return hook
+
+
+def approval_asked(approval: Any) -> None:
+    """Tell the apps above `agents` that this call waits for a person."""
+    for hook in _approval_asked:
+        hook(approval)
 
 
 def on_workspace_created(hook: Callable[[Any], None]) -> Callable[[Any], None]:

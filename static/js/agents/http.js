@@ -25,6 +25,15 @@ export async function fetchDetail(run, stepId) {
   return reply.text();
 }
 
+/** Say yes or no to a call that waits; returns what the run asked, and what of it is still open. */
+export async function decide(run, stepId, verdict, text) {
+  const headers = { Accept: "application/json", "X-CSRFToken": csrf() };
+  const body = new URLSearchParams({ verdict, text });
+  const reply = await fetch(runUrl(run, `approvals/${encodeURIComponent(stepId)}/`), { method: "POST", headers, body });
+  if (!reply.ok) throw await failure(reply);
+  return (await reply.json()).approvals;
+}
+
 /** Stop, suspend, resume, re-prioritise or dismiss a run, or try it again; returns the run that this leads to. */
 export async function act(run, what, fields = {}) {
   const headers = { Accept: "application/json", "X-CSRFToken": csrf() };

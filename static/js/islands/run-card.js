@@ -7,7 +7,8 @@ import { repeat } from "lit/directives/repeat.js";
 
 import { cost, duration, tokens, visible } from "../agents/format.js";
 import { buttons, priorityBadge, priorityChoice } from "../agents/controls.js";
-import { act, fetchDetail, fetchState, runUrl } from "../agents/http.js";
+import { approvals } from "../agents/approvals.js";
+import { act, decide, fetchDetail, fetchState, runUrl } from "../agents/http.js";
 import { icon, statusOf } from "../agents/icons.js";
 import { prose } from "../agents/prose.js";
 import { foldRow, stepRow } from "../agents/rows.js";
@@ -26,6 +27,7 @@ events.on("RunChanged", ({ run_id, run }) => cards.get(run_id)?.forEach((card) =
 events.on("RunQueued", ({ run }) => run.retry_of && cards.get(run.retry_of)?.forEach((card) => card.triedAgain(run)));
 events.on("StepStarted", ({ run_id, step }) => cards.get(run_id)?.forEach((card) => card.stepStarted(step)));
 events.on("StepFinished", ({ run_id, step, totals }) => cards.get(run_id)?.forEach((card) => card.stepFinished(step, totals)));
+events.on("ApprovalChanged", ({ run_id }) => cards.get(run_id)?.forEach((card) => card.asked()));
 events.on("ReviewOpened", ({ run_id, change_set_id }) => cards.get(run_id)?.forEach((card) => card.hear({ review_id: change_set_id })));
 events.onResync(() => cards.forEach((set) => set.forEach((card) => card.resync())));
 
@@ -50,6 +52,7 @@ class RunCard extends LitElement {
   #paint = null;
   #isActing = false;
   #isFollowing = true;
+  #approvals = [];
 
   constructor() {
     super();
@@ -142,6 +145,15 @@ class RunCard extends LitElement {
     this.#schedule();
   }
 
+  /** A call waits for a person, or was answered: what this person may do about it is asked for. */
+  async asked() {
+    const state = await fetchState(this.run, MAX_SEQ).catch(() => null);
+    if (!state) return;
+    this.#approvals = state.approvals;
+    this.hear(state.run);
+    this.requestUpdate();
+  }
+
   resync() {
     if (this.#isLoaded) this.#reload();
     else if (this.isOpen) this.load();
@@ -171,6 +183,7 @@ class RunCard extends LitElement {
         for (const step of state.steps) this.#tree.put(step);
         after = state.steps.at(-1)?.seq ?? after;
         more = state.has_more;
+        this.#approvals = state.approvals;
         this.rights = { cancel: state.may_cancel, retry: state.may_retry, priorities: state.priorities };
         this.#isLoaded = true;
         this.problem = "";
@@ -240,6 +253,21 @@ class RunCard extends LitElement {
       if (what !== "retry") this.hear(run);
       else if (this.isPage) location.assign(runUrl(run));
       else this.again = run;
+    } catch (error) {
+      this.problem = error.message;
+    } finally {
+      this.#isActing = false;
+      this.requestUpdate();
+    }
+  }
+
+  async #answer(item, verdict, text) {
+    if (this.#isActing) return;
+    this.#isActing = true;
+    this.problem = "";
+    this.requestUpdate();
+    try {
+      this.#approvals = await decide(this.run, item.step_id, verdict, text);
     } catch (error) {
       this.problem = error.message;
     } finally {
@@ -341,6 +369,7 @@ class RunCard extends LitElement {
       ${run.suspend_words ? html`<p class="run-note small">${run.suspend_words}</p>` : nothing}
       ${this.#failure()}
       ${run.answer ? html`<div class="run-answer plain-text" tabindex=${this.isPage ? nothing : 0} role="group" aria-label="Answer of @${run.agent}">${prose(visible(run.answer, 100_000), run.workspace_id)}</div>` : nothing}
+      ${this.isFinal ? nothing : approvals(run, this.#approvals, { isActing: this.#isActing, answer: (...given) => this.#answer(...given) })}
       ${this.problem ? html`<div class="run-error" role="alert"><p>${visible(this.problem)}</p></div>` : nothing}
       ${this.isOpen && this.#isLoaded ? this.#steps() : nothing}
       <div class="run-foot row">${this.#links()}${this.may.cancel ? priorityChoice(run, this.may.priorities, at) : nothing}</div>`;

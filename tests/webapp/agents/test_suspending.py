@@ -78,6 +78,7 @@ def test_what_people_say_is_rung_and_kept_until_it_is_taken_up(worker, people, r
 
 def test_an_answer_to_what_a_suspended_run_waits_for_resumes_it(worker, people, rung):
     worker.say(engine.StepStarted, step_id="s1", parent_id=None, kind="tool_call", title="delete it all")
+    worker.say(engine.ApprovalAsked, step_id="s1", tool="run_command", arguments={}, reason="It deletes.")
     worker.say(engine.RunSuspended, reason="approval", waits_for=["s1"])
     rung()
     services.steer_run(run=worker.run, by=people.member, kind="approve", step_id="s1")

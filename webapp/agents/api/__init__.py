@@ -1,4 +1,4 @@
-"""Agents, runs and models over REST."""
+"""Agents, runs, models and policies over REST."""
 
 from ninja import Router
 
@@ -8,6 +8,7 @@ from webapp.agents.api.models import router as models_router
 from webapp.agents.api.routes import router as routes_router
 from webapp.agents.api.runs import router as runs_router
 from webapp.agents.api.steering import router as steering_router
+from webapp.agents.policies.api import router as policies_router
 
 router = Router()
 router.add_router("", runs_router)
@@ -16,5 +17,6 @@ router.add_router("", steering_router)
 router.add_router("", models_router)
 router.add_router("", definitions_router)
 router.add_router("", routes_router)
+router.add_router("", policies_router)
 
 __all__ = ["router"]

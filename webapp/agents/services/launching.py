@@ -19,6 +19,7 @@ from kombu.exceptions import OperationalError
 
 from webapp.agents import definitions, routes, selectors
 from webapp.agents.models import Run
+from webapp.agents.policies.selectors import policy_of
 from webapp.agents.services.ending import end_run
 from webapp.agents.services.teaching import lessons_for
 from webapp.codehealth.rules import stored_rules
@@ -115,6 +116,7 @@ def build_job(run: Run) -> Job:
             "fallbacks": routes.fallbacks_of(run),
             "lessons": lessons_for(run),
             "agents": definitions.agents_for(run),
+            "policy": policy_of(run),
             "next_seq": run.last_seq + 1,
         }
     )

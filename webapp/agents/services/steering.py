@@ -13,6 +13,7 @@ from webapp.accounts.models import User
 from webapp.agents import selectors
 from webapp.agents.models import Run, SteeringNote, Step
 from webapp.agents.plain import storable_text
+from webapp.agents.services import approving
 from webapp.agents.services.recording import run_of
 from webapp.agents.services.runs import stop_run
 from webapp.agents.services.suspending import resume_run
@@ -42,7 +43,8 @@ def steer_run(*, run: Run, by: User, kind: str, text: str = "", step_id: str = "
     Raises:
         Invalid: there is no such kind, words are missing or far too many or for an agent without a model, or the step is none of
             the run's open ones.
-        Conflict: the run has ended, or too much is waiting for it.
+        Forbidden: a yes or no of somebody who may not say it.
+        Conflict: the run has ended, too much is waiting for it, or the call was answered already.
     """
     run = Run.objects.select_for_update().get(pk=run.pk)
     if run.is_final:
@@ -68,6 +70,8 @@ def steer_run(*, run: Run, by: User, kind: str, text: str = "", step_id: str = "
         run=run, by=by, kind=kind, text=storable_text(text.strip()), step_id=step_id
     )
     teach_steering(run, note)
+    if kind in approving.DECISIONS:
+        approving.decide(note=note)
     waits_for_yes = run.waits_for_others and run.suspend_reason == Run.SuspendReason.APPROVAL
     if waits_for_yes and step_id in run.waits_for:
         resume_run(run=run)

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from webapp.agents.models import Run
+from webapp.agents.services.approving import is_answered
 from webapp.agents.services.ending import announce, end_run
 from webapp.agents.services.launching import launch
 from webapp.agents.services.recording import run_of
@@ -98,6 +99,8 @@ def record_suspended(event: engine.RunSuspended) -> None:
         run.suspend_reason if run.status == Run.Status.SUSPENDING and run.suspend_reason else event.reason
     )
     set_aside(run, reason, waits_for=event.waits_for, now=timezone.now())
+    if is_answered(run):
+        resume_run(run=run)
 
 
 def set_aside(run: Run, reason: str, *, waits_for: Sequence[str] = (), now: datetime) -> None:

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 from webapp.agents import access, definitions, selectors, services
 from webapp.agents.forms import StartForm
 from webapp.agents.models import Run
+from webapp.agents.policies.selectors import approvals_of
 from webapp.agents.rows import row_html, rows_html
 from webapp.agents.tree import build_tree
 from webapp.errors import Invalid
@@ -100,6 +101,7 @@ def _tree_context(request: HttpRequest, run: Run) -> dict[str, Any]:
         "tree": build_tree(steps),
         "step_count": len(steps),
         "has_more": has_more,
+        "approvals": approvals_of(run, viewer=request.user),
         "may_cancel": access.may_cancel(request.user, run),
         "may_retry": access.may_retry(request.user, run),
         "priorities": access.priorities_for(run.workspace.role),  # type: ignore[attr-defined]
@@ -144,6 +146,7 @@ def state(request: HttpRequest, workspace_id: int, run_id: UUID) -> HttpResponse
         "run": selectors.summary(found) | {"goal": found.goal, "answer": found.answer},
         "steps": [selectors.step_row(step) for step in steps],
         "has_more": has_more,
+        "approvals": approvals_of(found, viewer=request.user),
         "may_cancel": access.may_cancel(request.user, found),
         "may_retry": access.may_retry(request.user, found),
         "priorities": access.priorities_for(found.workspace.role),  # type: ignore[attr-defined]

@@ -1,7 +1,14 @@
 """Writes about channels and messages."""
 
 from webapp.chat.services.channels import change_channel, create_channel, furnish, mark_read
-from webapp.chat.services.messages import Posted, delete_message, edit_message, post_message, react
+from webapp.chat.services.messages import (
+    Posted,
+    delete_message,
+    edit_message,
+    post_message,
+    post_notice,
+    react,
+)
 
 __all__ = [
     "Posted",
@@ -12,5 +19,6 @@ __all__ = [
     "furnish",
     "mark_read",
     "post_message",
+    "post_notice",
     "react",
 ]

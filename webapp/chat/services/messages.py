@@ -114,6 +114,20 @@ def _post(
     return Posted(message, runs, notices)
 
 
+@transaction.atomic
+def post_notice(*, run: Run, text: str) -> Message | None:
+    """Return what the agent says where its run's card stands, None where there is no card. It calls no agent."""
+    card = run.messages.select_related("channel", "topic").order_by("pk").first()
+    if card is None:
+        return None
+    channel = Channel.objects.select_for_update().get(pk=card.channel_id)
+    rendered = _render(run.workspace, run.requested_by, text)
+    message = Message(agent=run.agent, text=text, html=rendered.html)
+    add_message(channel, card.topic, message)
+    announce_posted(run.workspace, message, _save_mentions(run.workspace, message, rendered.people))
+    return message
+
+
 def _save_mentions(workspace: Workspace, message: Message, handles: tuple[str, ...]) -> list[int]:
     Mention.objects.filter(message=message).delete()
     people = selectors.people_by_handle(workspace, set(handles)).values()
