@@ -72,6 +72,9 @@ def choice_of(profile: ModelProfile | None) -> ModelChoice:
         price=Price(profile.input_usd_per_mtok, profile.output_usd_per_mtok) if has_price else None,  # type: ignore[arg-type]
         has_tools=has_tools,
         has_vision=profile.has_vision,
+        requests_per_minute=profile.requests_per_minute,
+        tokens_per_minute=profile.tokens_per_minute,
+        max_concurrency=profile.max_concurrency,
         first_token_s=profile.first_token_s,
         between_tokens_s=profile.between_tokens_s,
         has_json_schema=True if profile.tool_use == ModelProfile.ToolUse.JSON else None,

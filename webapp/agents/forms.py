@@ -257,17 +257,17 @@ class ProfileForm(forms.Form):
         max_value=MAX_SILENCE_S,
         help_text="Left empty: 60.",
     )
-    requests_per_min = forms.IntegerField(
+    requests_per_minute = forms.IntegerField(
         label="Requests per minute",
         required=False,
         min_value=1,
         max_value=MAX_PER_MIN,
         help_text="For this key, over all runs and workers: they wait in a fair queue. Left empty: without limit.",
     )
-    tokens_per_min = forms.IntegerField(
+    tokens_per_minute = forms.IntegerField(
         label="Tokens per minute", required=False, min_value=1, max_value=MAX_PER_MIN
     )
-    max_concurrent = forms.IntegerField(
+    max_concurrency = forms.IntegerField(
         label="Requests at once", required=False, min_value=1, max_value=MAX_PER_MIN
     )
     is_default = forms.BooleanField(label="Use this model by default", required=False)

@@ -46,10 +46,10 @@ class ModelProfile(models.Model):
     tool_use = models.CharField(max_length=5, choices=ToolUse, default=ToolUse.AUTO)
     has_vision = models.BooleanField(null=True, blank=True)
     """Whether it sees images; null means as its name tells."""
-    requests_per_min = models.PositiveIntegerField(null=True, blank=True)
+    requests_per_minute = models.PositiveIntegerField(null=True, blank=True)
     """What its key may be used for by all workers together, and below; null means that nobody told."""
-    tokens_per_min = models.PositiveIntegerField(null=True, blank=True)
-    max_concurrent = models.PositiveIntegerField(null=True, blank=True)
+    tokens_per_minute = models.PositiveIntegerField(null=True, blank=True)
+    max_concurrency = models.PositiveIntegerField(null=True, blank=True)
     sealed_key = models.BinaryField(null=True)
     is_default = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)

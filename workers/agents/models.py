@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from redis.asyncio import Redis
+
 from workers.agents.credentials import fetch_secret
 from workers.config import Config
 from workers.errors import PyAgentError
 from workers.providers.base import Provider
+from workers.providers.limiting import KeyLimits, LimitedProvider
 from workers.providers.registry import open_provider
 from workers.providers.routing import Candidate, RoutingProvider
 from workers.providers.types import ModelChoice
@@ -15,7 +18,7 @@ from workers.queue import Job
 from workers.reasoning.tree import StepRecorder
 
 
-async def open_models(job: Job, *, config: Config, recorder: StepRecorder) -> RoutingProvider:
+async def open_models(job: Job, *, config: Config, client: Redis, recorder: StepRecorder) -> RoutingProvider:
     """Return the provider that the run asks; close it with `aclose()`.
 
     Raises:
@@ -27,7 +30,17 @@ async def open_models(job: Job, *, config: Config, recorder: StepRecorder) -> Ro
     def candidate(choice: ModelChoice, ref: str | None) -> Candidate:
         async def open_it() -> Provider:
             secret = await fetch_secret(replace(job, credential_ref=ref), config)
-            return open_provider(choice, secret=secret)
+            if choice.provider == "embedded":  # a server of our own, with a queue of its own
+                return open_provider(choice, secret=secret)
+            limits = KeyLimits(
+                client,
+                choice,
+                secret=secret,
+                run_id=job.run_id,
+                workspace_id=job.workspace_id,
+                waiting=lambda: recorder.step("thought", f"Waiting for the rate limit of {choice.model}"),
+            )
+            return open_provider(choice, secret=secret, wrap=lambda inner: LimitedProvider(inner, limits))
 
         return Candidate(choice, open_it)
 

@@ -136,7 +136,9 @@ class Runner:
         guard = SecretGuard(pattern_set(tuple(Rule.from_dict(rule) for rule in job.rules)))
         try:
             if choice is not None:
-                models = await open_models(job, config=self._config, recorder=self._recorder)
+                models = await open_models(
+                    job, config=self._config, client=self._client, recorder=self._recorder
+                )
                 provider = GuardedProvider(models, guard)
             await self._publisher.settle()  # making the worktree is the first effect
             root = self._config.workspace_root(job.workspace_id)

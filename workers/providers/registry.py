@@ -39,6 +39,7 @@ def open_provider(
     retries: RetryPolicy | None = None,
     allow_private: bool | None = None,
     embedder: Callable[[Sequence[str]], list[list[float]]] | None = None,
+    wrap: Callable[[Provider], Provider] = lambda provider: provider,
 ) -> Provider:
     """Return a provider for `choice`, ready to be asked; close it with `aclose()`.
 
@@ -47,6 +48,7 @@ def open_provider(
         limits: The provider's own when None, with those that the choice sets.
         allow_private: Whether loopback and private addresses may be called; the operator's setting when None.
         embedder: What makes vectors for the embedded provider; it stands above this package, so its user hands it in.
+        wrap: What stands between each single try and the provider, such as its rate limits.
 
     Raises:
         ConfigError: no provider has this name.
@@ -67,4 +69,4 @@ def open_provider(
         allow_private=allow_private,
         **extra,
     )
-    return RetryingProvider(provider, retries)
+    return RetryingProvider(wrap(provider), retries)

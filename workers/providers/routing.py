@@ -35,6 +35,8 @@ from workers.providers.types import (
 )
 
 REST_S: Final = 300.0
+LONGEST_WAIT_S: Final = 3600.0
+"""A provider that asks for more than this has no room for the run at all."""
 CHARS_PER_TOKEN: Final = 4.0
 """A cautious guess of what surely does not fit."""
 Answer = TypeVar("Answer")
@@ -229,8 +231,14 @@ def _rest_s(error: PyAgentError) -> float:
 
 def _verdict(failures: Sequence[ProviderError]) -> Exception:
     """Return what the failures of all models come to. A full bucket fills again, and what is too long can be shortened."""
-    for kind in (RateLimitTooLong, ContextTooLong):
-        for failure in failures:
-            if isinstance(failure, kind):
-                return RunSuspends("limit", []) if kind is RateLimitTooLong else failure
-    return failures[0]
+    if any(map(_is_only_early, failures)):
+        return RunSuspends("limit", [])
+    return next((failure for failure in failures if isinstance(failure, ContextTooLong)), failures[0])
+
+
+def _is_only_early(failure: ProviderError) -> bool:
+    """Return whether the model answers later for sure: its key's limit is ours to wait for, or it said when."""
+    if not isinstance(failure, ProviderRateLimited):
+        return False
+    asked_s = failure.facts.get("retry_after_s")
+    return isinstance(failure, RateLimitTooLong) or (asked_s is not None and asked_s <= LONGEST_WAIT_S)

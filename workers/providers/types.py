@@ -194,6 +194,10 @@ class ModelChoice:
     first_token_s: float | None = None
     """How long it may be silent before its first token and, below, between two; the provider's own limits when None."""
     between_tokens_s: float | None = None
+    requests_per_minute: int | None = None
+    """What its key may be used for by all runs together, and the two below; None means without limit."""
+    tokens_per_minute: int | None = None
+    max_concurrency: int | None = None
     extra: dict[str, Any] = field(default_factory=dict)
     """Further fields of the provider's own protocol, passed on as they are (`seed`, …)."""
 

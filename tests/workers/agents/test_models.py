@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
+
+import redis
 
 from tests.framework.agent_bench import MakeBench
 from tests.framework.provider_double import Fault, ProviderDouble
 from tests.framework.provider_double.script import Call
 from tests.framework.provider_double.script import Say as Turn
-from workers.events import RunFailed, StepFinished, StepStarted
+from workers.events import RunFailed, RunSuspended, StepFinished, StepStarted
 
 
 def model(name: str, double: ProviderDouble, **fields: Any) -> dict[str, Any]:
@@ -59,3 +62,35 @@ async def test_ends_with_the_first_models_error_when_none_can_answer(
     )
     assert await bench.run(job) == "failed"
     assert [event.code for event in bench.relay.of(RunFailed)] == ["provider_auth_failed"]
+
+
+async def test_gives_up_its_slot_when_its_keys_limit_leaves_no_room(
+    make_bench: MakeBench, provider_double: ProviderDouble, redis_client: redis.Redis
+) -> None:
+    bench = make_bench({"a.py": "x = 1\n"})
+    provider_double.say(Turn(calls=(Call("read_file", {"path": "a.py"}),), usage=(9_000, 10)))
+    job = bench.job("what is x?", agent="coder", model=model("one", provider_double, tokens_per_minute=600))
+    assert await bench.run(job) == "suspended"
+    assert [(event.reason, event.waits_for) for event in bench.relay.of(RunSuspended)] == [("limit", [])]
+    assert "Waiting for the rate limit of one" not in [event.title for event in bench.relay.of(StepStarted)]
+    assert len(provider_double.asked) == 1
+
+
+async def test_shows_that_it_waits_for_its_keys_limit(
+    make_bench: MakeBench, provider_double: ProviderDouble, redis_client: redis.Redis
+) -> None:
+    bench = make_bench({"a.py": "x = 1\n"})
+    provider_double.say(
+        Turn(fault=Fault("http", 429, headers={"Retry-After": "1"})),
+        Turn(calls=(Call("finish", {"answer": "It is one."}),)),
+    )
+    job = bench.job("what is x?", agent="coder", model=model("one", provider_double))
+    other = bench.job("what is x?", agent="coder", model=model("one", provider_double))
+    running = asyncio.create_task(bench.run(job))
+    while not provider_double.asked:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)
+    provider_double.say(Turn(calls=(Call("finish", {"answer": "It is one."}),)))
+    assert await bench.run(other) == "finished"
+    assert await running == "finished"
+    assert "Waiting for the rate limit of one" in [event.title for event in bench.relay.of(StepStarted)]

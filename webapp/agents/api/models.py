@@ -43,11 +43,11 @@ class ModelOut(Schema):
     )
     tool_use: Literal["auto", "tools", "json"]
     has_vision: bool | None = Field(description="Whether it sees images; null: as its name tells.")
-    requests_per_min: int | None = Field(
+    requests_per_minute: int | None = Field(
         description="Rate limit of its key, over all workers; null: none told."
     )
-    tokens_per_min: int | None
-    max_concurrent: int | None
+    tokens_per_minute: int | None
+    max_concurrency: int | None
     input_usd_per_mtok: float | None
     output_usd_per_mtok: float | None
     has_key: bool = Field(description="Whether a key is stored. It is never shown.")
@@ -71,9 +71,9 @@ class ModelFields(Schema):
     )
     tool_use: Literal["auto", "tools", "json"] = "auto"
     has_vision: bool | None = Field(None, description="Whether it sees images; null: as its name tells.")
-    requests_per_min: int | None = Field(None, ge=1, le=MAX_PER_MIN, description="Null: without limit.")
-    tokens_per_min: int | None = Field(None, ge=1, le=MAX_PER_MIN, description="Null: without limit.")
-    max_concurrent: int | None = Field(None, ge=1, le=MAX_PER_MIN, description="Null: without limit.")
+    requests_per_minute: int | None = Field(None, ge=1, le=MAX_PER_MIN, description="Null: without limit.")
+    tokens_per_minute: int | None = Field(None, ge=1, le=MAX_PER_MIN, description="Null: without limit.")
+    max_concurrency: int | None = Field(None, ge=1, le=MAX_PER_MIN, description="Null: without limit.")
     input_usd_per_mtok: float | None = Field(None, ge=0, le=100_000)
     output_usd_per_mtok: float | None = Field(None, ge=0, le=100_000)
     key: SecretStr | None = Field(
@@ -120,9 +120,9 @@ def _shown(profile: ModelProfile) -> dict[str, Any]:
         "between_tokens_s",
         "tool_use",
         "has_vision",
-        "requests_per_min",
-        "tokens_per_min",
-        "max_concurrent",
+        "requests_per_minute",
+        "tokens_per_minute",
+        "max_concurrency",
         "input_usd_per_mtok",
         "output_usd_per_mtok",
     )

@@ -29,7 +29,7 @@ class RouteIn(Schema):
     """An agent's models in order; none takes its list away."""
 
     agent: str = Field("", max_length=40, examples=["coder"])
-    models: list[int] = Field(max_length=routes.MAX_MODELS)
+    models: list[int] = Field(max_length=routes.MAX_MODELS, examples=[[1, 2]])
 
 
 def _shown(route: Route) -> dict[str, Any]:

@@ -26,9 +26,9 @@ OF_REAL_ENDPOINTS: Final = (
     "first_token_s",
     "between_tokens_s",
     "has_vision",
-    "requests_per_min",
-    "tokens_per_min",
-    "max_concurrent",
+    "requests_per_minute",
+    "tokens_per_minute",
+    "max_concurrency",
 )
 """What the embedded model has its own values of."""
 
@@ -47,9 +47,9 @@ class ProfileFields:
     first_token_s: int | None = None
     between_tokens_s: int | None = None
     has_vision: bool | None = None
-    requests_per_min: int | None = None
-    tokens_per_min: int | None = None
-    max_concurrent: int | None = None
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    max_concurrency: int | None = None
     tool_use: str = ModelProfile.ToolUse.AUTO
     key: str | None = None
     is_default: bool = False
@@ -98,7 +98,7 @@ def _check_silence(fields: ProfileFields) -> None:
 
 
 def _check_limits(fields: ProfileFields) -> None:
-    for name in ("requests_per_min", "tokens_per_min", "max_concurrent"):
+    for name in ("requests_per_minute", "tokens_per_minute", "max_concurrency"):
         limit = getattr(fields, name)
         if limit is not None and not 1 <= limit <= MAX_PER_MIN:
             raise Invalid(
