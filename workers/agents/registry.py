@@ -37,6 +37,12 @@ AGENTS: Final[dict[str, AgentEntry]] = {
             "workers.agents.coder.agent:CoderAgent",
         ),
         AgentEntry(
+            "explainer",
+            "Answers questions about the code, with places in files that are checked to exist; changes nothing.",
+            True,
+            "workers.agents.explainer.agent:ExplainerAgent",
+        ),
+        AgentEntry(
             "reviewer",
             "Reviews a change set (its number, or the last one) and comments on its lines; decides nothing.",
             True,

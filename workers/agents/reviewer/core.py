@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from workers.agents.quoting import is_quoted
 from workers.agents.reviewer import prompts
 from workers.agents.toolloop.core import ToolLoopCore
 from workers.changes.diffs import FileDiff, Hunk, Line
@@ -20,8 +21,6 @@ SIDES = ("new", "old")
 MAX_COMMENTS = 40
 TEXT_CHARS = 4_000
 LINE_CHARS = 400
-MIN_QUOTE_CHARS = 8
-"""A part of a line counts as a quote from this length on; a shorter line is quoted whole."""
 _LEVELS = {"low": 0, "medium": 1, "high": 2}
 
 
@@ -200,12 +199,3 @@ def _check_one(item: Any, by_path: Mapping[str, FileDiff]) -> Remark | str:
 def _line_of(file: FileDiff, side: str, line: int) -> Line | None:
     lines = (shown for hunk in file.hunks for shown in hunk.lines)
     return next((one for one in lines if (one.old_no if side == "old" else one.new_no) == line), None)
-
-
-def is_quoted(quote: str, line: str) -> bool:
-    """Return whether `quote` (its first line) stands in `line`: whole, or a telling part of it; spaces do not count."""
-    wanted = " ".join(quote.strip().partition("\n")[0].lstrip("+-").split())
-    there = " ".join(clean(line).split())
-    if not wanted:
-        return False
-    return wanted == there or (len(wanted) >= MIN_QUOTE_CHARS and wanted in there)

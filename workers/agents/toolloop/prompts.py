@@ -26,3 +26,8 @@ NUDGE_CUT_OFF = (
 )
 NUDGE_REPEAT = "You have made this same call {times} times and it brings the same result. Try something else, or call finish."
 NUDGE_TURNS = "You have {turns} turns left. Come to an end: check your work and call finish."
+
+TOO_SMALL = (
+    "I run on {model}, a very small model that ships with PyAgent. It cannot {work}, so I have not let it try. Choose a "
+    "capable model under Settings → Models (an OpenAI-compatible address, Anthropic or Ollama) and call me again."
+)

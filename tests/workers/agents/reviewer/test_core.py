@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.framework.repos import commit_beside, make_repository
-from workers.agents.reviewer.core import MAX_COMMENTS, ReviewerCore, is_quoted
+from workers.agents.reviewer.core import MAX_COMMENTS, ReviewerCore
 from workers.changes.diffs import FileDiff, diff
 from workers.codehealth.risk import hunk_risk
 
@@ -77,18 +77,6 @@ def test_takes_the_same_comment_once_and_bounds_how_many(files: list[FileDiff]) 
 def test_takes_a_path_as_models_write_it(files: list[FileDiff]) -> None:
     (kept,) = ReviewerCore().check([remark(path="./calc.py")], files).kept
     assert kept.path == "calc.py"
-
-
-@pytest.mark.parametrize(
-    ("quote", "is_there"),
-    [("return items[1]", True), ("+    return  items[1]", True), ("return items", True), ("items[1]", True), (")", False)],
-)  # fmt: skip
-def test_reads_a_quote_with_other_spaces(quote: str, is_there: bool) -> None:
-    assert is_quoted(quote, "    return items[1]") is is_there
-
-
-def test_quotes_a_short_line_whole() -> None:
-    assert is_quoted("x", "  x  ") and not is_quoted("x", "  xy")
 
 
 def test_shows_the_diff_with_both_numbers_and_tells_what_did_not_fit(files: list[FileDiff]) -> None:
