@@ -57,6 +57,7 @@ INSTALLED_APPS = [
     "webapp.reviews",
     "webapp.editor",
     "webapp.unattended",
+    "webapp.fleet",
     "webapp.realtime",
     "webapp.operations",
 ]

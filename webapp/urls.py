@@ -17,6 +17,7 @@ urlpatterns = [
     path("", include("webapp.reviews.urls")),
     path("", include("webapp.editor.urls")),
     path("", include("webapp.unattended.urls")),
+    path("", include("webapp.fleet.urls")),
     path("", include("webapp.realtime.urls")),
 ]
 handler404 = "webapp.pages.not_found"

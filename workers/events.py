@@ -14,6 +14,8 @@ from typing import Any, ClassVar, Literal
 
 STREAM_KEY = "pyagent:engine:events"
 RELAY_GROUP = "relay"
+DEAD_KEY = "pyagent:engine:dead"
+"""The Redis stream of events that could not be recorded, for people to look at."""
 VERSION = 1
 
 StepKind = Literal[

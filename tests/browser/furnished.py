@@ -133,6 +133,8 @@ class Furnished:
             "new schedule": f"{base}/unattended/schedules/add/",
             "reviews": f"{base}/reviews/",
             "review": f"{base}/reviews/{self.review_id}/",
+            "fleet of a workspace": f"{base}/fleet/",
+            "fleet": "/fleet/",
             "health": f"{base}/health/",
             "health of a file": f"{base}/health/file/?path=src/parser.py",
             "health limits": f"{base}/health/limits/",

@@ -11,6 +11,7 @@ W, ONE = "/workspaces/{workspace_id}", "/workspaces/{workspace_id}/reviews/{chan
 H = f"{W}/codehealth"
 AGENT = f"{W}/agents/{{agent_id}}"
 U = f"{W}/unattended"
+ANY = "/fleet/runs/{run_id}"
 RUN, MODEL = f"{W}/runs/{{run_id}}", "/models/{model_id}"
 MODELS = {
     "": "GET /models",
@@ -131,6 +132,12 @@ SAME_OVER_REST = {
     "health_measurements": f"GET {H}/summary",
     "start_measurement": f"POST {H}/measurements",
     "cancel_measurement": f"POST {H}/measurements/{{measurement_id}}/cancel",
+    # the fleet
+    "workspace_fleet": f"GET {W}/fleet, GET {W}/runs-given-up",
+    "fleet": "GET /fleet, GET /fleet/shares, GET /fleet/given-up, GET /fleet/set-aside",
+    "set_share": "PUT /fleet/shares",
+    **{f"fleet_{one}": f"POST {ANY}/{one}" for one in ("suspend", "resume", "cancel", "retry", "dismiss")},
+    "fleet_priority": f"PUT {ANY}/priority",
     # files and git; the pages themselves ask the API
     "workspace_files": f"GET {W}/files, GET {W}/file, PUT {W}/file, DELETE {W}/file, GET {W}/files/search",
     "workspace_git": f"GET {W}/git, POST {W}/git/commit, GET {W}/git/log, GET {W}/git/archive, POST {W}/git/push",

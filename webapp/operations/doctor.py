@@ -18,6 +18,7 @@ from django.db import connection
 from webapp.events.publish import redis_client
 from workers.config import get_config
 from workers.errors import PyAgentError
+from workers.queue import read_fleet
 from workers.sandbox import check_mechanism
 
 RELAY_HEARTBEAT_KEY = "pyagent:relay:heartbeat"
@@ -78,6 +79,22 @@ def _workers() -> Finding:
             "No worker answers. Start one: celery -A workers.celery worker -Q cpu,gpu",
         )
     return Finding("workers", f"Celery, {len(answers)} answering", ", ".join(sorted(answers)), True)
+
+
+def _fleet() -> Finding:
+    state = read_fleet(redis_client())
+    if state is None:
+        return Finding(
+            "fleet",
+            "python -m workers.node",
+            "",
+            False,
+            "No node leads the fleet: what is queued stays queued. Start one: python -m workers.node",
+        )
+    slots = sum(node.slots for node in state.nodes)
+    nodes = ", ".join(f"{node.name} with {node.slots} slots" for node in state.nodes)
+    why = "" if slots else "No worker has joined, so nothing runs."
+    return Finding("fleet", "python -m workers.node", f"led by {state.leader}; {nodes}", bool(slots), why)
 
 
 def _relay() -> Finding:
@@ -176,6 +193,7 @@ CHECKS: dict[str, Callable[[], Finding]] = {
     "redis": _redis,
     "relay": _relay,
     "workers": _workers,
+    "fleet": _fleet,
     "sandbox": _sandbox,
     "rust core": _rust_core,
     "git": _git,

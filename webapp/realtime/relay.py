@@ -21,12 +21,11 @@ from django.db import close_old_connections, connection
 from webapp.errors import DATABASE_AWAY
 from webapp.events.registry import periodic_functions
 from webapp.realtime.recorder import Recorded, record_batch, skip_event
-from workers.events import RELAY_GROUP, STREAM_KEY, EngineEvent, acks_key, from_wire
+from workers.events import DEAD_KEY, RELAY_GROUP, STREAM_KEY, EngineEvent, acks_key, from_wire
 from workers.telemetry.logging import get_logger
 
 log = get_logger(__name__)
 CONSUMER = "relay"
-DEAD_KEY = "pyagent:engine:dead"
 HEARTBEAT_KEY = "pyagent:relay:heartbeat"
 HEARTBEAT_S = 3.0
 BATCH = 100

@@ -17,6 +17,7 @@ from webapp.accounts.services import authenticate_key
 from webapp.agents.models import Run
 from webapp.api import KeyAuth
 from webapp.errors import NotFound
+from webapp.fleet.metrics import FleetCollector
 from webapp.realtime import health
 
 
@@ -61,6 +62,7 @@ class _Installation:
 
 _installation = CollectorRegistry(auto_describe=False)
 _installation.register(_Installation())
+_installation.register(FleetCollector())
 
 
 @require_safe

@@ -23,8 +23,9 @@ from tests.framework.web import database_url_of_tests
 from webapp.agents.models import Run, Step
 from webapp.events import registry
 from webapp.realtime.recorder import NO_RUN, record_batch
-from webapp.realtime.relay import DEAD_KEY, HEARTBEAT_KEY, Relay
+from webapp.realtime.relay import HEARTBEAT_KEY, Relay
 from workers.events import (
+    DEAD_KEY,
     RELAY_GROUP,
     STREAM_KEY,
     Ack,

@@ -1,0 +1,36 @@
+"""What `doctor` says of the fleet."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import redis
+
+from webapp.operations.doctor import Finding, examine
+from workers.queue import FleetState, NodeState
+from workers.queue.fleet import STATE_KEY
+
+
+def fleet(client: redis.Redis, *nodes: NodeState) -> Finding:
+    state = FleetState(at=time.time(), leader="alpha:1", nodes=list(nodes), waiting=[], running=[])
+    client.set(STATE_KEY, state.to_json())
+    return examine(("fleet",))[0]
+
+
+def test_says_that_nobody_leads_the_fleet(redis_client: redis.Redis):
+    (found,) = examine(("fleet",))
+    assert not found.is_healthy
+    assert "what is queued stays queued" in found.why
+    assert "python -m workers.node" in found.why
+
+
+@pytest.mark.parametrize("slots", [0, 2])
+def test_says_who_leads_and_whether_anybody_can_work(redis_client: redis.Redis, slots: int):
+    node = NodeState(
+        name="alpha", host="a", pid=1, queues=["cpu"], slots=slots, busy=0, devices=[], seen_at=time.time()
+    )
+    found = fleet(redis_client, node)
+    assert found.is_healthy is bool(slots)
+    assert f"led by alpha:1; alpha with {slots} slots" in found.where
+    assert ("nothing runs" in found.why) is (slots == 0)
