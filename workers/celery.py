@@ -17,10 +17,20 @@ def _broker_url(redis_url: str) -> str:
     return redis_url.replace("unix://", "redis+socket://", 1)
 
 
+def gpu_queue(host: str) -> str:
+    """Return the queue of one machine's GPUs: memory is promised on a device, so the job has to come to that machine."""
+    return f"gpu.{host}"
+
+
 app = Celery(
     "workers",
     fixups=[],
-    include=["workers.telemetry.worker_logging", "workers.tasks.agents", "workers.tasks.evidence"],
+    include=[
+        "workers.telemetry.worker_logging",
+        "workers.tasks.agents",
+        "workers.tasks.evidence",
+        "workers.tasks.crew",
+    ],
 )
 app.conf.update(
     broker_url=_broker_url(get_config().redis_url),

@@ -111,6 +111,19 @@ def _relay() -> Finding:
     return Finding("relay", "python manage.py relay", f"heartbeat {age_s:.0f} s ago", True)
 
 
+def _fleet() -> Finding:
+    state = read_fleet(redis_client())
+    which = "python -m workers.node"
+    if state is None:
+        why = "No node process leads the fleet, so runs stay queued. Start one: python -m workers.node"
+        return Finding("fleet", which, "", False, why)
+    slots = sum(node.slots for node in state.nodes)
+    devices = sum(len(node.devices) for node in state.nodes)
+    gpus = f"{devices} GPU{'s' if devices != 1 else ''}" if devices else "no GPU"
+    where = f"led by {state.leader}; {len(state.nodes)} node(s), {slots} slots, {gpus}"
+    return Finding("fleet", which, where, slots > 0, "" if slots else "No worker has announced itself.")
+
+
 def _model() -> Finding:
     url = get_config().model_url.removesuffix("/v1") + "/health"
     try:

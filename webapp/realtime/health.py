@@ -12,6 +12,7 @@ from django.db import DatabaseError, connection
 from webapp.events.publish import redis_client
 from webapp.realtime.relay import HEARTBEAT_KEY
 from workers.events import STREAM_KEY
+from workers.queue import read_fleet
 from workers.telemetry.logging import get_logger
 
 log = get_logger(__name__)
@@ -53,10 +54,23 @@ def check_relay() -> str:
     return f"the relay was last heard of {silence:.0f} s ago" if silence > RELAY_SILENCE_S else ""
 
 
+def check_fleet() -> str:
+    """Return "" when a node leads the fleet, else what is wrong; runs stay queued meanwhile."""
+    try:
+        state = read_fleet(redis_client())
+    except redis.RedisError:
+        return "unknown while Redis does not answer"
+    except ValueError as error:
+        log.warning("not ready", part="fleet", error=str(error))
+        return "what the fleet's leader says cannot be read"
+    return "" if state else "no node process leads the fleet, so no run is admitted"
+
+
 CHECKS: dict[str, Callable[[], str]] = {
     "database": check_database,
     "redis": check_redis,
     "relay": check_relay,
+    "fleet": check_fleet,
 }
 
 

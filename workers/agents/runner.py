@@ -44,6 +44,8 @@ from workers.events import (
 from workers.providers.base import Provider
 from workers.providers.types import ModelChoice
 from workers.queue import Job
+from workers.queue.reporting import report
+from workers.queue.request import request_of
 from workers.reasoning.ending import end_tasks
 from workers.reasoning.publisher import EventPublisher
 from workers.reasoning.tokens import TokenStream
@@ -71,6 +73,10 @@ class Runner:
         self, job: Job, *, client: Redis, config: Config, should_stop: Callable[[], bool] = lambda: False
     ) -> None:
         self.job = job
+        self.request = request_of(job)
+        """What the fleet knows of the job."""
+        self.comes_back = ""
+        """Why the run is to go on later, once it has let go of its slot; empty when it has ended."""
         self._client = client
         self._config = config
         self._should_stop = should_stop
@@ -107,11 +113,15 @@ class Runner:
         except asyncio.CancelledError:
             if self._reason is None:
                 raise
+            self.comes_back = "" if self._reason == "stopped" else self._reason
             if self._reason == "suspended":
                 self._publisher.publish(RunSuspended, reason="preempted")
             return self._reason
         except RunSuspends as wish:
             self._recorder.leaves_open = True
+            self.comes_back = wish.reason
+            # Before the run can be rung for again: the leader is to know why it let go.
+            await self._tell_fleet()
             self._publisher.publish(RunSuspended, reason=wish.reason, waits_for=wish.waits_for)
             return "suspended"
         except RunSuperseded:
@@ -204,11 +214,23 @@ class Runner:
         except (RedisError, OSError, TimeoutError):
             return None  # Redis is away: nobody can ask for anything now
 
+    async def _tell_fleet(self, *, tokens_per_s: float = 0.0) -> None:
+        await report(
+            self._client,
+            "beat",
+            self.request,
+            worker=worker_name(),
+            tokens_per_s=tokens_per_s,
+            reason=self.comes_back,
+        )
+
     async def _beat(self) -> None:
         before = 0
         while True:
             count, before = self._tokens.count - before, self._tokens.count
-            await self._publisher.announce(Heartbeat, tokens_per_s=round(count / HEARTBEAT_S, 1))
+            speed = round(count / HEARTBEAT_S, 1)
+            await self._tell_fleet(tokens_per_s=speed)
+            await self._publisher.announce(Heartbeat, tokens_per_s=speed)
             try:
                 await self._client.set(
                     claim_key(self.job.run_id), claim_value(self.job.fence), ex=CLAIM_TTL_S

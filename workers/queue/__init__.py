@@ -2,8 +2,6 @@
 
 from workers.queue.evidence import (
     EVIDENCE_CLAIM_S,
-    EVIDENCE_TASK,
-    EvidenceJob,
     cancel_evidence,
     evidence_cancel_key,
     evidence_claim_key,
@@ -11,10 +9,10 @@ from workers.queue.evidence import (
     submit_evidence,
 )
 from workers.queue.fleet import DeviceState, FleetState, NodeState, RunningRun, WaitingRun, read_fleet
-from workers.queue.job import Budget, Job
+from workers.queue.job import Budget, EvidenceJob, Job
+from workers.queue.request import EVIDENCE_TASK, RUN_TASK
 from workers.queue.runs import (
     PRIORITIES,
-    RUN_TASK,
     cancel_run,
     has_notes,
     reprioritise_run,
@@ -22,6 +20,7 @@ from workers.queue.runs import (
     steer_run,
     submit_run,
     suspend_run,
+    withdraw_run,
 )
 
 __all__ = [
@@ -50,4 +49,5 @@ __all__ = [
     "submit_evidence",
     "submit_run",
     "suspend_run",
+    "withdraw_run",
 ]

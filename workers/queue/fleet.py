@@ -7,7 +7,7 @@ when there is no leader any more, so that a page never shows a fleet that is gon
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 import orjson
@@ -97,7 +97,7 @@ class FleetState:
 
     def to_json(self) -> bytes:
         """Return what `from_json` reads back."""
-        return orjson.dumps(asdict(self))
+        return orjson.dumps(self)
 
     @classmethod
     def from_json(cls, text: bytes) -> FleetState:

@@ -1,4 +1,4 @@
-"""What the engine is handed for a run: plain data, no secret in it."""
+"""What the engine is handed: plain data, no secret in it."""
 
 from __future__ import annotations
 
@@ -63,3 +63,14 @@ class Job:
     """Files that came with the goal: path in the workspace, media_type."""
     next_seq: int = 1
     """The first run_seq this attempt may use."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceJob:
+    """A command to run on exactly one tree of a workspace's repository, for a review."""
+
+    evidence_id: int
+    workspace_id: int
+    tree: str
+    command: str
+    wall_s: float = 600.0

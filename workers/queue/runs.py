@@ -13,37 +13,36 @@ from typing import Any
 import orjson
 import redis
 
-from workers.celery import app
 from workers.config import get_config
 from workers.events import cancel_key, steer_key, suspend_key
 from workers.queue.fleet import INBOX_KEY, INBOX_LENGTH, SHARES_KEY
 from workers.queue.job import Job
+from workers.queue.request import LEVELS, request_of
+from workers.queue.waiting import CANCEL_TTL_S, submit, withdraw
 
-RUN_TASK = "workers.tasks.agents.run_agent"
 # Celery on Redis serves 0 first; these four are its steps.
-PRIORITIES = {"critical": 0, "high": 3, "standard": 6, "low": 9}
-CANCEL_TTL_S = 3600
+PRIORITIES = {name: 3 * level for level, name in enumerate(LEVELS)}
 
 
-def submit_run(job: Job) -> None:
-    """Ring for `job`.
+def submit_run(job: Job, *, client: redis.Redis | None = None) -> None:
+    """Put `job` into the fleet's waiting room, from where the fleet's leader hands it to a worker.
 
     Raises:
-        kombu.exceptions.OperationalError: the broker is away; the row stays queued and is rung for again.
+        redis.RedisError: Redis is away; the row stays queued and is rung for again.
     """
-    app.send_task(
-        RUN_TASK,
-        args=[asdict(job)],
-        task_id=f"{job.run_id}:{job.fence}",
-        queue="cpu",
-        priority=PRIORITIES[job.priority],
-    )
+    submit(request_of(job), asdict(job), client=client)
 
 
 def cancel_run(run_id: str, *, client: redis.Redis | None = None) -> None:
-    """Ask the worker that holds `run_id` to stop at its next token or step."""
+    """Take `run_id` out of the waiting room, and ask the worker that holds it to stop at its next token or step."""
     client = client or redis.Redis.from_url(get_config().redis_url)
     client.set(cancel_key(run_id), "1", ex=CANCEL_TTL_S)
+    withdraw(run_id, client=client)
+
+
+def withdraw_run(run_id: str, *, client: redis.Redis | None = None) -> None:
+    """Take `run_id` out of the waiting room: its row is not queued any more."""
+    withdraw(run_id, client=client or redis.Redis.from_url(get_config().redis_url))
 
 
 def suspend_run(run_id: str, *, fence: int, client: redis.Redis | None = None) -> None:

@@ -36,7 +36,7 @@ FORCED = 130
 async def bring_up(supervisor: Supervisor, settings: Settings, env: Mapping[str, str], lines: Lines) -> None:
     """Start everything in order; say the URL once the pages are served.
 
-    The engine's worker and the model come last: on a small machine their start would delay the first page.
+    Node, worker and model come last: on a small machine their start would delay the first page.
 
     Raises:
         SetUpFailed: what the pages need did not come up.
@@ -63,6 +63,7 @@ async def bring_up(supervisor: Supervisor, settings: Settings, env: Mapping[str,
     lines.say(
         f"PyAgent is ready: {url}" if is_up else "the pages do not answer yet; the lines of “web” may say why"
     )
+    supervisor.add(programs.node(settings, env))
     supervisor.add(programs.worker(settings, env))
     if settings.has_own_model:
         supervisor.add(programs.model(settings, env))

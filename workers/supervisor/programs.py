@@ -128,6 +128,12 @@ def worker(settings: Settings, env: Mapping[str, str]) -> Program:
     return Program("worker", argv, environment("worker", settings, env, is_web=False), is_group_told=True)
 
 
+def node(settings: Settings, env: Mapping[str, str]) -> Program:
+    """Return this machine's part of the fleet, which hands runs to workers; without it they stay queued."""
+    argv = [sys.executable, "-m", "workers.node"]
+    return Program("node", argv, environment("node", settings, env, is_web=False))
+
+
 def model(settings: Settings, env: Mapping[str, str]) -> Program:
     """Return the embedded model's server; without it, people choose another provider."""
     argv = [sys.executable, "-m", "workers.inference.server"]

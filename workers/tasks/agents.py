@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
 import signal
 from typing import Any
 
@@ -13,12 +14,14 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisAway
 
 from workers.agents.claims import take_claim
-from workers.agents.runner import Runner
+from workers.agents.runner import Runner, worker_name
 from workers.celery import app
 from workers.config import get_config
 from workers.errors import ConfigError
 from workers.events import STREAM_KEY, RunInterrupted, to_wire
 from workers.queue import Job
+from workers.queue.reporting import report
+from workers.queue.request import request_of
 from workers.reasoning.publisher import STREAM_LENGTH
 from workers.telemetry import tracing
 from workers.telemetry.logging import configure_logging, get_logger
@@ -62,6 +65,8 @@ async def _run(job: Job) -> str:
     told_to_end = asyncio.Event()
     # A supervisor may signal the whole process group; without a handler the child would just die.
     loop.add_signal_handler(signal.SIGTERM, told_to_end.set)
+    # A run sees the GPU that it was promised, and none otherwise.
+    os.environ["CUDA_VISIBLE_DEVICES"] = str(job.needs.get("gpu_index", ""))
     config = get_config()
     client = Redis.from_url(
         config.redis_url, socket_timeout=10, socket_connect_timeout=5, health_check_interval=15
@@ -74,6 +79,7 @@ async def _run(job: Job) -> str:
             )
             fields: dict[Any, Any] = {"event": orjson.dumps(to_wire(event))}
             await client.xadd(STREAM_KEY, fields, maxlen=STREAM_LENGTH, approximate=True)
+            await report(client, "left", request_of(job), worker=worker_name(), reason="lost")
         if claim != "taken":
             log.info(
                 "the ring was for a run that has a worker", run_id=job.run_id, fence=job.fence, claim=claim
@@ -89,6 +95,7 @@ async def _run(job: Job) -> str:
             should_stop=lambda: told_to_end.is_set() or _shutting_down.is_set(),
         )
         ending = await runner.run()
+        await report(client, "left", runner.request, worker=worker_name(), reason=runner.comes_back)
         log.info("a run ended", run_id=job.run_id, fence=job.fence, ending=ending)
         return ending
     except RedisAway as error:

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import redis
 
 from workers.agents.claims import claim_value, is_alive_here
+from workers.agents.runner import worker_name
 from workers.celery import app
 from workers.changes.repository import Repository
 from workers.changes.vault import remove_tree
@@ -32,11 +33,14 @@ from workers.queue import (
     evidence_cancel_key,
     evidence_claim_key,
 )
+from workers.queue.reporting import report_now
+from workers.queue.request import request_of_evidence
 from workers.sandbox import Limits, Result, run
 from workers.telemetry.logging import get_logger
 
 log = get_logger(__name__)
 POLL_S = 0.5
+BEAT_S = 3.0
 PROGRESS_S = 1.0
 PROGRESS_LINES = 40
 PROGRESS_LINE_CHARS = 400
@@ -87,6 +91,7 @@ async def gather(job: EvidenceJob, *, config: Config, client: redis.Redis) -> No
         )
     _emit(client, finished)
     client.set(evidence_claim_key(job.evidence_id), _DONE, ex=DONE_S)
+    report_now(client, "left", request_of_evidence(job), worker=worker_name())
     client.delete(evidence_cancel_key(job.evidence_id))
 
 
@@ -133,7 +138,13 @@ async def _run(job: EvidenceJob, config: Config, client: redis.Redis) -> Evidenc
 async def _watch(job: EvidenceJob, client: redis.Redis, stop: asyncio.Event, tail: deque[str]) -> None:
     """Look for the sign to stop, and tell now and then how far the command is."""
     told, told_at = None, 0.0
+    beaten_at = float("-inf")
     while True:
+        if time.monotonic() - beaten_at >= BEAT_S:
+            beaten_at = time.monotonic()
+            await asyncio.to_thread(
+                report_now, client, "beat", request_of_evidence(job), worker=worker_name()
+            )
         if await asyncio.to_thread(client.exists, evidence_cancel_key(job.evidence_id)):
             stop.set()
         await asyncio.to_thread(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -24,6 +23,8 @@ from webapp.agents.models import Run
 from webapp.events import publish
 from webapp.workspaces.models import Membership, Role, Workspace
 from workers import events as engine
+from workers.queue.fleet import INBOX_KEY
+from workers.queue.waiting import JOBS_KEY, WAITING_KEY
 
 DOUBLE_KEY = "sk-canary-4f1d2c3b5a697887"
 
@@ -35,11 +36,13 @@ def _with_redis(redis_client: redis.Redis) -> None:
 
 def drain(client: redis.Redis) -> list[dict[str, Any]]:
     """Return the jobs that were rung for since the last look, oldest first, and forget them."""
+    news: Any = client.xrange(INBOX_KEY)
+    submitted = [fields[b"run_id"] for _, fields in news if fields[b"op"] == b"submit"]
     jobs = []
-    for key in sorted(client.scan_iter(match="pyagent:celery:cpu*", _type="list")):
-        while raw := client.rpop(key):
-            body = json.loads(base64.b64decode(json.loads(raw)["body"]))
-            jobs.append(body[0][0])
+    for run_id in dict.fromkeys(submitted):
+        if (raw := client.hget(JOBS_KEY, run_id)) is not None:
+            jobs.append(json.loads(raw))
+    client.delete(INBOX_KEY, JOBS_KEY, WAITING_KEY)
     return jobs
 
 

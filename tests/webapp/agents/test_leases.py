@@ -108,7 +108,9 @@ def test_rings_less_often_the_longer_a_run_waits_but_within_thirty_seconds(run, 
 
 def test_launches_a_run_whose_process_died_before_it_could(workspace, people, rung):
     run = Run.objects.create(workspace=workspace, requested_by=people.member, agent="tidy", goal="tidy")
-    run.job = services.launching.new_job(run, conversation=[], revision_of=None, credential=None)
+    run.job = services.launching.new_job(
+        run, conversation=[], revision_of=None, credential=None, definition=None
+    )
     run.save()
     assert leases.ring_forgotten(now=timezone.now() + timedelta(seconds=6)) == [run.pk]
     run.refresh_from_db()

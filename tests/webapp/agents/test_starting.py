@@ -3,17 +3,16 @@ from __future__ import annotations
 import time
 
 import pytest
-from celery import Celery
 
 from webapp.agents import choosing, services
 from webapp.agents.models import ModelProfile, Run
 from webapp.errors import Conflict, Invalid
 from webapp.workspaces.models import Workspace
 from webapp.workspaces.repositories import root_of
-from workers import queue
 from workers.changes.repository import Repository
+from workers.config import load_config
 from workers.errors import UnknownAgent
-from workers.queue import Job
+from workers.queue import Job, waiting
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -71,8 +70,8 @@ def test_fails_visibly_when_the_repository_is_gone(workspace, people, rung):
 
 
 def test_stays_queued_while_the_broker_is_away(workspace, people, rung, monkeypatch, tmp_path):
-    nobody = Celery("workers", broker=f"redis+socket://{tmp_path}/nobody.sock", fixups=[])
-    monkeypatch.setattr(queue.runs, "app", nobody)
+    nobody = load_config({"REDIS_URL": f"unix://{tmp_path}/nobody.sock"})
+    monkeypatch.setattr(waiting, "get_config", lambda: nobody)
     began = time.monotonic()
     run = start(workspace, people.member)
     run.refresh_from_db()

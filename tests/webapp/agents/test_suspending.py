@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import pytest
 
+from tests.webapp.agents.conftest import Engine
 from webapp.agents import services
 from webapp.agents.models import Run
 from webapp.agents.selectors import waiting_notes
 from webapp.errors import Conflict, Invalid
 from workers import events as engine
 from workers.events import steer_key, suspend_key
+from workers.queue.waiting import WAITING_KEY
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -43,6 +45,36 @@ def test_a_running_run_is_asked_and_goes_on_with_its_finished_steps_and_a_higher
     (job,) = rung()
     assert job["fence"] == fence + 1
     assert [step["step_id"] for step in job["history"]] == ["s1"]
+
+
+@pytest.mark.parametrize("reason", ["preempted", "limit"])
+def test_what_passes_by_itself_queues_the_run_again_and_says_why_until_it_starts(worker, rung, reason):
+    """Trap: preempted runs waited for somebody who would resume them, and nobody did."""
+    worker.step("s1", "thought", detail={})
+    worker.say(engine.StepStarted, step_id="s2", parent_id=None, kind="model_call", title="ask")
+    rung()
+    worker.say(engine.RunSuspended, reason=reason)
+    run = worker.run
+    assert (run.status, run.suspend_reason, run.fence) == (Run.Status.QUEUED, reason, 2)
+    (job,) = rung()
+    assert (job["fence"], [step["step_id"] for step in job["history"]]) == (2, ["s1"])
+    assert run.steps.get(step_id="s2").status == "cancelled"
+    again = Engine(run)
+    again.start()
+    assert (run.status, run.suspend_reason) == (Run.Status.RUNNING, "")
+
+
+def test_who_is_stopped_while_it_makes_room_is_stopped(worker, people):
+    services.cancel_run(run=worker.run, cancelled_by=people.member)
+    worker.say(engine.RunSuspended, reason="preempted")
+    assert worker.run.status == Run.Status.CANCELLED
+
+
+def test_a_queued_run_that_a_person_suspends_leaves_the_waiting_room(run, redis_client):
+    services.launching.ring(run.pk)
+    assert redis_client.hexists(WAITING_KEY, str(run.pk))
+    services.suspend_run(run=run)
+    assert not redis_client.hexists(WAITING_KEY, str(run.pk))
 
 
 def test_a_step_that_it_waits_for_stays_open(worker):

@@ -73,6 +73,8 @@ def test_doctor_names_each_component_and_why_it_is_not_healthy(redis_client: obj
     assert findings["sandbox"].is_healthy
     assert not findings["relay"].is_healthy
     assert "manage.py relay" in findings["relay"].why
+    assert not findings["fleet"].is_healthy
+    assert "python -m workers.node" in findings["fleet"].why
 
 
 @pytest.mark.django_db

@@ -74,6 +74,7 @@ class Outage:
         self.processes = [
             subprocess.Popen([sys.executable, *daphne], **quiet),  # type: ignore[call-overload]
             subprocess.Popen([sys.executable, "manage.py", "relay"], **quiet),  # type: ignore[call-overload]
+            subprocess.Popen([sys.executable, "-m", "workers.node"], **quiet),  # type: ignore[call-overload]
         ]
         self.wait_ready(60)
 

@@ -14,6 +14,7 @@ from tests.framework.redis import RedisServer
 from webapp.agents.models import Run
 from webapp.realtime import metrics as _counted_by_the_process  # noqa: F401  what the sockets register
 from webapp.realtime.relay import HEARTBEAT_KEY
+from workers.fleet.manager import FleetManager
 
 pytestmark = pytest.mark.django_db
 
@@ -22,8 +23,12 @@ def test_is_alive_without_asking_anything(client: Client):
     assert client.get("/healthz").content == b"ok\n"
 
 
-def test_is_ready_when_the_relay_was_heard_of(client: Client, redis_client: redis.Redis):
+def test_is_ready_when_the_relay_was_heard_of_and_the_fleet_is_led(client: Client, redis_client: redis.Redis):
     redis_client.set(HEARTBEAT_KEY, time.time())
+    reply = client.get("/readyz")
+    assert reply.status_code == 503
+    assert "no node process" in reply.json()["parts"]["fleet"]
+    FleetManager(redis_client, name="one").turn(tick_ms=1)
     reply = client.get("/readyz")
     assert (reply.status_code, reply.json()["is_ready"]) == (200, True)
 

@@ -115,5 +115,6 @@ def test_keeps_the_web_apps_secrets_from_the_engine(tmp_path: Path) -> None:
     }
     settings = read_settings({"PYAGENT_HOME": str(tmp_path)})
     assert set(env) <= set(programs.web(settings, env).env)
-    for program in (programs.worker(settings, env), programs.model(settings, env), programs.valkey(settings)):
+    engine = (programs.worker, programs.node, programs.model)
+    for program in (*(make(settings, env) for make in engine), programs.valkey(settings)):
         assert not (set(env) - {"HOME"}) & set(program.env), program.name

@@ -114,8 +114,8 @@ def test_prints_one_url_serves_it_and_ends_within_five_seconds(pyagent: PyAgent)
 def test_leaves_nothing_when_it_is_killed_in_full_swing(pyagent: PyAgent) -> None:
     pyagent.until("worker .*ready")
     everybody = pyagent.everybody()
-    # Supervisor, guardian, valkey, web, relay, worker with two children, model.
-    assert len(everybody) >= 9
+    # Supervisor, guardian, valkey, web, relay, node, worker with two children, model.
+    assert len(everybody) >= 10
     pyagent.process.kill()
     pyagent.process.wait()
     assert left(everybody) == []

@@ -56,10 +56,10 @@ def record_started(event: engine.RunStarted) -> None:
     if run is None:
         return
     if run.status == Run.Status.QUEUED:
-        run.status = Run.Status.RUNNING
+        run.status, run.suspend_reason = Run.Status.RUNNING, ""
     run.worker = storable_text(event.worker, limit=120)[:120]
     run.started_at = run.started_at or timezone.now()
-    hold(run, event, {"status", "worker", "started_at"})
+    hold(run, event, {"status", "suspend_reason", "worker", "started_at"})
     announce(run)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 import redis
 from django.db import transaction
@@ -20,6 +21,8 @@ from workers import queue
 from workers.telemetry.logging import get_logger
 
 log = get_logger(__name__)
+GOES_ON: Final = (Run.SuspendReason.PREEMPTED, Run.SuspendReason.LIMIT)
+"""Reasons that pass without anybody's doing."""
 
 
 @transaction.atomic
@@ -35,6 +38,7 @@ def suspend_run(*, run: Run, reason: Run.SuspendReason = Run.SuspendReason.PERSO
         run.fence += 1
         run.save(update_fields=["fence"])
         set_aside(run, reason, now=timezone.now())
+        transaction.on_commit(lambda: _withdraw(run), robust=True)
     elif run.status == Run.Status.RUNNING:
         run.status, run.suspend_reason = Run.Status.SUSPENDING, reason
         run.save(update_fields=["status", "suspend_reason"])
@@ -47,6 +51,14 @@ def suspend_run(*, run: Run, reason: Run.SuspendReason = Run.SuspendReason.PERSO
         )
     log.info("run suspended", run_id=str(run.pk), reason=reason, status=run.status)
     return run
+
+
+def _withdraw(run: Run) -> None:
+    """Take the run out of the fleet's waiting room; admitted all the same, its worker would find itself overtaken."""
+    try:
+        queue.withdraw_run(str(run.pk))
+    except (redis.RedisError, OSError) as error:
+        log.warning("run not withdrawn from the fleet", run_id=str(run.pk), error=str(error))
 
 
 def tell_worker_to_suspend(run: Run, fence: int) -> None:
@@ -95,12 +107,26 @@ def record_suspended(event: engine.RunSuspended) -> None:
             is_retryable=True,
         )
         return
-    reason = (
-        run.suspend_reason if run.status == Run.Status.SUSPENDING and run.suspend_reason else event.reason
-    )
-    set_aside(run, reason, waits_for=event.waits_for, now=timezone.now())
-    if is_answered(run):
-        resume_run(run=run)
+    is_asked = run.status == Run.Status.SUSPENDING and bool(run.suspend_reason)
+    reason = run.suspend_reason if is_asked else event.reason
+    if reason in GOES_ON:
+        _queue_again(run, reason)
+    else:
+        set_aside(run, reason, waits_for=event.waits_for, now=timezone.now())
+        if is_answered(run):
+            resume_run(run=run)
+
+
+def _queue_again(run: Run, reason: str) -> None:
+    """Nobody has to resume it: the fleet gives it the next slot that its priority and its age deserve.
+
+    `suspend_reason` stays until it starts, so that pages say why it waits.
+    """
+    run.status, run.suspend_reason, run.rung_at = Run.Status.QUEUED, reason, None
+    run.save(update_fields=["status", "suspend_reason", "rung_at"])
+    run.steps.filter(status="running").update(status="cancelled")
+    announce(run)
+    transaction.on_commit(lambda: launch(run.pk), robust=True)
 
 
 def set_aside(run: Run, reason: str, *, waits_for: Sequence[str] = (), now: datetime) -> None:
