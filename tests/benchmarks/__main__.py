@@ -17,6 +17,7 @@ MODULES = (
     "start_stop",
     "codehealth",
     "changes",
+    "fleet_dispatch",
 )
 
 
