@@ -81,22 +81,6 @@ def _workers() -> Finding:
     return Finding("workers", f"Celery, {len(answers)} answering", ", ".join(sorted(answers)), True)
 
 
-def _fleet() -> Finding:
-    state = read_fleet(redis_client())
-    if state is None:
-        return Finding(
-            "fleet",
-            "python -m workers.node",
-            "",
-            False,
-            "No node leads the fleet: what is queued stays queued. Start one: python -m workers.node",
-        )
-    slots = sum(node.slots for node in state.nodes)
-    nodes = ", ".join(f"{node.name} with {node.slots} slots" for node in state.nodes)
-    why = "" if slots else "No worker has joined, so nothing runs."
-    return Finding("fleet", "python -m workers.node", f"led by {state.leader}; {nodes}", bool(slots), why)
-
-
 def _relay() -> Finding:
     beat = redis_client().get(RELAY_HEARTBEAT_KEY)
     age_s = time.time() - float(beat) if beat else None
