@@ -142,7 +142,7 @@ def new_job(
     conversation: list[dict[str, str]],
     revision_of: dict[str, Any] | None,
     credential: str | None,
-    definition: dict[str, Any] | None,
+    definition: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the job as first stored: without base commit and history."""
     return asdict(
