@@ -85,6 +85,7 @@ class EngineRelay:
                 "cost_usd": event.cost_usd,
             }
             for event in self.of(StepFinished, run_id)
+            if event.status in ("ok", "failed")
         ]
 
     def _read(self) -> None:

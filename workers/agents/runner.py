@@ -58,6 +58,8 @@ HEARTBEAT_S = 3.0
 POLL_S = 0.25
 END_TIMEOUT_S = 60.0
 CANCEL_AGAIN_S = 5.0
+EFFECT_PATIENCE_S = 20.0
+"""How long a run that is asked to suspend may take to end an effect; a longer one is cut off, as by a crash."""
 OFFERED = "What it had changed so far is offered for review; it is not finished."
 DROPPED = "What it had changed was dropped: the revision that it was to answer stays as it is."
 NOT_KEPT = "What it had changed could not be offered; the worker's log says why."
@@ -187,6 +189,8 @@ class Runner:
         while not work.done():
             self._reason = await self._reason_to_stop()
             if self._reason is not None:
+                if self._reason == "suspended":
+                    await self._recorder.close(within_s=EFFECT_PATIENCE_S)
                 self._recorder.leaves_open = self._reason != "stopped"
                 while not work.done():  # a library on the way may swallow one cancellation
                     work.cancel()

@@ -63,6 +63,9 @@ class StepRecorder:
         self._open: dict[str, tuple[Step, asyncio.Task[Any]]] = {}
         self.leaves_open = False
         """Set before cancelling a run that another worker is to go on with."""
+        self._effects = 0
+        self._effect_ended = asyncio.Event()
+        self._is_closed = False
 
     def _next_id(self) -> str:
         while True:
@@ -80,6 +83,20 @@ class StepRecorder:
             task.cancel()
         return True
 
+    async def close(self, *, within_s: float) -> None:
+        """Let no further step begin, and wait until the effects that have begun are done and told, at most `within_s`.
+
+        For a run that is to be suspended: what it does to the world is neither cut in two nor done again later.
+        """
+        self._is_closed = True
+        try:
+            async with asyncio.timeout(within_s):
+                while self._effects:
+                    self._effect_ended.clear()
+                    await self._effect_ended.wait()
+        except TimeoutError:
+            return
+
     @asynccontextmanager
     async def step(
         self,
@@ -95,12 +112,15 @@ class StepRecorder:
 
         With `is_effect` the block begins only when the start is committed. An error ends the step as failed
         and rises, a cancellation ends it as cancelled. Where another worker is to go on (`leaves_open`, a
-        silent relay, a higher fence, a run that suspends itself) the step stays open, to be begun again.
+        silent relay, a higher fence, a run that suspends itself) the step stays open, to be begun again; a model
+        call that was cut off ends as cancelled all the same, since its tokens are spent.
 
         Raises:
             RunSuperseded, RelaySilent: from waiting for the commit.
             StepStopped: a person stopped this step; it has ended as cancelled, and the run goes on.
         """
+        if self._is_closed:
+            await asyncio.get_running_loop().create_future()  # until the run is cancelled
         parent_id = parent.step_id if isinstance(parent, Step) else parent
         step = Step(step_id or self._next_id(), kind, bound(clean(title), MAX_TITLE_CHARS), parent_id)
         self._begin(step, presentable(detail or {}))
@@ -109,6 +129,7 @@ class StepRecorder:
         assert task is not None  # noqa: S101 - a coroutine runs in a task
         cancelled_before = task.cancelling()
         self._open[step.step_id] = step, task
+        self._effects += is_effect
         try:
             if is_effect:
                 await self.publisher.settle()
@@ -124,6 +145,8 @@ class StepRecorder:
             raise
         finally:
             self._open.pop(step.step_id, None)
+            self._effects -= is_effect
+            self._effect_ended.set()
         if step.stopped_by and task.cancelling() > cancelled_before:
             task.uncancel()  # the block was done all the same
         self._finish(step, started)
@@ -149,7 +172,7 @@ class StepRecorder:
             StepStopped: the cancellation was for this step alone. A run that is stopped, or out of time, at the same
                 moment stays so.
         """
-        if self.leaves_open:
+        if self.leaves_open and not step.input_tokens:
             return
         step.status = "cancelled"
         task = asyncio.current_task()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import threading
 import uuid
 from dataclasses import replace
@@ -332,7 +333,11 @@ async def test_lets_go_when_it_is_asked_to_suspend_and_goes_on_elsewhere(
     assert await task == "suspended"
     assert asyncio.get_running_loop().time() - asked_at < 1.5
     assert [event.reason for event in bench.relay.of(RunSuspended)] == ["preempted"]
-    assert not [event for event in bench.relay.of(StepFinished) if event.status == "cancelled"]
+    (cut_off,) = [event for event in bench.relay.of(StepFinished) if event.status == "cancelled"]
+    assert cut_off.detail["tokens"] == "estimated: the answer was cut off"
+    assert cut_off.input_tokens > 100
+    assert 5 <= cut_off.output_tokens < 400
+    assert cut_off.cost_usd is None, "its price is unknown"
     provider_double.say(Say("all is well"))
     later = replace(
         job,
@@ -341,3 +346,51 @@ async def test_lets_go_when_it_is_asked_to_suspend_and_goes_on_elsewhere(
         next_seq=bench.relay.next_seq(job.run_id),
     )
     assert await bench.run(later) == "finished"
+
+
+async def test_an_effect_that_has_begun_is_done_before_the_run_lets_go_and_is_not_done_again(
+    make_bench: MakeBench, provider_double: ProviderDouble, redis_server: RedisServer
+) -> None:
+    bench = make_bench(FILES)
+    command = "echo once >> log.txt; sleep 1.5; echo twice >> log.txt"
+    provider_double.say(
+        Say(calls=(Call("run_command", {"command": command}), Call("run_command", {"command": "rm a.py"})))
+    )
+    job = coder_job(bench, provider_double, "write the log")
+    task = asyncio.create_task(bench.run(job))
+    await begun(bench, job, "$ echo once")
+    suspend_run(job.run_id, fence=job.fence, client=redis_server.client)
+    assert await task == "suspended"
+    finished = [step for step in bench.relay.history(job.run_id) if step["kind"] == "command"]
+    assert [step["status"] for step in finished] == ["ok"], "the second command has not begun"
+    provider_double.say(Say(calls=(Call("finish", {"answer": "done"}),)))
+    assert await bench.run(bench.resumed(job)) == "finished"
+    (change,) = bench.relay.of(ChangeProposed)
+    assert bench.read(change.commit, "log.txt") == "once\ntwice\n"
+    started = [event.title for event in bench.relay.of(StepStarted) if event.kind == "command"]
+    assert len(started) == len(set(started)) == 2
+
+
+async def test_what_was_written_before_a_suspension_is_there_on_the_next_worker(
+    make_bench: MakeBench, provider_double: ProviderDouble, redis_server: RedisServer
+) -> None:
+    bench = make_bench(FILES)
+    provider_double.say(
+        Say(calls=(Call("write_file", {"path": "b.py", "content": "y = 2\n"}),)),
+        Say("word " * 400, token_wait_s=0.05),
+    )
+    job = coder_job(bench, provider_double, "write b.py")
+    task = asyncio.create_task(bench.run(job))
+    await begun(bench, job, "m, turn 2")
+    suspend_run(job.run_id, fence=job.fence, client=redis_server.client)
+    assert await task == "suspended"
+    shutil.rmtree(bench.repository.worktrees_dir)  # another machine has none of these files
+    provider_double.say(Say(calls=(Call("finish", {"answer": "done"}),)))
+    later = bench.resumed(job)
+    assert await bench.run(later) == "finished"
+    (change,) = bench.relay.of(ChangeProposed)
+    assert bench.read(change.commit, "b.py") == "y = 2\n"
+    asked = [event for event in bench.relay.of(StepFinished) if event.detail.get("finish_reason")]
+    spent = sum(event.input_tokens + event.output_tokens for event in asked if event.status == "ok")
+    told = sum(step["input_tokens"] + step["output_tokens"] for step in bench.relay.history(job.run_id))
+    assert spent == told, "no finished step is billed twice"

@@ -15,7 +15,7 @@ from workers.changes.errors import ChangeError
 from workers.changes.files import WorkspaceFiles
 from workers.errors import BudgetExceeded, RunSuspends
 from workers.events import ApprovalAsked, SteeringTaken
-from workers.providers.types import ModelReply, cost_usd
+from workers.providers.types import ModelReply, Usage, cost_usd
 from workers.reasoning.tree import Step, presentable
 from workers.tools.base import Tool, ToolResult
 
@@ -102,6 +102,17 @@ class GovernanceMixin(BaseAgent):
             step.input_tokens, step.output_tokens = usage.input_tokens, usage.output_tokens
         step.cost_usd = cost_usd(usage, price)
         step.detail["model"] = run.provider.choice.model if run.provider else reply.model
+        run.spending.add(
+            input_tokens=step.input_tokens, output_tokens=step.output_tokens, cost_usd=step.cost_usd
+        )
+
+    def charge_cut_off(self, run: RunState, step: Step, *, sent_chars: int, said_chars: int) -> None:
+        """Count an answer that was cut off: what was asked and said so far is spent, and nobody counted it."""
+        step.input_tokens = max(1, round(sent_chars / CHARS_PER_TOKEN))
+        step.output_tokens = round(said_chars / CHARS_PER_TOKEN)
+        step.detail["tokens"] = "estimated: the answer was cut off"
+        price = run.provider.capabilities().price if run.provider else None
+        step.cost_usd = cost_usd(Usage(step.input_tokens, step.output_tokens), price)
         run.spending.add(
             input_tokens=step.input_tokens, output_tokens=step.output_tokens, cost_usd=step.cost_usd
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from contextlib import aclosing
 from typing import Protocol
@@ -21,6 +22,7 @@ from workers.providers.types import (
     ModelReply,
     ModelRequest,
     TextDelta,
+    ToolCallDelta,
     ToolSpec,
 )
 from workers.reasoning.tree import Step
@@ -40,6 +42,8 @@ class Accountant(Protocol):
     """Who counts what a reply cost."""
 
     def charge(self, run: RunState, step: Step, reply: ModelReply, *, sent_chars: int) -> None: ...
+
+    def charge_cut_off(self, run: RunState, step: Step, *, sent_chars: int, said_chars: int) -> None: ...
 
 
 class Dialogue:
@@ -110,7 +114,8 @@ class Asker:
         self._accountant = accountant
         self._dialogue = dialogue
         self._has_begun = False
-        """Whether the answer that is being read has said anything yet."""
+        """Whether the answer that is being read has said anything yet, and how much."""
+        self._said_chars = 0
 
     async def ask(self, run: RunState) -> tuple[Turn, str | None]:
         """Return the model's next turn and the id of its step.
@@ -140,7 +145,14 @@ class Asker:
         sent_chars = size_of(request.messages)
         number = run.spending.steps + 1
         async with run.recorder.step("model_call", f"{provider.choice.model}, turn {number}") as step:
-            reply = await self._stream(run, provider, request, step)
+            try:
+                reply = await self._stream(run, provider, request, step)
+            except asyncio.CancelledError:
+                if self._has_begun:
+                    self._accountant.charge_cut_off(
+                        run, step, sent_chars=sent_chars, said_chars=self._said_chars
+                    )
+                raise
             self._accountant.charge(run, step, reply, sent_chars=sent_chars)
             self._dialogue.learn(sent_chars, reply)
             turn = self._read(reply, call_id=f"c{number}")
@@ -168,13 +180,16 @@ class Asker:
         self, run: RunState, provider: Provider, request: ModelRequest, step: Step
     ) -> ModelReply:
         thought = ThoughtReader() if not self._dialogue.is_native and self._dialogue.specs else None
-        self._has_begun = False
+        self._has_begun, self._said_chars = False, 0
         async with aclosing(provider.stream(request)) as items:
             async for item in items:
                 self._has_begun = True
                 if isinstance(item, Finished):
                     return item.reply
+                if isinstance(item, ToolCallDelta):
+                    self._said_chars += len(item.arguments_part)
                 if isinstance(item, TextDelta):
+                    self._said_chars += len(item.text)
                     text = item.text if thought is None else thought.feed(item.text)
                     run.tokens.write(step.step_id, text)
         raise ProviderBadReply("the stream ended without a reply")
