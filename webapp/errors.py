@@ -53,6 +53,12 @@ class TooMany(PyAgentError):
     code, retryable = "too_many", True
 
 
+class TooLarge(PyAgentError):
+    """What was sent is larger than it may be."""
+
+    code = "too_large"
+
+
 class Unavailable(PyAgentError):
     """A part of the system that this needs does not answer at the moment."""
 
@@ -65,6 +71,7 @@ STATUS: dict[str, int] = {
     "invalid": 422,
     "conflict": 409,
     "too_many": 429,
+    "too_large": 413,
     "unavailable": 503,
     # files and git
     "change_failed": 422,
@@ -150,9 +157,9 @@ def say_when_to_retry(response: HttpResponse, error: PyAgentError, status: int) 
 
 def wants_json(request: HttpRequest) -> bool:
     """Return whether a program asked rather than a person's browser."""
-    return request.path.startswith(("/api/", "/internal/")) or "application/json" in request.headers.get(
-        "Accept", ""
-    )
+    return request.path.startswith(
+        ("/api/", "/internal/", "/hooks/")
+    ) or "application/json" in request.headers.get("Accept", "")
 
 
 class ErrorReplyMiddleware:

@@ -111,6 +111,7 @@ class Furnished:
     review_id: int
     agent_id: int = 0
     schedule_id: int = 0
+    webhook_id: int = 0
 
     def pages(self) -> dict[str, str]:
         """Return the path of each page for somebody who is signed in, by its name."""
@@ -131,6 +132,9 @@ class Furnished:
             "unattended": f"{base}/unattended/",
             "schedule": f"{base}/unattended/schedules/{self.schedule_id}/",
             "new schedule": f"{base}/unattended/schedules/add/",
+            "webhooks": f"{base}/unattended/webhooks/",
+            "webhook": f"{base}/unattended/webhooks/{self.webhook_id}/",
+            "new webhook": f"{base}/unattended/webhooks/add/",
             "reviews": f"{base}/reviews/",
             "review": f"{base}/reviews/{self.review_id}/",
             "fleet of a workspace": f"{base}/fleet/",
@@ -165,8 +169,8 @@ SIGNED_OUT = {
 }
 
 
-def furnish_unattended(api: httpx.Client, workspace_id: int) -> int:
-    """Make unattended work and return the id of its schedule."""
+def furnish_unattended(api: httpx.Client, workspace_id: int) -> tuple[int, int]:
+    """Make unattended work and return the ids of a schedule and of a webhook that was called."""
     place = f"workspaces/{workspace_id}/unattended"
     schedule = {
         "name": "Tidy at night",
@@ -177,7 +181,15 @@ def furnish_unattended(api: httpx.Client, workspace_id: int) -> int:
     }
     schedule_id = int(api.post(f"{place}/schedules", json=schedule).raise_for_status().json()["id"])
     api.post(f"{place}/schedules/{schedule_id}/start").raise_for_status()
-    return schedule_id
+    webhook = {"name": "New issues", "agent": "tidy", "goal": "Look at {{ issue.title }}", "proof": "bearer"}
+    made = api.post(f"{place}/webhooks", json=webhook).raise_for_status().json()
+    headers = {
+        "Authorization": f"Bearer {made['secret']}",
+        "X-GitHub-Event": "issues",
+        "Webhook-Id": "72d3162e",
+    }
+    httpx.post(made["address"], json={"issue": {"title": "It breaks"}}, headers=headers).raise_for_status()
+    return schedule_id, int(made["id"])
 
 
 def furnish(stack: Stack) -> Furnished:
@@ -210,5 +222,5 @@ def furnish(stack: Stack) -> Furnished:
         agent_id = int(made.raise_for_status().json()["id"])
         changed = agent | {"instructions": "Write short.\nIn English.", "note": "Says which language"}
         api.put(f"workspaces/{workspace_id}/agents/{agent_id}", json=changed).raise_for_status()
-        schedule_id = furnish_unattended(api, workspace_id)
-    return Furnished(owner, workspace_id, channel_id, run_id, review_id, agent_id, schedule_id)
+        schedule_id, webhook_id = furnish_unattended(api, workspace_id)
+    return Furnished(owner, workspace_id, channel_id, run_id, review_id, agent_id, schedule_id, webhook_id)

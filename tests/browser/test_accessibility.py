@@ -14,7 +14,7 @@ from tests.browser.furnished import SIGNED_OUT, Furnished
 from tests.framework.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
-PAGES = list(Furnished("", 1, 1, "", 1, 1).pages())
+PAGES = list(Furnished("", 1, 1, "", 1).pages())
 # What must be there before a page counts as shown: islands and editors draw after the load.
 SHOWN = {
     "channel": "run-card .run-head, run-card h3, run-card",

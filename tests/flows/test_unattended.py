@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
 import tempfile
 import time
 from collections.abc import Iterator
@@ -70,3 +73,21 @@ def test_a_schedule_runs_once_a_minute_through_the_death_of_its_relay(
     moments = [one["moment"] for one in firings()]
     assert len(moments) == len(set(moments)) <= 2
     assert len(api.get(f"workspaces/{workspace_id}/runs").json()["runs"]) == len(moments)
+
+
+def test_a_webhook_starts_a_run_that_waits_in_a_review(installation: Stack, api: httpx.Client) -> None:
+    workspace_id = make_workspace(api, "Hooked", dict(FILES))
+    place = f"workspaces/{workspace_id}/unattended/webhooks"
+    body = {"name": "Push", "agent": "tidy", "goal": "Tidy up after {{ pusher.name }}"}
+    hook = api.post(place, json=body).raise_for_status().json()
+    sent = json.dumps({"pusher": {"name": "grace"}}).encode()
+    signature = hmac.new(hook["secret"].encode(), sent, hashlib.sha256).hexdigest()
+    headers = {"Content-Type": "application/json", "X-GitHub-Event": "push", "X-GitHub-Delivery": "1"}
+    assert httpx.post(hook["address"], content=sent, headers=headers).status_code == 404, "not signed"
+    headers["X-Hub-Signature-256"] = f"sha256={signature}"
+    replies = [httpx.post(hook["address"], content=sent, headers=headers) for _ in range(2)]
+    assert [reply.json()["status"] for reply in replies] == ["started", "seen"]
+    (delivery,) = api.get(f"{place}/{hook['id']}/deliveries").raise_for_status().json()
+    assert finish_run(api, workspace_id, delivery["run_id"])
+    log = installation.log.read_text(errors="replace")
+    assert hook["secret"] not in log and "grace" not in log

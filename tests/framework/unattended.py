@@ -7,8 +7,8 @@ from webapp.unattended import services
 from webapp.unattended.services.calling import CallingFields
 
 
-def unattended_of(company: Company, text: str) -> dict[str, int]:
-    """Return the ids of the owner's schedule; it says `text`."""
+def unattended_of(company: Company, text: str) -> dict[str, int | str]:
+    """Return the ids of the owner's schedule and webhook; they say `text`."""
     given = CallingFields(name=text, agent="tidy", goal=text)
     schedule = services.create_schedule(
         workspace=company.workspace,
@@ -16,4 +16,7 @@ def unattended_of(company: Company, text: str) -> dict[str, int]:
         given=given,
         when=services.When(cron="0 3 * * *"),
     )
-    return {"schedule_id": schedule.pk}
+    webhook, _ = services.create_webhook(
+        workspace=company.workspace, created_by=company.owner, given=given, terms=services.Terms()
+    )
+    return {"schedule_id": schedule.pk, "webhook_id": webhook.pk, "public_id": webhook.public_id}

@@ -97,6 +97,13 @@ SAME_OVER_REST = {
     "switch_schedule": f"POST {U}/schedules/{{schedule_id}}/switch",
     "start_schedule": f"POST {U}/schedules/{{schedule_id}}/start",
     "delete_schedule": f"DELETE {U}/schedules/{{schedule_id}}",
+    "webhooks": f"GET {U}/webhooks, GET {U}/acts",
+    "add_webhook": f"POST {U}/webhooks",
+    "webhook": f"GET {U}/webhooks/{{webhook_id}}, GET {U}/webhooks/{{webhook_id}}/deliveries",
+    "edit_webhook": f"PUT {U}/webhooks/{{webhook_id}}",
+    "switch_webhook": f"POST {U}/webhooks/{{webhook_id}}/switch",
+    "renew_webhook": f"POST {U}/webhooks/{{webhook_id}}/secret",
+    "delete_webhook": f"DELETE {U}/webhooks/{{webhook_id}}",
     # reviews
     "workspace_reviews": f"GET {W}/reviews",
     "review_rows": f"GET {W}/reviews",
@@ -143,7 +150,7 @@ SAME_OVER_REST = {
     "workspace_git": f"GET {W}/git, POST {W}/git/commit, GET {W}/git/log, GET {W}/git/archive, POST {W}/git/push",
 }
 # The way in, and what programs ask.
-WITHOUT = {"setup", "invitation", "internal_credentials", "healthz", "readyz", "metrics"}
+WITHOUT = {"hook", "setup", "invitation", "internal_credentials", "healthz", "readyz", "metrics"}
 
 
 def test_every_page_has_operations_that_do_the_same() -> None:

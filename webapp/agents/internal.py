@@ -8,7 +8,6 @@ from typing import Any, Final
 from uuid import UUID
 
 import orjson
-import redis
 from django.conf import settings
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
@@ -18,8 +17,8 @@ from django.views.decorators.http import require_POST
 from webapp import vault
 from webapp.agents import routes
 from webapp.agents.models import Run
-from webapp.errors import Forbidden, Invalid, NotFound, TooMany, Unavailable
-from webapp.events.publish import redis_client
+from webapp.errors import Forbidden, Invalid, NotFound, TooMany
+from webapp.events.counting import count_within
 from workers.telemetry.logging import get_logger
 
 log = get_logger(__name__)
@@ -51,15 +50,7 @@ def _read(request: HttpRequest) -> tuple[str, int, str]:
 
 
 def _slow_down(run_id: str) -> None:
-    key = f"pyagent:credentials:{run_id}"
-    try:
-        with redis_client().pipeline() as pipe:
-            pipe.incr(key)
-            pipe.expire(key, WINDOW_S, nx=True)
-            asked, _ = pipe.execute()
-    except redis.RedisError as error:
-        raise Unavailable("Redis is away; ask again.", retry_after_s=2) from error
-    if asked > PER_RUN:
+    if count_within(f"pyagent:credentials:{run_id}", WINDOW_S) > PER_RUN:
         raise TooMany("This run has asked too often.", retry_after_s=WINDOW_S)
 
 

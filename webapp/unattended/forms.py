@@ -14,8 +14,8 @@ from webapp.agents.choosing import usable_profiles
 from webapp.agents.services.runs import GOAL_CHARS
 from webapp.chat.models import Channel
 from webapp.unattended import cron
-from webapp.unattended.models import Calling, Schedule
-from webapp.unattended.services import When
+from webapp.unattended.models import Calling, Schedule, Webhook
+from webapp.unattended.services import Terms, When
 from webapp.unattended.services.calling import UNATTENDED_PRIORITIES, CallingFields
 from webapp.workspaces.models import Workspace
 
@@ -168,3 +168,32 @@ class ScheduleForm(CallingForm):
         hour, minute = (at.hour, at.minute) if at is not None else (0, 0)
         written = EVERY[data["every"]][1].format(hour=hour, minute=minute) or data["cron"]
         return When(cron=written, zone=data["zone"], when_busy=data["when_busy"])
+
+
+class WebhookForm(CallingForm):
+    """An agent that programs call."""
+
+    proof = forms.ChoiceField(label="Callers send", choices=Webhook.Proof.choices)
+    event_names = forms.CharField(
+        label="Only these events",
+        max_length=300,
+        required=False,
+        help_text="Values of X-GitHub-Event, such as push issues. Left empty: all but ping.",
+    )
+    field_order = ("name", "agent", "goal", "proof", "event_names")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["goal"].help_text = (
+            "Name fields of what is sent in double braces, such as {{ issue.title }}. The agent gets them below your words, as "
+            "quoted data from outside that it must not take orders from."
+        )
+
+    def initial_of(self, item: Calling) -> dict[str, Any]:
+        """Return what the form shows of a webhook."""
+        assert isinstance(item, Webhook)  # noqa: S101
+        return super().initial_of(item) | {"proof": item.proof, "event_names": item.event_names}
+
+    def to_terms(self) -> Terms:
+        """Return the terms as the service takes them."""
+        return Terms(proof=self.cleaned_data["proof"], event_names=self.cleaned_data["event_names"])

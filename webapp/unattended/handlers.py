@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from webapp.agents.models import Run
 from webapp.events.registry import on_rights_lost, on_run_ended, periodic
-from webapp.unattended.services import firing, rights
+from webapp.unattended.services import delivering, firing, rights
 
 on_rights_lost(rights.stop_unattended_of)
 
 
 @on_run_ended
 def run_ended(run: Run) -> None:
-    """A run has ended that a schedule started, perhaps."""
+    """A run has ended that a schedule or a webhook started, perhaps."""
     if run.origin == Run.Origin.SCHEDULE:
         firing.note_ended(run)
+    elif run.origin == Run.Origin.WEBHOOK:
+        delivering.note_ended(run)
 
 
 @periodic(every_s=1.0)
@@ -27,3 +29,4 @@ def fire_schedules() -> None:
 def prune() -> None:
     """Forget what is too old to be of use."""
     firing.prune_firings()
+    delivering.prune_deliveries()

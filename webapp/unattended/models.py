@@ -5,8 +5,15 @@ Every one of these calls an agent with the rights of its owner, and ends in a re
 
 from __future__ import annotations
 
+import secrets
+
 from django.conf import settings
 from django.db import models
+
+
+def new_public_id() -> str:
+    """Return 256 random bits for an address."""
+    return secrets.token_urlsafe(32)
 
 
 class Calling(models.Model):
@@ -102,6 +109,66 @@ class Firing(models.Model):
 
     def __str__(self) -> str:
         return f"{self.schedule_id} {self.moment:%Y-%m-%d %H:%M} {self.outcome}"
+
+
+class Webhook(Switched):
+    """An address that programs call, and the agent that is called then; `goal` is a template with fields of what was sent."""
+
+    class Proof(models.TextChoices):
+        SIGNATURE = "signature", "a signature of the body (HMAC-SHA256, as GitHub signs)"
+        BEARER = "bearer", "the secret itself (Authorization: Bearer …)"
+
+    public_id = models.CharField(max_length=43, unique=True, default=new_public_id)
+    """256 random bits, in the address."""
+    sealed_secret = models.BinaryField()
+    """Encrypted and not hashed: a signature can only be checked with the secret itself."""
+    proof = models.CharField(max_length=9, choices=Proof, default=Proof.SIGNATURE)
+    event_names = models.CharField(max_length=300, blank=True)
+    """Values of X-GitHub-Event that start a run, apart by spaces; empty for all but `ping`."""
+
+    class Meta:
+        ordering = ["name", "pk"]
+
+
+class Delivery(models.Model):
+    """A call of a webhook that proved itself. What was sent is not kept; what the run was told stands in its goal."""
+
+    class Outcome(models.TextChoices):
+        STARTED = "started", "Started"
+        IGNORED = "ignored", "Of another kind"
+        FAILED = "failed", "Not started"
+
+    webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="deliveries")
+    delivery_id = models.CharField(max_length=100, blank=True)
+    """As the sender names it (X-GitHub-Delivery, Webhook-Id); empty when it does not."""
+    digest = models.CharField(max_length=64, blank=True)
+    """SHA-256 of what was signed: the same is not taken twice, under whatever name. Empty with a bearer secret."""
+    event = models.CharField(max_length=100, blank=True)
+    outcome = models.CharField(max_length=8, choices=Outcome)
+    note = models.CharField(max_length=300, blank=True)
+    size_bytes = models.PositiveIntegerField()
+    repeats = models.PositiveIntegerField(default=0)
+    """How often it was sent again."""
+    run = models.ForeignKey("agents.Run", null=True, on_delete=models.SET_NULL, related_name="+")
+    received_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["webhook", "delivery_id"],
+                condition=~models.Q(delivery_id=""),
+                name="one_delivery_per_id",
+            ),
+            models.UniqueConstraint(
+                fields=["webhook", "digest"],
+                condition=~models.Q(digest=""),
+                name="one_delivery_per_signed_body",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.webhook_id} {self.delivery_id or self.digest} {self.outcome}"
 
 
 class Act(models.Model):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Max
 
 from webapp.unattended import cron
-from webapp.unattended.models import Act, Calling, Firing, Schedule
+from webapp.unattended.models import Act, Calling, Delivery, Firing, Schedule, Webhook
 from webapp.workspaces.models import Workspace
 
 HISTORY = 50
@@ -53,6 +54,45 @@ def firing_row(firing: Firing) -> dict[str, Any]:
         "run_id": firing.run_id,
         "asked_by_id": firing.asked_by_id,
     }
+
+
+def address_of(webhook: Webhook) -> str:
+    """Return where programs call this webhook."""
+    return f"{settings.PUBLIC_URL}/hooks/{webhook.public_id}"
+
+
+def webhook_row(webhook: Webhook, *, may_change: bool) -> dict[str, Any]:
+    """Return a webhook as the API shows it; its address is for those who may change it."""
+    return calling_row(webhook) | {
+        "address": address_of(webhook) if may_change else None,
+        "proof": webhook.proof,
+        "events": webhook.event_names.split(),
+        "is_enabled": webhook.is_enabled,
+        "stop_note": webhook.stop_note,
+    }
+
+
+def delivery_row(delivery: Delivery) -> dict[str, Any]:
+    """Return a delivery as the API shows it."""
+    names = ("delivery_id", "event", "outcome", "note", "size_bytes", "repeats", "run_id", "received_at")
+    return {name: getattr(delivery, name) for name in names}
+
+
+def webhooks_of(workspace: Workspace) -> list[Webhook]:
+    """Return the workspace's webhooks by name."""
+    return list(workspace.webhooks.select_related("owner", "channel"))
+
+
+def deliveries_of(webhook: Webhook, *, limit: int = HISTORY) -> list[Delivery]:
+    """Return the newest deliveries of a webhook."""
+    return list(webhook.deliveries.select_related("run", "run__proposed_change_set")[:limit])
+
+
+def last_deliveries(webhooks: list[Webhook]) -> dict[int, Delivery]:
+    """Return the newest delivery of each webhook that has one."""
+    newest = Delivery.objects.filter(webhook__in=webhooks).values("webhook").annotate(last=Max("pk"))
+    rows = Delivery.objects.filter(pk__in=newest.values("last")).select_related("run")
+    return {delivery.webhook_id: delivery for delivery in rows}
 
 
 def schedules_of(workspace: Workspace) -> list[Schedule]:

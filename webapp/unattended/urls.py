@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from django.urls import path
 
-from webapp.unattended.views import schedules
+from webapp.unattended.views import hooks, schedules, webhooks
 
 _ROOT = "w/<int:workspace_id>/unattended/"
 _SCHEDULE = f"{_ROOT}schedules/<int:schedule_id>/"
+_WEBHOOK = f"{_ROOT}webhooks/<int:webhook_id>/"
 
 urlpatterns = [
     path(_ROOT, schedules.schedules, name="unattended"),
@@ -17,4 +18,12 @@ urlpatterns = [
     path(f"{_SCHEDULE}switch/", schedules.switch, name="switch_schedule"),
     path(f"{_SCHEDULE}start/", schedules.start, name="start_schedule"),
     path(f"{_SCHEDULE}delete/", schedules.delete, name="delete_schedule"),
+    path(f"{_ROOT}webhooks/", webhooks.webhooks, name="webhooks"),
+    path(f"{_ROOT}webhooks/add/", webhooks.add, name="add_webhook"),
+    path(_WEBHOOK, webhooks.webhook, name="webhook"),
+    path(f"{_WEBHOOK}edit/", webhooks.edit, name="edit_webhook"),
+    path(f"{_WEBHOOK}switch/", webhooks.switch, name="switch_webhook"),
+    path(f"{_WEBHOOK}secret/", webhooks.renew, name="renew_webhook"),
+    path(f"{_WEBHOOK}delete/", webhooks.delete, name="delete_webhook"),
+    path("hooks/<str:public_id>", hooks.hook, name="hook"),
 ]

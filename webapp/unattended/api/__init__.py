@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ninja import Router
 
-from webapp.unattended.api import schedules
+from webapp.unattended.api import schedules, webhooks
 
 router = Router(tags=["unattended"])
 router.add_router("", schedules.router)
+router.add_router("", webhooks.router)

@@ -101,6 +101,11 @@ def describe_changes(before: dict[str, Any], after: dict[str, Any]) -> str:
     return ", ".join(changed) or "nothing"
 
 
+def taken_over(owner: User | None, by: User) -> str:
+    """Return what the record says when somebody else answers for it from now on."""
+    return f"; takes it over from {owner or 'somebody who left'}" if owner != by else ""
+
+
 def profile_of(item: Calling) -> ModelProfile | None:
     """Return the model that the item's runs work on, None for its owner's default.
 
@@ -159,7 +164,7 @@ def _place(item: Calling) -> Iterator[None]:
 def switch(item: Switched, *, is_on: bool, by: User | None, note: str = "") -> None:
     """Switch a locked item and write it down. Whoever switches it on answers for it from now on."""
     if by is not None and is_on and item.owner_id != by.pk:
-        note = f"takes it over from {item.owner or 'somebody who left'}"
+        note = taken_over(item.owner, by).removeprefix("; ")
         item.owner = by
     item.is_enabled, item.stop_note = is_on, "" if by is not None else note
     item.save()

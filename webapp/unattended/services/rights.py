@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from webapp.unattended.models import Schedule
+from webapp.unattended.models import Schedule, Webhook
 from webapp.unattended.services.calling import RIGHTS_LOST
 from webapp.unattended.services.schedules import switch_schedule
+from webapp.unattended.services.webhooks import switch_webhook
 
 
 def stop_unattended_of(user_id: int, workspace_id: int | None) -> None:
@@ -12,3 +13,5 @@ def stop_unattended_of(user_id: int, workspace_id: int | None) -> None:
     where = {"owner_id": user_id} | ({} if workspace_id is None else {"workspace_id": workspace_id})
     for schedule in Schedule.objects.select_related("workspace").filter(**where, is_enabled=True):
         switch_schedule(schedule=schedule, is_on=False, by=None, note=RIGHTS_LOST)
+    for webhook in Webhook.objects.select_related("workspace").filter(**where, is_enabled=True):
+        switch_webhook(webhook=webhook, is_on=False, by=None, note=RIGHTS_LOST)

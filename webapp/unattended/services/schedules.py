@@ -65,9 +65,8 @@ def change_schedule(
     before, owner = _described(schedule), schedule.owner
     _fill(schedule, given, when, by=changed_by, now=now or timezone.now())
     schedule.save()
-    note = calling.describe_changes(before, _described(schedule))
-    taken = f"; takes it over from {owner or 'somebody who left'}" if owner != changed_by else ""
-    record(schedule, Act.Verb.CHANGED, by=changed_by, note=note + taken)
+    note = calling.describe_changes(before, _described(schedule)) + calling.taken_over(owner, changed_by)
+    record(schedule, Act.Verb.CHANGED, by=changed_by, note=note)
     return schedule
 
 

@@ -13,7 +13,7 @@ from webapp.workspaces.access import includes
 from webapp.workspaces.models import Role, Workspace
 from workers.errors import PyAgentError
 
-TABS = (("unattended", "Schedules"),)
+TABS = (("unattended", "Schedules"), ("webhooks", "Webhooks"))
 
 
 def page(
