@@ -19,7 +19,7 @@ from blake3 import blake3
 from workers.agents.base import RunState
 from workers.agents.errors import DelegationRefused
 from workers.agents.lineage import CascadeContext, share
-from workers.errors import BudgetExceeded, PyAgentError, RunSuspends
+from workers.errors import BudgetExceeded, RunSuspends
 from workers.events import RunDelegated
 from workers.reasoning.tree import Step
 from workers.tools.text import bound, first_line
@@ -119,7 +119,7 @@ async def delegate(
             try:
                 context = _context(run, one, part)
             except (DelegationRefused, BudgetExceeded) as error:
-                results[one.step_id] = await _refuse(run, one, error, parent)
+                results[one.step_id] = await record_unbegun(run, one, REFUSED, str(error), parent=parent)
                 continue
             detail = {"agent": one.agent, "goal": one.goal, "run_id": context.run_id}
             begun = run.recorder.step(
@@ -156,12 +156,14 @@ def _context(run: RunState, one: Delegation, part: Any) -> CascadeContext:
     )
 
 
-async def _refuse(
-    run: RunState, one: Delegation, error: PyAgentError, parent: Step | str | None
+async def record_unbegun(
+    run: RunState, one: Delegation, status: str, reason: str, *, parent: Step | str | None = None
 ) -> Delegated:
-    """A goal that cannot be handed on has an end too, with its reason."""
-    result = Delegated(agent=one.agent, status=REFUSED, error=str(error))
+    """Return the outcome of a goal that was not handed on, told as a step: it has an end too, with its reason. Told once."""
+    if (known := results_in(run.history).get(one.step_id)) is not None:
+        return known
+    result = Delegated(agent=one.agent, status=status, error=reason)
     async with run.recorder.step("delegation", one.title, parent=parent, step_id=one.step_id) as step:
-        step.fail(str(error))
-        step.detail |= {"agent": one.agent, "goal": one.goal, "code": error.code, "result": asdict(result)}
+        step.fail(reason)
+        step.detail |= {"agent": one.agent, "goal": one.goal, "result": asdict(result)}
     return result

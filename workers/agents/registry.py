@@ -43,6 +43,12 @@ AGENTS: Final[dict[str, AgentEntry]] = {
             "workers.agents.explainer.agent:ExplainerAgent",
         ),
         AgentEntry(
+            "planner",
+            "Splits a goal into tasks, hands them to other agents side by side, and tells what came of each.",
+            True,
+            "workers.agents.planner.agent:PlannerAgent",
+        ),
+        AgentEntry(
             "reviewer",
             "Reviews a change set (its number, or the last one) and comments on its lines; decides nothing.",
             True,

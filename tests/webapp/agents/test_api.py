@@ -31,7 +31,7 @@ def caller(user, *scopes, workspace=None):
 
 def test_starts_reads_stops_and_retries_a_run(workspace, people, rung):
     call, base = caller(people.member), f"/workspaces/{workspace.pk}"
-    assert [agent["name"] for agent in call("get", f"{base}/agents").json()] == ["coder", "tidy"]
+    assert [agent["name"] for agent in call("get", f"{base}/agents").json()] == ["coder", "planner", "tidy"]
     started = call("post", f"{base}/runs", {"agent": "tidy", "goal": "tidy up", "budget": {"seconds": 60}})
     assert started.status_code == 201, started.content
     run = started.json()
