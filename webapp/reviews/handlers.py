@@ -49,6 +49,12 @@ def review_prepared(run: Run) -> Prepared:
     return services.prepare_review(run)
 
 
+@on_run_prepared("tester")
+def tests_prepared(run: Run) -> Prepared:
+    """A run of @tester is handed the change that its goal names."""
+    return services.prepare_tests(run)
+
+
 @on_run_queued
 def run_queued(run: Run) -> None:
     """An answering run takes the turn, also when it is tried again; a reading one is shown."""

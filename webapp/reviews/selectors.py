@@ -22,6 +22,7 @@ from webapp.workspaces.repositories import repository_of
 from workers.changes.diffs import Hunk
 
 PAGE_SIZE = 50
+REVIEWER = "reviewer"
 FILTERS: dict[str, tuple[str, ...]] = {
     "open": (ChangeSet.Status.OPEN, ChangeSet.Status.LANDING),
     "landed": (ChangeSet.Status.LANDED,),
@@ -326,8 +327,10 @@ def header_of(
 
 
 def is_under_review(change_set: ChangeSet) -> bool:
-    """Return whether an agent reads the change set now to comment on it."""
-    active = Run.objects.filter(workspace_id=change_set.workspace_id).exclude(status__in=Run.FINAL)
+    """Return whether @reviewer reads the change set now."""
+    active = Run.objects.filter(workspace_id=change_set.workspace_id, agent=REVIEWER).exclude(
+        status__in=Run.FINAL
+    )
     return active.filter(job__review_of__change_set_id=change_set.pk).exists()
 
 

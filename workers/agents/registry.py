@@ -56,6 +56,12 @@ AGENTS: Final[dict[str, AgentEntry]] = {
             needs_goal=False,
         ),
         AgentEntry(
+            "tester",
+            "Writes tests for a file, function or change, runs them and measures coverage; offers only tests that pass.",
+            True,
+            "workers.agents.tester.agent:TesterAgent",
+        ),
+        AgentEntry(
             "tidy",
             "Cleans Python without a model: safe lint fixes, dead imports, a report of the worst functions.",
             False,

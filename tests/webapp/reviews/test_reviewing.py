@@ -218,3 +218,24 @@ def test_is_asked_by_members_from_the_page_and_over_rest(
     assert Run.objects.get(pk=told.json()["run_id"]).agent == "reviewer"
     weak = api_key(company.member, "read", "review")
     assert company.client(None).post(address, headers=weak).status_code == 403
+
+
+def test_hands_a_change_to_the_tester_when_it_is_named_and_lands_its_tests_beside_it(desk: Desk) -> None:
+    change_set = desk.three_hunks()
+    fields = {"workspace": desk.company.workspace, "requested_by": desk.company.member, "agent": "tester"}
+    run = start_run(**fields, goal=f"write tests for change {change_set.pk}")
+    commit = change_set.revisions.get().commit
+    assert (run.base_commit, run.job["review_of"]["commit"]) == (commit, commit)
+    assert start_run(**fields, goal="test 12 cases of calc.py").job["review_of"] is None
+    with pytest.raises(NotFound):
+        start_run(**fields, goal="test change 999")
+    assert not load_review(change_set).header.is_under_review
+    tests = desk.loaded(desk.propose({"tests/test_f.py": b"def test_f(): ...\n"}, run=run, base=commit))
+    desk.decide(tests, 0, "accepted")
+    try:
+        desk.apply(tests)
+    except Conflict:  # its base is no commit of the branch: carried over first, then it lands
+        tests.refresh_from_db()
+        desk.apply(tests)
+    assert desk.at_head("tests/test_f.py") == b"def test_f(): ...\n"
+    assert b"return 100" not in desk.at_head("calc.py")  # the change itself is decided about by itself

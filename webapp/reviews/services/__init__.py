@@ -12,7 +12,13 @@ from webapp.reviews.services.evidence import (
 from webapp.reviews.services.landing import apply, revert
 from webapp.reviews.services.proposing import mark_seen, open_review, return_turn
 from webapp.reviews.services.recovery import audit_landings, recover_open_intents
-from webapp.reviews.services.reviewing import announce_reviewing, ask_review, prepare_review, record_review
+from webapp.reviews.services.reviewing import (
+    announce_reviewing,
+    ask_review,
+    prepare_review,
+    prepare_tests,
+    record_review,
+)
 
 __all__ = [
     "announce_reviewing",
@@ -28,6 +34,7 @@ __all__ = [
     "mark_seen",
     "open_review",
     "prepare_review",
+    "prepare_tests",
     "reap_evidence",
     "record_evidence",
     "record_review",

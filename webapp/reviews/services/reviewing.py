@@ -17,7 +17,7 @@ from webapp.events.registry import Prepared
 from webapp.reviews.models import ChangeSet, ReviewComment
 from webapp.reviews.remarks import remark_html
 from webapp.reviews.resolved import Resolved, current_decisions, newest_revision, resolve
-from webapp.reviews.selectors import is_under_review
+from webapp.reviews.selectors import REVIEWER, is_under_review
 from webapp.reviews.services.closing import announce
 from webapp.reviews.services.commenting import TEXT_CHARS, Kind, announce_comment, place
 from webapp.workspaces.models import Workspace
@@ -26,8 +26,8 @@ from workers.events import ReviewCommented
 from workers.telemetry.logging import get_logger
 
 log = get_logger(__name__)
-REVIEWER = "reviewer"
 MAX_COMMENTS = 100
+_CHANGE = re.compile(r"\b(?:review|change|change set)\s+#?(\d{1,18})\b", re.IGNORECASE)
 _NUMBER = re.compile(r"(?:^|\b(?:reviews?|changes?|change sets?)\s+|#)#?(\d{1,18})\b", re.IGNORECASE)
 
 
@@ -51,7 +51,21 @@ def prepare_review(run: Run) -> Prepared:
     Raises:
         NotFound: there is no such change set here.
     """
-    change_set = _change_set_named(run.workspace, run.goal)
+    return _handed(_change_set_named(run.workspace, run.goal))
+
+
+def prepare_tests(run: Run) -> Prepared:
+    """Return which change a run of @tester works on, when its goal names one by number; otherwise it works on the files.
+
+    Raises:
+        NotFound: there is no such change set here.
+    """
+    if (named := _CHANGE.search(run.goal)) is None:
+        return Prepared()
+    return _handed(_change_set_named(run.workspace, named[1]))
+
+
+def _handed(change_set: ChangeSet) -> Prepared:
     revision = newest_revision(change_set)
     review = {
         "change_set_id": change_set.pk,
@@ -72,12 +86,14 @@ def _change_set_named(workspace: Workspace, goal: str) -> ChangeSet:
         found = rows.filter(status=ChangeSet.Status.OPEN).first() or rows.first()
     if found is None:
         which = f"change {number[1]}" if number is not None else "change"
-        raise NotFound(f"There is no {which} here that @{REVIEWER} could read.")
+        raise NotFound(f"There is no {which} here.")
     return found
 
 
 def announce_reviewing(run: Run) -> None:
     """When @reviewer begins to read a change set, or has ended: its page shows so. Call it in the run's transaction."""
+    if run.agent != REVIEWER:
+        return
     review = run.job.get("review_of") or {}
     change_set = ChangeSet.objects.filter(
         pk=review.get("change_set_id") or 0, workspace_id=run.workspace_id
@@ -91,7 +107,7 @@ def record_review(event: ReviewCommented) -> None:
     run = Run.objects.filter(pk=event.run_id).first()
     review = (run.job.get("review_of") if run is not None else None) or {}
     named = (event.change_set_id, event.revision)
-    if run is None or named != (review.get("change_set_id"), review.get("revision")):
+    if run is None or run.agent != REVIEWER or named != (review.get("change_set_id"), review.get("revision")):
         log.error("an agent commented on what it was not given", run_id=event.run_id, named=named)
         return
     with transaction.atomic():

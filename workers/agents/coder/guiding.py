@@ -9,9 +9,9 @@ from workers.agents.base import RunState
 from workers.agents.coder import prompts
 from workers.agents.coder.core import TestState
 from workers.agents.coder.guide import Guide, Standing
-from workers.agents.coder.overview import show_sources
 from workers.agents.mixins.orchestration import Called
 from workers.agents.toolloop.conversation import Turn
+from workers.agents.toolloop.overview import show_sources
 from workers.tools.base import ToolContext
 from workers.tools.text import bound
 

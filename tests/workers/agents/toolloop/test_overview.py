@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from workers.agents.coder.overview import MAX_FILES, show_sources
+from workers.agents.toolloop.overview import MAX_FILES, show_sources
 from workers.changes.files import WorkspaceFiles
 
 

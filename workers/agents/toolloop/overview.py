@@ -28,7 +28,7 @@ def show_sources(files: WorkspaceFiles, goal: str, failing: str, *, limit: int) 
     """
     shown: list[str] = []
     left = limit
-    for path, text in _by_relevance(_read_all(files, with_tests=bool(failing)), goal, failing):
+    for path, text in _by_relevance(read_sources(files, with_tests=bool(failing)), goal, failing):
         block = show_file(path, text)
         if len(block) > left or len(shown) == MAX_FILES:
             continue
@@ -42,7 +42,8 @@ def show_file(path: str, text: str) -> str:
     return f"{path}:\n```\n{clean(text).rstrip()}\n```"
 
 
-def _read_all(files: WorkspaceFiles, *, with_tests: bool) -> Iterable[tuple[str, str]]:
+def read_sources(files: WorkspaceFiles, *, with_tests: bool) -> Iterable[tuple[str, str]]:
+    """Yield path and text of the source files, as many as are walked in reasonable time."""
     for number, entry in enumerate(files.walk(max_depth=8)):
         if number >= MAX_WALKED:
             return
