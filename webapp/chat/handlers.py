@@ -5,14 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from webapp.chat import services
-from webapp.chat.services import calling
-from webapp.events.registry import on_approval_asked, on_run_queued, on_workspace_created
+from webapp.chat.services import calling, summing
+from webapp.events.registry import (
+    Prepared,
+    on_approval_asked,
+    on_run_prepared,
+    on_run_queued,
+    on_workspace_created,
+)
 
 
 @on_workspace_created
 def furnish_workspace(workspace: Any) -> None:
     """A new workspace gets its first channel."""
     services.furnish(workspace)
+
+
+@on_run_prepared("scribe")
+def summary_prepared(run: Any) -> Prepared:
+    """A run of @scribe is handed the messages that it is to sum up."""
+    return summing.prepare_summary(run)
 
 
 @on_run_queued

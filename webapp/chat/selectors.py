@@ -26,6 +26,9 @@ HISTORY_SIZE = 30
 MAX_PAGE_SIZE = 200
 TOPICS_SHOWN = 40
 CONVERSATION_MESSAGES = 30
+SUMMED_MESSAGES = 500
+SUMMED_CHARS = 200_000
+SUMMED_MESSAGE_CHARS = 4_000
 # Messages of one author within this time stand under one head.
 TOGETHER = timedelta(minutes=5)
 # A change is stamped before it commits: what was stamped this long before a page was read may have been missing in it.
@@ -153,6 +156,38 @@ def conversation_before(message: Message) -> list[dict[str, str]]:
         if text:
             said.append({"author": f"@{row.agent}" if row.agent else author_name(row), "text": text})
     return said[::-1]
+
+
+def messages_to_sum_up(channel: Channel, topic: Topic | None) -> list[dict[str, str]]:
+    """Return the newest messages of a channel, or of one topic in it, oldest first, within `SUMMED_MESSAGES` and `SUMMED_CHARS`.
+
+    Each with id, number, author, text, at, topic and place (what is summed up, in words). Left out are what was deleted, runs
+    without an answer, summaries and calls for them.
+    """
+    place = f"#{channel.name}" + (f", topic {topic.name}" if topic else "")
+    rows = Message.objects.filter(channel=channel, deleted_at=None).exclude(agent="scribe")
+    rows = rows.filter(topic=topic) if topic else rows
+    found: list[dict[str, str]] = []
+    left = SUMMED_CHARS
+    for row in rows.select_related("author", "run", "topic").order_by("-number")[:SUMMED_MESSAGES]:
+        text = (row.run.answer if row.run else row.text).strip()[:SUMMED_MESSAGE_CHARS]
+        if not text or text.lower().startswith("@scribe"):
+            continue
+        left -= len(text)
+        if left < 0:
+            break
+        found.append(
+            {
+                "id": str(row.pk),
+                "number": str(row.number),
+                "author": f"@{row.agent}" if row.agent else author_name(row),
+                "text": text,
+                "at": row.created_at.isoformat(timespec="minutes"),
+                "topic": row.topic.name,
+                "place": place,
+            }
+        )
+    return found[::-1]
 
 
 def author_name(message: Message) -> str:

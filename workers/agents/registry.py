@@ -56,6 +56,13 @@ AGENTS: Final[dict[str, AgentEntry]] = {
             needs_goal=False,
         ),
         AgentEntry(
+            "scribe",
+            "Sums up a channel or a topic: decisions, actions with their owners, open questions, with links.",
+            True,
+            "workers.agents.scribe.agent:ScribeAgent",
+            needs_goal=False,
+        ),
+        AgentEntry(
             "tester",
             "Writes tests for a file, function or change, runs them and measures coverage; offers only tests that pass.",
             True,

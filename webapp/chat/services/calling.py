@@ -73,7 +73,7 @@ def post_card(run: Run) -> Message | None:
     """
     if run.parent_id is not None:
         return None
-    topic = _place.get() or _topic_of(run)
+    topic = place_of(run) or _topic_of(run)
     if topic is None:
         return None
     channel = Channel.objects.select_for_update().get(pk=topic.channel_id)
@@ -83,12 +83,22 @@ def post_card(run: Run) -> Message | None:
     return card
 
 
+def place_of(run: Run) -> Topic | None:
+    """Return where the run is called, or where the one was that it repeats or works for; None when that was in no channel."""
+    if (place := _place.get()) is not None:
+        return place
+    ancestors = run.lineage.get("ancestors") or [{}]
+    if (old_id := run.retry_of_id or ancestors[0].get("run_id")) is None:
+        return None
+    cards = Message.objects.filter(run_id=old_id, channel__workspace_id=run.workspace_id)
+    old = cards.select_related("topic__channel").order_by("-id").first()
+    return old.topic if old is not None else None
+
+
 def _topic_of(run: Run) -> Topic | None:
     cards = (
         Message.objects.filter(channel__workspace_id=run.workspace_id).select_related("topic").order_by("-id")
     )
-    if run.retry_of_id and (old := cards.filter(run_id=run.retry_of_id).first()):
-        return old.topic
     change_set_id = run.change_set_id or (run.job.get("review_of") or {}).get("change_set_id")
     if change_set_id and (old := cards.filter(run__proposed_change_set=change_set_id).first()):
         return old.topic
