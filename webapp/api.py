@@ -144,6 +144,7 @@ def _too_large(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
 api.add_router("", "webapp.accounts.api.router")
 api.add_router("/workspaces", "webapp.workspaces.api.router")
 api.add_router("/workspaces", "webapp.codehealth.api.router")
+api.add_router("/workspaces", "webapp.learning.api.router")
 api.add_router("/workspaces", "webapp.editor.api.router")
 api.add_router("/workspaces", "webapp.editor.git_api.router")
 api.add_router("", "webapp.agents.api.router")

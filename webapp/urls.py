@@ -12,6 +12,7 @@ urlpatterns = [
     path("", include("webapp.accounts.urls")),
     path("", include("webapp.workspaces.urls")),
     path("", include("webapp.codehealth.urls")),
+    path("", include("webapp.learning.urls")),
     path("", include("webapp.chat.urls")),
     path("", include("webapp.agents.urls")),
     path("", include("webapp.reviews.urls")),

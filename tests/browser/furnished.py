@@ -112,6 +112,7 @@ class Furnished:
     agent_id: int = 0
     schedule_id: int = 0
     webhook_id: int = 0
+    lesson_id: int = 0
 
     def pages(self) -> dict[str, str]:
         """Return the path of each page for somebody who is signed in, by its name."""
@@ -122,6 +123,8 @@ class Furnished:
             "channel": f"{base}/c/general/",
             "files": f"{base}/files/?path=src/parser.py",
             "git": f"{base}/git/",
+            "lessons": f"{base}/lessons/",
+            "lesson": f"{base}/lessons/{self.lesson_id}/",
             "agents": f"{base}/agents/",
             "define an agent": f"{base}/agents/new/",
             "agent": f"{base}/agents/{self.agent_id}/",
@@ -223,4 +226,16 @@ def furnish(stack: Stack) -> Furnished:
         changed = agent | {"instructions": "Write short.\nIn English.", "note": "Says which language"}
         api.put(f"workspaces/{workspace_id}/agents/{agent_id}", json=changed).raise_for_status()
         schedule_id, webhook_id = furnish_unattended(api, workspace_id)
-    return Furnished(owner, workspace_id, channel_id, run_id, review_id, agent_id, schedule_id, webhook_id)
+        lesson = {"pattern": "Use Decimal for money; float loses cents.", "solution": "decimal.Decimal"}
+        written = api.post(f"workspaces/{workspace_id}/lessons", json=lesson).raise_for_status().json()
+    return Furnished(
+        owner=owner,
+        workspace_id=workspace_id,
+        channel_id=channel_id,
+        run_id=run_id,
+        review_id=review_id,
+        agent_id=agent_id,
+        schedule_id=schedule_id,
+        webhook_id=webhook_id,
+        lesson_id=int(written["id"]),
+    )

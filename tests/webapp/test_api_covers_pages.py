@@ -8,7 +8,7 @@ from tests.webapp.test_doors import walk
 from webapp.api import api
 
 W, ONE = "/workspaces/{workspace_id}", "/workspaces/{workspace_id}/reviews/{change_set_id}"
-H = f"{W}/codehealth"
+H, L = f"{W}/codehealth", f"{W}/lessons"
 AGENT = f"{W}/agents/{{agent_id}}"
 U = f"{W}/unattended"
 ANY = "/fleet/runs/{run_id}"
@@ -145,6 +145,14 @@ SAME_OVER_REST = {
     "set_share": "PUT /fleet/shares",
     **{f"fleet_{one}": f"POST {ANY}/{one}" for one in ("suspend", "resume", "cancel", "retry", "dismiss")},
     "fleet_priority": f"PUT {ANY}/priority",
+    # lessons
+    "workspace_lessons": f"GET {L}, GET {W}/agent-weights",
+    "new_lesson": f"POST {L}",
+    "lesson": f"GET {L}/{{lesson_id}}, PATCH {L}/{{lesson_id}}",
+    "pin_lesson": f"PATCH {L}/{{lesson_id}}",
+    "archive_lesson": f"POST {L}/{{lesson_id}}/archive",
+    "restore_lesson": f"POST {L}/{{lesson_id}}/restore",
+    "delete_lesson": f"DELETE {L}/{{lesson_id}}",
     # files and git; the pages themselves ask the API
     "workspace_files": f"GET {W}/files, GET {W}/file, PUT {W}/file, DELETE {W}/file, GET {W}/files/search",
     "workspace_git": f"GET {W}/git, POST {W}/git/commit, GET {W}/git/log, GET {W}/git/archive, POST {W}/git/push",

@@ -32,6 +32,7 @@ from webapp.api import api
 from webapp.chat.models import Channel
 from webapp.chat.services import post_message
 from webapp.codehealth.models import Measurement, PatternRule
+from webapp.learning.models import Lesson, LessonEvidence
 from webapp.reviews.models import ChangeSet
 from webapp.workspaces.models import Workspace
 
@@ -160,12 +161,19 @@ def values(company: Company) -> dict[str, Any]:
         visibility="private",
         fields=AgentFields(description=SECRET, instructions=SECRET),
     )
+    lesson = Lesson.objects.create(
+        workspace=workspace, key="k", pattern=SECRET, source="person", edited_by=company.owner
+    )
+    LessonEvidence.objects.create(
+        workspace=workspace, lesson=lesson, origin="x", source="test", pattern=SECRET, text=SECRET
+    )
     return {
         "workspace_id": workspace.pk, "user_id": company.member.pk, "invitation_id": invitation.pk,
         "channel_id": channel.pk, "message_id": message.pk, "run_id": run.pk, "step_id": "s1", "model_id": profile.pk,
         "change_set_id": change_set.pk, "key": "0" * 32, "comment_id": 1, "evidence_id": 1, "key_id": key.pk,
         "rule_id": rule.pk, "measurement_id": measurement.pk, "agent_id": agent.pk, "number": 1,
         **unattended_of(company, SECRET),
+        "lesson_id": lesson.pk,
     }  # fmt: skip
 
 

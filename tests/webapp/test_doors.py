@@ -23,6 +23,7 @@ from webapp.agents.services import define_agent
 from webapp.agents.services.definitions import AgentFields
 from webapp.chat.models import Channel
 from webapp.chat.services import post_message
+from webapp.learning.models import Lesson, LessonEvidence
 from webapp.reviews.models import ChangeSet
 
 # Doors that anybody may knock on: they tell nothing about people or workspaces.
@@ -78,12 +79,18 @@ def values(company: Company) -> dict[str, object]:
         visibility="private",
         fields=AgentFields(description=SECRET, instructions=SECRET),
     )
+    lesson = Lesson.objects.create(
+        workspace=company.workspace, key="k", pattern=SECRET, source="person", edited_by=company.owner
+    )
+    LessonEvidence.objects.create(
+        workspace=company.workspace, lesson=lesson, origin="x", source="test", pattern=SECRET, text=SECRET
+    )
     return {
         "workspace_id": company.workspace.pk, "user_id": company.member.pk, "invitation_id": 1, "name": channel.name,
         "message_id": message.pk, "run_id": run.pk, "step_id": "s1", "profile_id": 1, "change_set_id": change_set.pk,
         "key": "0" * 32, "file_id": "0" * 16, "comment_id": 1, "evidence_id": 1, "token": "x" * 43, "key_id": 1,
-        "measurement_id": 1, "rule_id": 1, "definition_id": agent.pk, "number": 1,
         **unattended_of(company, SECRET),
+        "measurement_id": 1, "rule_id": 1, "definition_id": agent.pk, "number": 1, "lesson_id": lesson.pk,
     }  # fmt: skip
 
 
@@ -163,7 +170,7 @@ def test_trace_is_refused(company: Company) -> None:
 FIELDS = (
     "name", "display_name", "handle", "description", "email", "role", "confirmation", "purpose", "agent", "goal", "text",
     "verdict", "reason", "command", "kind", "side", "diff_hash", "selection", "hunk", "model", "base_url", "provider", "url",
-    "priority", "weight",
+    "priority", "weight", "pattern", "cause", "solution", "pinned",
 )  # fmt: skip
 HOSTILE_FORM = dict.fromkeys(FIELDS, "a\x00b") | {"scopes": ["a\x00b"], "line": "9" * 30, "seen": "9" * 30}
 

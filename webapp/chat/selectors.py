@@ -18,6 +18,7 @@ from webapp.agents.models import Run
 from webapp.agents.selectors import CARD_RELATED
 from webapp.chat.models import Channel, Message, Reaction, ReadMark, Topic
 from webapp.errors import Invalid
+from webapp.learning.selectors import agents_by_weight
 from webapp.workspaces.models import Workspace
 
 PAGE_SIZE = 50
@@ -259,11 +260,15 @@ def people_of(workspace: Workspace, *, limit: int = 50) -> list[Any]:
 def mentionable(
     user: User | AnonymousUser, workspace: Workspace, query: str, *, limit: int = 8
 ) -> list[dict[str, Any]]:
-    """Return people and agents whose handle or name begins with `query`, agents first: kind, handle, name."""
+    """Return people and agents whose handle or name begins with `query`: kind, handle, name.
+
+    Agents come first, and of them who does best in this workspace.
+    """
     query = query.lower()
+    callable_by_name = {agent.name: agent for agent in callable_agents(user, workspace)}
     agents = [
         {"kind": "agent", "handle": agent.name, "name": agent.description}
-        for agent in callable_agents(user, workspace)
+        for agent in map(callable_by_name.__getitem__, agents_by_weight(workspace, list(callable_by_name)))
         if agent.name.startswith(query)
     ]
     people = User.objects.filter(memberships__workspace=workspace, is_active=True).order_by("handle")

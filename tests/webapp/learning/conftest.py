@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pytest
@@ -11,9 +11,9 @@ import pytest
 from tests.framework.people import Company
 from tests.webapp.reviews.conftest import Desk, desk
 from webapp.agents.models import Run
-from webapp.agents.services.launching import new_job
 from webapp.learning import services
 from webapp.learning.models import Lesson
+from workers.queue import Job
 
 __all__ = ["desk"]
 MONEY = "Use Decimal for money; float loses cents."
@@ -43,7 +43,10 @@ class School:
     def run(self, goal: str = MONEY_GOAL, **fields: Any) -> Run:
         choice = {"provider": "openai", "model": "m", "base_url": "http://localhost:1"}
         run = self.desk.run(**({"agent": "coder", "goal": goal, "model_choice": choice} | fields))
-        run.job = new_job(run, conversation=[], revision_of=None, credential=None)
+        job = Job(
+            run_id=str(run.pk), fence=1, workspace_id=run.workspace_id, agent=run.agent, goal=goal, base_commit="", model=choice
+        )  # fmt: skip
+        run.job = asdict(job)
         run.save(update_fields=["job"])
         return run
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.framework.keys import fake_key
 from tests.webapp.agents.conftest import Engine
 from tests.webapp.learning.conftest import MONEY, School
 from webapp.agents.models import Run
@@ -13,7 +14,7 @@ from webapp.learning.models import Lesson, LessonEvidence
 from webapp.reviews import services as reviews
 from workers import events as engine
 
-SECRET = "ghp_" + "Zk3vQ8mT1xR5nB7cL9wP2yF6hJ4dS0aGuEiO"
+SECRET = fake_key("ghp_", 36)
 
 
 def only_lesson() -> Lesson:

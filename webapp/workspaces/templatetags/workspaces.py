@@ -25,6 +25,7 @@ def _places(workspace_id: int) -> list[tuple[str, str]]:
         ("workspace_reviews", icon("git-pull-request-arrow"), "Reviews"),
         ("workspace_fleet", icon("server"), "Fleet"),
         ("workspace_health", icon("heart-pulse"), "Health"),
+        ("workspace_lessons", icon("lightbulb"), "Lessons"),
         ("workspace_members", icon("users"), "Members"),
         ("workspace_settings", icon("settings"), "Settings"),
     ]

@@ -1,0 +1,26 @@
+"""The form of a lesson."""
+
+from __future__ import annotations
+
+from django import forms
+
+from workers.learning.lesson import CAUSE_CHARS, PATTERN_CHARS, SOLUTION_CHARS
+
+
+class LessonForm(forms.Form):
+    """A lesson in a person's words."""
+
+    pattern = forms.CharField(
+        label="What goes wrong",
+        max_length=PATTERN_CHARS,
+        help_text="One sentence; it decides which goals the lesson fits.",
+    )
+    cause = forms.CharField(
+        label="Why", max_length=CAUSE_CHARS, required=False, widget=forms.Textarea(attrs={"rows": 2})
+    )
+    solution = forms.CharField(
+        label="What to do instead",
+        max_length=SOLUTION_CHARS,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
