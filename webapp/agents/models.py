@@ -267,6 +267,8 @@ class Run(models.Model):
         indexes = [
             models.Index(fields=["workspace", "-created_at"]),
             models.Index(fields=["workspace", "status", "-created_at"], name="runs_by_status"),
+            models.Index(fields=["workspace", "agent", "-created_at"], name="runs_by_agent"),
+            models.Index(fields=["workspace", "requested_by", "-created_at"], name="runs_by_person"),
             models.Index(fields=["status", "lease_expires_at"]),
         ]
 

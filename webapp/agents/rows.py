@@ -11,18 +11,17 @@ from django.utils.safestring import SafeString, mark_safe
 
 from webapp.agents.models import Run
 from webapp.agents.plain import one_line, visible
-from webapp.agents.selectors import Page, RunRow
+from webapp.agents.selectors import Page, RunFilter, RunRow
 from webapp.templatetags.ui import duration, usd
 
 LINE_CHARS = 160
 
 
-def rows_html(page: Page[RunRow], *, status: str, agent: str = "") -> SafeString:
+def rows_html(page: Page[RunRow], asked: RunFilter) -> SafeString:
     """Return the lines of a page of the list, and behind them the way to the next."""
     rows = [_row(run) for run in page.runs]
     if page.next_cursor:
-        asked = {"status": status, **({"agent": agent} if agent else {}), "after": page.next_cursor}
-        query = f"?{escape(urlencode(asked))}"
+        query = f"?{escape(urlencode(asked.query() | {'after': page.next_cursor}))}"
         rows.append(
             f'<li class="run-more"><a class="button" href="{query}" data-hx-get="{query}" data-hx-target="closest li" '
             'data-hx-swap="outerHTML">Older runs</a></li>'

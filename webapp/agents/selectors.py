@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from typing import Any, Generic, LiteralString, TypeVar
+from typing import Any, Final, Generic, LiteralString, TypeVar
 from uuid import UUID
 
 from django.core.exceptions import ObjectDoesNotExist
@@ -16,6 +16,7 @@ from webapp.agents.advice import advice_for
 from webapp.agents.models import Run, SteeringNote, Step
 from webapp.agents.plain import one_line
 from webapp.errors import Invalid, NotFound
+from workers.queue import PRIORITIES
 
 CARD_RELATED = ("requested_by", "proposed_change_set")
 """What `select_related` needs (with a prefix) so that a run's card asks the database nothing more."""
@@ -209,35 +210,67 @@ class Page(Generic[Shown]):
     next_cursor: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFilter:
+    """Which runs are asked for; what is empty does not count."""
+
+    status: str = "all"
+    agent: str = ""
+    requested_by: int | None = None
+    origin: str = ""
+    priority: str = ""
+
+    def query(self) -> dict[str, str]:
+        """Return the filter as the words of an address."""
+        said = {
+            "status": self.status,
+            "agent": self.agent,
+            "by": str(self.requested_by or ""),
+            "origin": self.origin,
+            "priority": self.priority,
+        }
+        return {name: value for name, value in said.items() if value}
+
+    def apply(self, rows: QuerySet[Run]) -> QuerySet[Run]:
+        """Return the rows that pass all but the state, which `_parts` looks at.
+
+        Raises:
+            Invalid: there is no such origin or priority.
+        """
+        if self.origin and self.origin not in Run.Origin.values:
+            raise Invalid(f"The origin is one of {', '.join(Run.Origin.values)}.", origin=self.origin)
+        if self.priority and self.priority not in PRIORITIES:
+            raise Invalid(f"The priority is one of {', '.join(PRIORITIES)}.", priority=self.priority)
+        if self.requested_by is not None:
+            rows = rows.filter(requested_by_id=self.requested_by)
+        exact = {"agent": self.agent, "origin": self.origin, "priority": self.priority}
+        return rows.filter(**{name: value for name, value in exact.items() if value})
+
+
+EVERYTHING: Final = RunFilter()
+
+
 def runs_page(
-    workspace_id: int,
-    *,
-    status: str = "all",
-    agent: str = "",
-    requested_by: int | None = None,
-    cursor: str = "",
-    limit: int = PAGE_SIZE,
+    workspace_id: int, asked: RunFilter = EVERYTHING, *, cursor: str = "", limit: int = PAGE_SIZE
 ) -> Page[Run]:
     """Return a page of the workspace's runs, found by position and not by counting.
 
     Raises:
         Invalid: the filter or the cursor makes no sense.
     """
-    rows = _runs_of(workspace_id, agent=agent, cursor=cursor)
-    if requested_by is not None:
-        rows = rows.filter(requested_by_id=requested_by)
+    rows = _runs_of(workspace_id, asked, cursor=cursor)
     rows = rows.select_related(*CARD_RELATED).defer("job", "model_choice")
-    return _cut([run for part in _parts(rows, status) for run in part[: limit + 1]], limit)
+    return _cut([run for part in _parts(rows, asked.status) for run in part[: limit + 1]], limit)
 
 
-def run_rows(workspace_id: int, *, status: str = "all", agent: str = "", cursor: str = "") -> Page[RunRow]:
+def run_rows(workspace_id: int, asked: RunFilter = EVERYTHING, *, cursor: str = "") -> Page[RunRow]:
     """Return a page of the workspace's runs as a list shows them: plain values, since forty models cost twice the rest.
 
     Raises:
         Invalid: the filter or the cursor makes no sense.
     """
-    rows = _runs_of(workspace_id, agent=agent, cursor=cursor).values_list(*_COLUMNS)
-    found = [RunRow(*values) for part in _parts(rows, status) for values in part[: PAGE_SIZE + 1]]
+    rows = _runs_of(workspace_id, asked, cursor=cursor).values_list(*_COLUMNS)
+    found = [RunRow(*values) for part in _parts(rows, asked.status) for values in part[: PAGE_SIZE + 1]]
     return _cut(found, PAGE_SIZE)
 
 
@@ -246,10 +279,8 @@ def run_row(run: Run) -> RunRow:
     return RunRow(*Run.objects.filter(pk=run.pk).values_list(*_COLUMNS).get())
 
 
-def _runs_of(workspace_id: int, *, agent: str, cursor: str) -> QuerySet[Run]:
-    rows: QuerySet[Run] = Run.objects.filter(workspace_id=workspace_id)
-    if agent:
-        rows = rows.filter(agent=agent)
+def _runs_of(workspace_id: int, asked: RunFilter, *, cursor: str) -> QuerySet[Run]:
+    rows = asked.apply(Run.objects.filter(workspace_id=workspace_id))
     if cursor:
         at, key = _read_cursor(cursor)
         # Written so that the index is entered at the cursor.

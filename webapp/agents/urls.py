@@ -8,7 +8,7 @@ from django.urls import URLPattern, path
 
 from webapp.agents.internal import credentials
 from webapp.agents.policies import views as policies
-from webapp.agents.views import definitions, models, routes, runs, steering
+from webapp.agents.views import definitions, models, routes, run_parts, runs, steering
 
 
 def _model_pages(prefix: str, kind: str, name: str) -> list[URLPattern]:
@@ -46,6 +46,8 @@ urlpatterns = [
     path("w/<int:workspace_id>/runs/", runs.runs, name="workspace_runs"),
     path("w/<int:workspace_id>/runs/start/", runs.start, name="start_run"),
     path("w/<int:workspace_id>/runs/<uuid:run_id>/", runs.run, name="run"),
+    path("w/<int:workspace_id>/runs/<uuid:run_id>/timeline/", run_parts.over_time, name="run_timeline"),
+    path("w/<int:workspace_id>/runs/<uuid:run_id>/log/", run_parts.log, name="run_log"),
     path("w/<int:workspace_id>/runs/<uuid:run_id>/state/", runs.state, name="run_state"),
     path("w/<int:workspace_id>/runs/<uuid:run_id>/card/", runs.card, name="run_card"),
     path("w/<int:workspace_id>/runs/<uuid:run_id>/row/", runs.row, name="run_row"),

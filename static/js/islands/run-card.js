@@ -3,6 +3,7 @@
 // The server renders a first state inside, which stays until this element knows at least as much. A card asks for its
 // steps when it comes into view and is at work, or when somebody opens it; then it follows the workspace's news.
 import { LitElement, html, nothing } from "lit";
+import { guard } from "lit/directives/guard.js";
 import { repeat } from "lit/directives/repeat.js";
 
 import { cost, duration, tokens, visible } from "../agents/format.js";
@@ -418,7 +419,13 @@ class RunCard extends LitElement {
     }
     const focusId = rows.some((row) => row.id === this.focusId) ? this.focusId : rows[0].id;
     return html`<div class="steps" role="tree" aria-label="Steps of @${this.run.agent}" @keydown=${(event) => this.#keydown(event, rows)} @scroll=${this.#scrolled}>
-      ${repeat(rows, (row) => row.id, (row) => (row.fold ? foldRow(row, this.#view(row, focusId)) : stepRow(row, this.#view(row, focusId))))}</div>`;
+      ${repeat(rows, (row) => row.id, (row) => guard(this.#seenOf(row, focusId), () => (row.fold ? foldRow(row, this.#view(row, focusId)) : stepRow(row, this.#view(row, focusId)))))}</div>`;
+  }
+
+  // All that a row shows. Of two thousand rows few change between two paints; the others are not even looked at.
+  #seenOf(row, focusId) {
+    const { id } = row;
+    return [row.step, row.hidden, row.level, row.position, row.count, id === focusId, this.#tree.childCount(id), this.#tree.isCollapsed(id), this.#texts.get(id), this.#details.get(id)];
   }
 
   #view(row, focusId) {

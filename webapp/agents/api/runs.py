@@ -188,12 +188,16 @@ def list_runs(
     workspace_id: int,
     status: StatusFilter = "all",
     agent: str = Query("", max_length=40, pattern=r"^[a-z0-9_-]*$"),
+    by: int | None = Query(None, ge=1, le=2**31 - 1, description="The person who called the agent."),
+    origin: Literal["", "person", "delegation", "schedule", "webhook", "goal"] = "",
+    priority: Literal["", "critical", "high", "standard", "low"] = "",
     cursor: str = Query("", max_length=120, pattern=r"^[0-9A-Za-z:.+~-]*$"),
     limit: int = Query(50, ge=1, le=200),
 ) -> Any:
     """Return a page of the workspace's runs, newest first."""
     workspace = workspace_for(require_scope(request, "read"), workspace_id)
-    page = selectors.runs_page(workspace.pk, status=status, agent=agent, cursor=cursor, limit=limit)
+    asked = selectors.RunFilter(status=status, agent=agent, requested_by=by, origin=origin, priority=priority)
+    page = selectors.runs_page(workspace.pk, asked, cursor=cursor, limit=limit)
     return {"runs": [selectors.summary(run) for run in page.runs], "next_cursor": page.next_cursor}
 
 

@@ -91,6 +91,12 @@ def step_sections(step: Step) -> list[Section]:
 
 
 @register.filter
+def kind_words(kind: str) -> str:
+    """Return what a kind of step is called."""
+    return kind.replace("_", " ").capitalize()
+
+
+@register.filter
 def run_json(run: Run) -> str:
     """Return the run's summary as JSON for a `data-` attribute."""
     return json.dumps(selectors.summary(run), separators=(",", ":"))

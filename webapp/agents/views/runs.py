@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
@@ -19,11 +20,13 @@ from webapp.agents.forms import StartForm
 from webapp.agents.models import Run
 from webapp.agents.policies.selectors import approvals_of
 from webapp.agents.rows import row_html, rows_html
+from webapp.agents.selectors import RunFilter
 from webapp.agents.tree import build_tree
 from webapp.errors import Invalid
 from webapp.workspaces.access import includes, workspace_for
 from webapp.workspaces.models import Role, Workspace
 from workers.errors import PyAgentError
+from workers.queue import PRIORITIES
 
 TABS = {
     "all": "All",
@@ -54,15 +57,47 @@ def _start_fields(role: str, agents: Choices) -> SafeString:
     return render_to_string("_fields.html", {"form": _start_form(role, agents)})
 
 
+def _asked(request: HttpRequest) -> RunFilter:
+    given = request.GET
+    by = given.get("by", "")
+    if by and not (by.isascii() and by.isdigit() and len(by) < 10):
+        raise Invalid("`by` is the number of a person.")
+    return RunFilter(
+        status=given.get("status") or "all",
+        agent=given.get("agent", "")[:40],
+        requested_by=int(by) if by else None,
+        origin=given.get("origin", "")[:20],
+        priority=given.get("priority", "")[:20],
+    )
+
+
+def _filters(user: Any, workspace: Workspace, asked: RunFilter) -> list[dict[str, Any]]:
+    """Return what the list can be narrowed by: name, label, choices, and the one that is chosen."""
+    people = [(str(user.pk), "Me")]
+    if asked.requested_by is not None and asked.requested_by != user.pk:
+        people.append((str(asked.requested_by), "One person"))
+    agents = [(agent.name, f"@{agent.name}") for agent in definitions.callable_agents(user, workspace)]
+    if asked.agent and asked.agent not in dict(agents):
+        agents.append((asked.agent, f"@{asked.agent}"))
+    return [
+        {"name": name, "label": label, "choices": choices, "chosen": chosen or ""}
+        for name, label, choices, chosen in (
+            ("agent", "Agent", agents, asked.agent),
+            ("by", "Called by", people, str(asked.requested_by or "")),
+            ("origin", "Begun by", Run.Origin.choices, asked.origin),
+            ("priority", "Priority", [(one, one.capitalize()) for one in PRIORITIES], asked.priority),
+        )
+    ]
+
+
 @require_safe
 @login_required
 def runs(request: HttpRequest, workspace_id: int) -> HttpResponse:
     """The workspace's runs, newest first, a page at a time."""
     workspace = workspace_for(request.user, workspace_id)
-    status, cursor = request.GET.get("status", "all"), request.GET.get("after", "")
-    agent = request.GET.get("agent", "")[:40]
-    page = selectors.run_rows(workspace.pk, status=status, agent=agent, cursor=cursor)
-    rows = rows_html(page, status=status, agent=agent)
+    asked, cursor = _asked(request), request.GET.get("after", "")
+    page = selectors.run_rows(workspace.pk, asked, cursor=cursor)
+    rows = rows_html(page, asked)
     if request.headers.get("HX-Request") and cursor:
         return HttpResponse(rows)
     role: str = workspace.role  # type: ignore[attr-defined]
@@ -71,7 +106,11 @@ def runs(request: HttpRequest, workspace_id: int) -> HttpResponse:
         "workspace": workspace,
         "page": page,
         "rows": rows,
-        "status": status,
+        "status": asked.status,
+        "asked": asked,
+        "is_narrowed": asked != RunFilter(status=asked.status),
+        "narrowed": urlencode({**asked.query(), "status": ""}),
+        "filters": _filters(request.user, workspace, asked),
         "tabs": TABS.items(),
         "counts": selectors.counts(workspace.pk),
         "start_fields": _start_fields(role, _agents(request.user, workspace)) if may_start else "",
