@@ -132,6 +132,8 @@ class Furnished:
             "agent version": f"{base}/agents/{self.agent_id}/versions/2/",
             "runs": f"{base}/runs/",
             "run": f"{base}/runs/{self.run_id}/",
+            "timeline of a run": f"{base}/runs/{self.run_id}/timeline/",
+            "log of a run": f"{base}/runs/{self.run_id}/log/",
             "unattended": f"{base}/unattended/",
             "schedule": f"{base}/unattended/schedules/{self.schedule_id}/",
             "new schedule": f"{base}/unattended/schedules/add/",

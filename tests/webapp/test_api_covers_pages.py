@@ -71,6 +71,8 @@ SAME_OVER_REST = {
     "steer_run": f"POST {RUN}/steer, GET {RUN}/notes",
     "rerun": f"POST {RUN}/rerun",
     "run_state": f"GET {RUN}/steps",
+    "run_timeline": f"GET {RUN}/steps",
+    "run_log": f"GET {RUN}/steps",
     "run_card": f"GET {RUN}",
     "run_row": f"GET {RUN}",
     "cancel_run": f"POST {RUN}/cancel",
