@@ -17,6 +17,7 @@ import { StepTree } from "../agents/tree.js";
 import { events } from "../events.js";
 
 const FINAL = new Set(["finished", "failed", "cancelled", "dead"]);
+const LET_GO = new Set(["queued", "suspended"]);
 const OPEN_STEPS_BECOME = { finished: "cancelled", failed: "failed", cancelled: "cancelled", dead: "failed" };
 const KEEP_TEXT = 60_000;
 const MAX_SEQ = 2 ** 31 - 1;
@@ -117,7 +118,13 @@ class RunCard extends LitElement {
   hear(run) {
     if (this.isFinal && run.status && !FINAL.has(run.status)) return;
     const wasFinal = this.isFinal;
+    const letGo = LET_GO.has(run.status) && !LET_GO.has(this.run.status);
     this.run = { ...this.run, ...run };
+    if (letGo && this.#isLoaded) {
+      // No worker has it any more: which steps were cut off, and which wait for others, the server knows.
+      this.#texts.clear();
+      this.#reload();
+    }
     if (this.isFinal && !wasFinal) {
       this.#tree.settle(OPEN_STEPS_BECOME[this.run.status]);
       this.#texts.clear();
@@ -379,7 +386,8 @@ class RunCard extends LitElement {
   #facts() {
     const { run } = this;
     const started = Date.parse(run.started_at ?? "");
-    const ms = Number.isNaN(started) ? null : Math.max(0, (run.finished_at ? Date.parse(run.finished_at) : this.now) - started);
+    const stoodStillAt = Date.parse(run.finished_at ?? (run.status === "suspended" ? run.suspended_at : null) ?? "");
+    const ms = Number.isNaN(started) ? null : Math.max(0, (Number.isNaN(stoodStillAt) ? this.now : stoodStillAt) - started);
     const used = run.input_tokens + run.output_tokens;
     const facts = [run.model, ms === null ? "" : duration(run.finished_at ? ms : Math.floor(ms / 1000) * 1000), tokens(used)];
     if (used > 0) facts.push(cost(run.cost_usd));
