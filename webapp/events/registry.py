@@ -24,7 +24,7 @@ class Prepared:
     job: Mapping[str, Any] = field(default_factory=dict)
     """Fields of its `workers.queue.Job`."""
     base_commit: str = ""
-    """Commit to work on; empty for the files as they are."""
+    """Commit to work on, whatever else was wished; empty for no wish."""
 
 
 Preparation = Callable[[Any], Prepared]

@@ -8,12 +8,17 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.db import transaction
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.framework.web import Web
 from tests.webapp.reviews.conftest import BASE, THREE_HUNKS, Desk
 from webapp.accounts.models import User
+from webapp.agents.models import Run
+from webapp.agents.services.ending import end_run
+from webapp.reviews import services
 from webapp.reviews.models import ChangeSet
+from workers.events import ReviewCommented
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
@@ -179,6 +184,46 @@ def test_what_is_opened_and_what_is_compared_stays_when_news_arrives(desk: Desk,
     expect(changed.get_by_label("The hunk in revision 1")).to_be_visible()
     expect(page.get_by_text("of echo one")).to_be_visible()
     expect(page.get_by_text("of echo two")).to_be_hidden()
+
+
+def test_shows_what_the_reviewer_says_on_its_lines_and_links_its_answer(
+    desk: Desk, open_review: Open
+) -> None:
+    change_set = desk.three_hunks()
+    page = open_review(change_set, desk.company.member)
+    page.get_by_role("button", name="Ask @reviewer").click()
+    expect(page.get_by_role("button", name="@reviewer is reading")).to_be_disabled()
+    run = Run.objects.get(agent="reviewer")
+    remark = {"path": "calc.py", "side": "new", "line": 2, "kind": "must-fix", "text": "Why `100`?"}
+    said = ReviewCommented(
+        run_id=str(run.pk),
+        fence=1,
+        run_seq=1,
+        change_set_id=change_set.pk,
+        revision=1,
+        comments=[remark],
+        summary="It changes **numbers**.",
+    )
+    services.record_review(said)
+    thread = page.locator(".hunk .rv-thread")
+    expect(thread.get_by_text("@reviewer")).to_be_visible()
+    expect(thread.locator("code", has_text="100")).to_be_visible()
+    expect(page.locator("#rv-discussion").get_by_text("It changes numbers.")).to_be_visible()
+    expect(page.get_by_text("1 must-fix")).to_be_visible()
+    with transaction.atomic():
+        run = Run.objects.select_for_update().get(pk=run.pk)
+        end_run(
+            run,
+            Run.Status.FINISHED,
+            answer=f"[Review {change_set.pk}](review:{change_set.pk}): see [calc.py:2](file:calc.py#L2)",
+        )
+    expect(page.get_by_role("button", name="Ask @reviewer")).to_be_enabled()
+    origin = page.url.partition("/w/")[0]
+    page.goto(f"{origin}/w/{change_set.workspace_id}/runs/{run.pk}/")
+    link = page.locator(".run-answer a", has_text="calc.py:2")
+    expect(link).to_have_attribute("href", f"/w/{change_set.workspace_id}/files/?path=calc.py&line=2")
+    page.get_by_role("link", name=f"Review {change_set.pk}", exact=True).click()
+    expect(page.locator(".hunk .rv-thread").get_by_text("@reviewer")).to_be_visible()
 
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])

@@ -131,7 +131,7 @@ def start_run(
         **(_descent(parentage) if parentage is not None else {"origin": origin}),
     )
     prepared = prepare_run(run)
-    run.base_commit = base_commit or prepared.base_commit
+    run.base_commit = prepared.base_commit or base_commit
     run.job = {
         **new_job(
             run,
