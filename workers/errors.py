@@ -140,6 +140,12 @@ class StepStopped(RunError):
     code = "step_stopped"
 
 
+class BudgetUnknown(RunError):
+    """Nobody can say now what is left of the workspace's budget."""
+
+    code, retryable = "budget_unknown", True
+
+
 class UnknownAgent(RunError):
     """No agent has this name."""
 

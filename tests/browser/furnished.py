@@ -151,6 +151,8 @@ class Furnished:
             "members": f"{base}/members/",
             "workspace settings": f"{base}/settings/",
             "workspace models": f"{base}/settings/models/",
+            "spending": f"{base}/spend/",
+            "prices": f"{base}/settings/models/prices/",
             "models of each agent": f"{base}/settings/models/agents/",
             "workspace policy": f"{base}/settings/policy/",
             "version of the policy": f"{base}/settings/policy/1/",

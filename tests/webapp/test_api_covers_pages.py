@@ -84,6 +84,10 @@ SAME_OVER_REST = {
     "run_step": f"GET {RUN}/steps/{{step_id}}",
     **{f"my_models{suffix}": same for suffix, same in MODELS.items()},
     **{f"workspace_models{suffix}": same for suffix, same in MODELS.items()},
+    "workspace_spend": f"GET {W}/spend",
+    "workspace_spend_limits": f"PUT {W}/spend/limits",
+    "workspace_prices": f"GET {W}/prices, PUT {W}/prices",
+    "workspace_price_delete": f"DELETE {W}/prices",
     "agent_models": f"GET {W}/agent-models, PUT {W}/agent-models",
     "workspace_budget": f"GET {W}/budget, PUT {W}/budget",
     "decide_approval": f"POST {RUN}/approvals/{{step_id}}, GET {RUN}/approvals",
@@ -161,6 +165,7 @@ SAME_OVER_REST = {
 }
 # The way in, and what programs ask.
 WITHOUT = {"hook", "setup", "invitation", "internal_credentials", "healthz", "readyz", "metrics"}
+WITHOUT = {"setup", "invitation", "internal_credentials", "internal_spend", "healthz", "readyz", "metrics"}
 
 
 def test_every_page_has_operations_that_do_the_same() -> None:

@@ -29,7 +29,7 @@ from webapp.reviews.models import ChangeSet
 # Doors that anybody may knock on: they tell nothing about people or workspaces.
 PUBLIC = {"setup", "invitation", "healthz", "readyz"}
 # Doors whose unsafe methods carry proof of their own instead of a form's token.
-CSRF_EXEMPT = {"internal_credentials", "hook"}
+CSRF_EXEMPT = {"internal_credentials", "internal_spend", "hook"}
 SECRET = "canary-7f3a"
 RUN_ID = uuid.UUID("12345678-1234-4123-8123-123456789abc")
 

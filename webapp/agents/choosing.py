@@ -10,6 +10,7 @@ from typing import Any, Final
 from django.db.models import Q
 
 from webapp.accounts.models import User
+from webapp.agents import prices
 from webapp.agents.models import AgentRoute, AgentVersion, ModelProfile
 from webapp.workspaces.models import Workspace
 from workers.providers.types import EMBEDDED_CHOICE, ModelChoice, Price
@@ -58,18 +59,17 @@ def usable_profiles(user: User, workspace: Workspace | None) -> list[ModelProfil
     return list(ModelProfile.objects.filter(is_theirs).order_by("pk"))
 
 
-def choice_of(profile: ModelProfile | None) -> ModelChoice:
-    """Return the choice that the engine is handed; it holds no secret."""
+def choice_of(profile: ModelProfile | None, workspace: Workspace | None = None) -> ModelChoice:
+    """Return the choice that the engine is handed, priced as this workspace says; it holds no secret."""
     if profile is None or profile.provider == ModelProfile.Provider.EMBEDDED:
         return EMBEDDED
-    has_price = profile.input_usd_per_mtok is not None and profile.output_usd_per_mtok is not None
     has_tools = {ModelProfile.ToolUse.TOOLS: True, ModelProfile.ToolUse.JSON: False}.get(profile.tool_use)  # type: ignore[call-overload]
     return ModelChoice(
         provider=profile.provider,  # type: ignore[arg-type]
         model=profile.model,
         base_url=profile.base_url or None,
         context_tokens=profile.context_tokens,
-        price=Price(profile.input_usd_per_mtok, profile.output_usd_per_mtok) if has_price else None,  # type: ignore[arg-type]
+        price=prices.price_of(profile, workspace),
         has_tools=has_tools,
         has_vision=profile.has_vision,
         requests_per_minute=profile.requests_per_minute,

@@ -8,7 +8,7 @@ from typing import Any
 
 from django import forms
 
-from webapp.agents import budgets
+from webapp.agents import budgets, prices, spending
 from webapp.agents.definitions import TOOLS
 from webapp.agents.models import AgentDefinition, AgentVersion, ModelProfile
 from webapp.agents.routes import MAX_MODELS, Route
@@ -181,6 +181,78 @@ class RouteForm(forms.Form):
         return [int(chosen) for chosen in found if chosen]
 
 
+class SpendLimitForm(forms.Form):
+    """What may be spent a day and a month."""
+
+    day_usd = forms.FloatField(label="Dollars a day", required=False, min_value=0, max_value=spending.MAX_USD)
+    month_usd = forms.FloatField(
+        label="Dollars a month",
+        required=False,
+        min_value=0,
+        max_value=spending.MAX_USD,
+        help_text="With a limit in dollars, models whose price nobody knows are not asked.",
+    )
+    day_tokens = forms.IntegerField(
+        label="Tokens a day", required=False, min_value=0, max_value=spending.MAX_TOKENS
+    )
+    month_tokens = forms.IntegerField(
+        label="Tokens a month",
+        required=False,
+        min_value=0,
+        max_value=spending.MAX_TOKENS,
+        help_text="Read and written together. Left empty: without limit.",
+    )
+
+
+class PersonLimitForm(SpendLimitForm):
+    """The same for one person."""
+
+    person = forms.TypedChoiceField(label="Person", coerce=int)
+    field_order = ["person"]
+
+    def __init__(self, *args: Any, people: list[tuple[int, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["person"].choices = people  # type: ignore[attr-defined]
+
+
+class PriceForm(forms.Form):
+    """What a model costs."""
+
+    model = forms.CharField(label="Model", max_length=120, help_text="As the provider names it.")
+    input_usd_per_mtok = forms.FloatField(
+        label="Input, $ per million tokens", min_value=0, max_value=prices.MAX_USD_PER_MTOK
+    )
+    output_usd_per_mtok = forms.FloatField(
+        label="Output, $ per million tokens", min_value=0, max_value=prices.MAX_USD_PER_MTOK
+    )
+    cached_input_usd_per_mtok = forms.FloatField(
+        label="Cached input, $ per million tokens",
+        required=False,
+        min_value=0,
+        max_value=prices.MAX_USD_PER_MTOK,
+        help_text="Left empty: as input.",
+    )
+    cache_write_usd_per_mtok = forms.FloatField(
+        label="Written to the cache, $ per million tokens",
+        required=False,
+        min_value=0,
+        max_value=prices.MAX_USD_PER_MTOK,
+        help_text="Left empty: as input.",
+    )
+    source = forms.CharField(
+        label="Where it is from",
+        max_length=300,
+        required=False,
+        help_text="A contract, or the address of a price list.",
+    )
+    as_of = forms.DateField(
+        label="As of",
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text="Left empty: today.",
+    )
+
+
 class ProfileForm(forms.Form):
     """A model: which, where it is served, its key and its price."""
 
@@ -241,7 +313,7 @@ class ProfileForm(forms.Form):
         label="Output price, $ per million tokens",
         required=False,
         min_value=0,
-        help_text="Without prices the cost of a run shows as unknown.",
+        help_text="Left empty: as the workspace's price table says; where that does not know it, the cost shows as unknown.",
     )
     first_token_s = forms.IntegerField(
         label="Seconds until its first word",

@@ -1,4 +1,4 @@
-"""The one place where a stored key leaves the web app: to the worker that holds the run, once it has begun."""
+"""Doors for the worker that holds a run: the one place where a stored key leaves the web app, and what may still be spent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_POST
 
 from webapp import vault
-from webapp.agents import routes
+from webapp.agents import routes, spending
 from webapp.agents.models import Run
 from webapp.errors import Forbidden, Invalid, NotFound, TooMany
 from webapp.events.counting import count_within
@@ -34,18 +34,19 @@ def _is_from_engine(request: HttpRequest) -> bool:
 
 
 def _read(request: HttpRequest) -> tuple[str, int, str]:
+    """Return run, fence and the name of a credential; that is empty at doors which need none."""
     try:
         body: Any = orjson.loads(request.body[: MAX_BODY_BYTES + 1])
-        run_id, fence, ref = body["run_id"], body["fence"], body["credential_ref"]
-    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-        raise Invalid("Send run_id, fence and credential_ref as JSON.") from error
+        run_id, fence, ref = body["run_id"], body["fence"], body.get("credential_ref", "")
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise Invalid("Send run_id, fence and what is asked for as JSON.") from error
     if (
         not isinstance(run_id, str)
         or not isinstance(ref, str)
         or type(fence) is not int
         or not 0 < fence < 2**31
     ):
-        raise Invalid("Send run_id, fence and credential_ref as JSON.")
+        raise Invalid("Send run_id, fence and what is asked for as JSON.")
     return run_id, fence, ref
 
 
@@ -54,7 +55,7 @@ def _slow_down(run_id: str) -> None:
         raise TooMany("This run has asked too often.", retry_after_s=WINDOW_S)
 
 
-def _holding_run(run_id: str, fence: int, ref: str, *, wait_s: float = STARTING_S) -> Run | None:
+def _holding_run(run_id: str, fence: int, ref: str | None, *, wait_s: float = STARTING_S) -> Run | None:
     """Return the run that this worker holds. A worker asks as soon as it has begun, often before the relay has written that."""
     try:
         key = UUID(run_id)
@@ -63,7 +64,7 @@ def _holding_run(run_id: str, fence: int, ref: str, *, wait_s: float = STARTING_
     ends_at = time.monotonic() + wait_s
     while True:
         run = Run.objects.select_related("model_profile", "workspace").filter(pk=key, fence=fence).first()
-        if run is None or routes.profile_named(run, ref) is None:
+        if run is None or (ref is not None and routes.profile_named(run, ref) is None):
             return None
         if run.status == Run.Status.RUNNING:
             return run
@@ -91,3 +92,21 @@ def credentials(request: HttpRequest) -> JsonResponse:
     response = JsonResponse({"secret": secret})
     response["Cache-Control"] = "no-store"
     return response
+
+
+@csrf_exempt
+@require_POST
+def spend(request: HttpRequest) -> JsonResponse:
+    """Write into Redis what may still be spent, for the worker that holds this run; tell it nothing else."""
+    if not _is_from_engine(request):
+        raise Forbidden("This address is for the engine.")
+    run_id, fence, _ = _read(request)
+    _slow_down(run_id[:64])
+    run = _holding_run(run_id, fence, None)
+    if run is None:
+        raise NotFound("There is no such run.")
+    try:
+        spending.seed(run)
+    except redis.RedisError as error:
+        raise Unavailable("Redis is away; ask again.", retry_after_s=2) from error
+    return JsonResponse({"is_seeded": True})

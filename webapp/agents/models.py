@@ -90,6 +90,81 @@ class AgentRoute(models.Model):
         return f"@{self.agent or 'any'} {self.place}: {self.profile_id}"
 
 
+class ModelPrice(models.Model):
+    """What a workspace says that a model costs, where a profile has no price of its own."""
+
+    workspace = models.ForeignKey("workspaces.Workspace", on_delete=models.CASCADE, related_name="+")
+    model = models.CharField(max_length=120)
+    input_usd_per_mtok = models.FloatField()
+    output_usd_per_mtok = models.FloatField()
+    cached_input_usd_per_mtok = models.FloatField(null=True, blank=True)
+    cache_write_usd_per_mtok = models.FloatField(null=True, blank=True)
+    source = models.CharField(max_length=300, blank=True)
+    as_of = models.DateField()
+
+    class Meta:
+        ordering = ["model"]
+        constraints = [models.UniqueConstraint(fields=["workspace", "model"], name="one_price_per_model")]
+
+    def __str__(self) -> str:
+        return f"{self.model} in {self.workspace_id}"
+
+
+class SpendLimit(models.Model):
+    """What a workspace, or one person in it, may spend a day and a month (UTC); null means without limit."""
+
+    workspace = models.ForeignKey("workspaces.Workspace", on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+")
+    """Null for all together."""
+    day_usd = models.FloatField(null=True)
+    month_usd = models.FloatField(null=True)
+    day_tokens = models.PositiveBigIntegerField(null=True)
+    month_tokens = models.PositiveBigIntegerField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "user"], name="one_limit_per_person"),
+            models.UniqueConstraint(
+                fields=["workspace"], condition=models.Q(user=None), name="one_limit_for_all"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"limits of {self.user_id or 'all'} in {self.workspace_id}"
+
+
+class DailySpend(models.Model):
+    """What model calls of a workspace cost on one day (UTC), by who called which agent on which model."""
+
+    workspace = models.ForeignKey("workspaces.Workspace", on_delete=models.CASCADE, related_name="+")
+    day = models.DateField()
+    agent = models.CharField(max_length=40)
+    model = models.CharField(max_length=200)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    calls = models.PositiveIntegerField(default=0)
+    unpriced_calls = models.PositiveIntegerField(default=0)
+    """Calls of which nobody knows the price: what they cost is not in `cost_usd`."""
+    input_tokens = models.PositiveBigIntegerField(default=0)
+    output_tokens = models.PositiveBigIntegerField(default=0)
+    cost_usd = models.FloatField(default=0.0)
+
+    class Meta:
+        indexes = [models.Index(fields=["workspace", "day"], name="spend_by_day")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "day", "agent", "model", "user"], name="one_sum_per_day"
+            ),
+            models.UniqueConstraint(
+                fields=["workspace", "day", "agent", "model"],
+                condition=models.Q(user=None),
+                name="one_sum_per_day_of_nobody",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.workspace_id} {self.day} @{self.agent} {self.model}"
+
+
 class DefaultBudget(models.Model):
     """Where a workspace's runs stop, as its maintainers set it; null means without limit."""
 

@@ -74,7 +74,7 @@ def fallbacks_of(run: Run) -> list[dict[str, Any]]:
     """Return them as the engine is handed them: no secret in it, only the name to ask for one by."""
     return [
         {
-            "model": choosing.choice_of(profile).to_dict(),
+            "model": choosing.choice_of(profile, run.workspace).to_dict(),
             "credential_ref": choosing.credential_ref(profile),
         }
         for profile in fallback_profiles(run)

@@ -7,8 +7,9 @@ from typing import Any
 from django.urls import URLPattern, path
 
 from webapp.agents.internal import credentials
+from webapp.agents.internal import spend as internal_spend
 from webapp.agents.policies import views as policies
-from webapp.agents.views import definitions, models, routes, run_parts, runs, steering
+from webapp.agents.views import definitions, models, routes, run_parts, runs, spending, steering
 
 
 def _model_pages(prefix: str, kind: str, name: str) -> list[URLPattern]:
@@ -75,6 +76,15 @@ urlpatterns = [
     *_model_pages("w/<int:workspace_id>/settings/models/", "workspace", "workspace_models"),
     path("w/<int:workspace_id>/settings/models/budget/", models.budget, name="workspace_budget"),
     path("w/<int:workspace_id>/settings/models/agents/", routes.agent_models, name="agent_models"),
+    path("w/<int:workspace_id>/settings/models/prices/", spending.price_table, name="workspace_prices"),
+    path(
+        "w/<int:workspace_id>/settings/models/prices/delete/",
+        spending.delete_price,
+        name="workspace_price_delete",
+    ),
+    path("w/<int:workspace_id>/spend/", spending.spend, name="workspace_spend"),
+    path("w/<int:workspace_id>/spend/limits/", spending.limits, name="workspace_spend_limits"),
     *_model_pages("installation/models/", "installation", "installation_models"),
     path("internal/credentials/", credentials, name="internal_credentials"),
+    path("internal/spend/", internal_spend, name="internal_spend"),
 ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from workers.agents.lineage import Spent
@@ -23,6 +24,8 @@ class Spending:
         self._started = clock()
         self._earlier_s = 0.0
         self._children_tokens = 0
+        self._reserved_tokens = 0
+        self._reserved_usd = 0.0
         self.steps = 0
         self.input_tokens = 0
         self.output_tokens = 0
@@ -69,6 +72,17 @@ class Spending:
         cost = result.get("cost_usd", 0.0)
         self.cost_usd = None if cost is None or self.cost_usd is None else self.cost_usd + cost
 
+    @contextmanager
+    def reserved(self, *, tokens: int, cost_usd: float | None) -> Iterator[None]:
+        """Count a call's worst case while it is at work, so that calls beside it cannot spend the same."""
+        self._reserved_tokens += tokens
+        self._reserved_usd += cost_usd or 0.0
+        try:
+            yield
+        finally:
+            self._reserved_tokens -= tokens
+            self._reserved_usd -= cost_usd or 0.0
+
     @property
     def tokens(self) -> int:
         return self.input_tokens + self.output_tokens + self._children_tokens
@@ -94,14 +108,15 @@ class Spending:
         """
         rooms: list[tuple[float, str]] = []
         if self.budget.tokens is not None:
-            rooms.append((self.budget.tokens - self.tokens - sent_tokens, "tokens"))
+            rooms.append((self.budget.tokens - self.tokens - self._reserved_tokens - sent_tokens, "tokens"))
         if (
             self.budget.cost_usd is not None
             and self.cost_usd is not None
             and price
             and price.output_usd_per_mtok
         ):
-            left_usd = self.budget.cost_usd - self.cost_usd - sent_tokens * price.input_usd_per_mtok / 1e6
+            asked_usd = sent_tokens * price.input_usd_per_mtok / 1e6
+            left_usd = self.budget.cost_usd - self.cost_usd - self._reserved_usd - asked_usd
             rooms.append((left_usd / price.output_usd_per_mtok * 1e6, "cost"))
         if not rooms:
             return None

@@ -6,7 +6,10 @@ from dataclasses import replace
 
 from redis.asyncio import Redis
 
-from workers.agents.credentials import fetch_secret
+from workers.agents.budget import Spending
+from workers.agents.credentials import ask_for_seed, fetch_secret
+from workers.agents.metering import MeteredProvider
+from workers.agents.purse import Purse
 from workers.config import Config
 from workers.errors import PyAgentError
 from workers.providers.base import Provider
@@ -18,7 +21,9 @@ from workers.queue import Job
 from workers.reasoning.tree import StepRecorder
 
 
-async def open_models(job: Job, *, config: Config, client: Redis, recorder: StepRecorder) -> RoutingProvider:
+async def open_models(
+    job: Job, *, config: Config, client: Redis, recorder: StepRecorder, spending: Spending
+) -> RoutingProvider:
     """Return the provider that the run asks; close it with `aclose()`.
 
     Raises:
@@ -27,20 +32,25 @@ async def open_models(job: Job, *, config: Config, client: Redis, recorder: Step
     """
     named = [{"model": job.model, "credential_ref": job.credential_ref}, *job.fallbacks]
 
+    purse = Purse(client, job, seed=lambda: ask_for_seed(job, config))
+
+    def opened(choice: ModelChoice, secret: str | None) -> Provider:
+        if choice.provider == "embedded":  # a server of our own, with a queue of its own
+            return open_provider(choice, secret=secret)
+        limits = KeyLimits(
+            client,
+            choice,
+            secret=secret,
+            run_id=job.run_id,
+            workspace_id=job.workspace_id,
+            waiting=lambda: recorder.step("thought", f"Waiting for the rate limit of {choice.model}"),
+        )
+        return open_provider(choice, secret=secret, wrap=lambda inner: LimitedProvider(inner, limits))
+
     def candidate(choice: ModelChoice, ref: str | None) -> Candidate:
         async def open_it() -> Provider:
             secret = await fetch_secret(replace(job, credential_ref=ref), config)
-            if choice.provider == "embedded":  # a server of our own, with a queue of its own
-                return open_provider(choice, secret=secret)
-            limits = KeyLimits(
-                client,
-                choice,
-                secret=secret,
-                run_id=job.run_id,
-                workspace_id=job.workspace_id,
-                waiting=lambda: recorder.step("thought", f"Waiting for the rate limit of {choice.model}"),
-            )
-            return open_provider(choice, secret=secret, wrap=lambda inner: LimitedProvider(inner, limits))
+            return MeteredProvider(opened(choice, secret), purse=purse, spending=spending)
 
         return Candidate(choice, open_it)
 

@@ -145,11 +145,12 @@ class Runner:
         choice = ModelChoice.from_dict(job.model) if entry.needs_model else None
         self._publisher.publish(RunStarted, worker=worker_name(), model=label_of(choice))
         provider: Provider | None = None
+        spending = Spending.resume(job.budget, job.history)
         guard = SecretGuard(pattern_set(tuple(Rule.from_dict(rule) for rule in job.rules)))
         try:
             if choice is not None:
                 models = await open_models(
-                    job, config=self._config, client=self._client, recorder=self._recorder
+                    job, config=self._config, client=self._client, recorder=self._recorder, spending=spending
                 )
                 provider = GuardedProvider(models, guard)
             await self._publisher.settle()  # making the worktree is the first effect
@@ -163,7 +164,7 @@ class Runner:
                 workplace=self._workplace,
                 provider=provider,
                 guard=guard,
-                spending=Spending.resume(job.budget, job.history),
+                spending=spending,
                 lineage=CascadeContext.of_job(job),
                 steering=self._steering,
             )

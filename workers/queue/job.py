@@ -61,6 +61,8 @@ class Job:
     """Whom an agent that delegates can call: name, description."""
     attachments: list[dict[str, Any]] = field(default_factory=list)
     """Files that came with the goal: path in the workspace, media_type."""
+    spend: dict[str, Any] = field(default_factory=dict)
+    """Who pays: is_limited (whether the workspace has limits on what it spends), person_id (who called)."""
     next_seq: int = 1
     """The first run_seq this attempt may use."""
 

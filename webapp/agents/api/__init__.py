@@ -7,6 +7,7 @@ from webapp.agents.api.definitions import router as definitions_router
 from webapp.agents.api.models import router as models_router
 from webapp.agents.api.routes import router as routes_router
 from webapp.agents.api.runs import router as runs_router
+from webapp.agents.api.spending import router as spending_router
 from webapp.agents.api.steering import router as steering_router
 from webapp.agents.policies.api import router as policies_router
 
@@ -18,5 +19,6 @@ router.add_router("", models_router)
 router.add_router("", definitions_router)
 router.add_router("", routes_router)
 router.add_router("", policies_router)
+router.add_router("", spending_router)
 
 __all__ = ["router"]

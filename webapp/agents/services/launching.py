@@ -17,7 +17,7 @@ from django.db.models import Q
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from webapp.agents import definitions, routes, selectors
+from webapp.agents import definitions, routes, selectors, spending
 from webapp.agents.models import Run
 from webapp.agents.policies.selectors import policy_of
 from webapp.agents.services.ending import end_run
@@ -114,6 +114,7 @@ def build_job(run: Run) -> Job:
             "history": finished_steps(run),
             "steering": selectors.waiting_notes(run),
             "fallbacks": routes.fallbacks_of(run),
+            "spend": spending.payer(run),
             "lessons": lessons_for(run),
             "agents": definitions.agents_for(run),
             "policy": policy_of(run),

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from django.utils import timezone
 
-from webapp.agents import events, selectors
+from webapp.agents import events, selectors, spending
 from webapp.agents.models import Run, Step
 from webapp.agents.plain import storable, storable_text
 from webapp.agents.services.ending import announce, end_run
@@ -120,6 +120,7 @@ def record_step_finished(event: engine.StepFinished) -> None:
     run.input_tokens = _count(run.input_tokens + step.input_tokens)
     run.output_tokens = _count(run.output_tokens + step.output_tokens)
     run.cost_usd = _cost_after(run.cost_usd, step)
+    spending.note_step(run, step)
     hold(run, event, {"input_tokens", "output_tokens", "cost_usd"})
     publish_on_commit(
         run.workspace_id,

@@ -124,7 +124,7 @@ def start_run(
         change_set=change_set,
         base_commit=base_commit,
         model_profile=profile,
-        model_choice=choosing.choice_of(profile).to_dict(),
+        model_choice=choosing.choice_of(profile, workspace).to_dict(),
         model_label=choosing.label_of(profile) if info.needs_model else choosing.NO_MODEL_LABEL,
         budget=asdict(budget),
         cost_usd=0.0,
