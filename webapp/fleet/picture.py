@@ -25,7 +25,7 @@ QUIET_S: Final = 10.0
 """A node, or the leader, that was silent for longer is said to be away."""
 GOAL_CHARS: Final = 120
 NOT_THERE_YET: Final = "Not with the fleet's leader yet; it is rung for again by itself."
-HANDED_OVER: Final = "Handed to a worker of {node}; it begins now."
+HANDED_OVER: Final = "Handed to a worker; it begins now."
 UNKNOWN_TO_LEADER: Final = "The fleet's leader does not list it."
 
 
@@ -47,6 +47,8 @@ class RunLine:
     since: datetime | None = None
     why: str = ""
     """Why it waits or is suspended, in words."""
+    is_handed_over: bool = False
+    """Whether it has a slot already and its worker has not said so yet."""
     node: str = ""
     worker: str = ""
     model: str = ""
@@ -191,7 +193,7 @@ def draw(state: FleetState | None, rows: Iterable[Run], *, sight: Sight, now: da
             suspended.append(replace(_line(run, sight), since=run.suspended_at, why=why))
     order = {run_id: place for place, run_id in enumerate(waiting_of)}
     waiting.sort(key=lambda line: _place(line, order))
-    nodes = _nodes(state, [*running, *(line for line in waiting if line.node)], names, sight, now)
+    nodes = _nodes(state, [*running, *(line for line in waiting if line.is_handed_over)], names, sight, now)
     return Picture(
         at=datetime.fromtimestamp(state.at, UTC) if state else None,
         leader=state.leader if state and sight.is_whole else "",
@@ -211,7 +213,7 @@ def actions_of(run: Run, sight: Sight) -> str:
 
 def _place(line: RunLine, order: dict[str, int]) -> tuple[int, int]:
     # What is being handed over stands first, what the leader does not know yet behind what it has put in order.
-    if line.node:
+    if line.is_handed_over:
         return (0, 0)
     return (1, order[line.run_id]) if line.run_id in order else (2, list(PRIORITIES).index(line.priority))
 
@@ -254,8 +256,8 @@ def _waiting_line(
 ) -> RunLine:
     line = replace(_line(run, sight), since=run.created_at)
     if admitted is not None and admitted.fence == run.fence:
-        node = (names or {}).get(admitted.node, admitted.node)
-        return replace(line, node=node, why=HANDED_OVER.format(node=node))
+        node = (names or {}).get(admitted.node, "")
+        return replace(line, node=node, why=HANDED_OVER, is_handed_over=True)
     if known is None:
         return replace(line, why="" if names is None else NOT_THERE_YET)
     effective = known.effective_priority if known.effective_priority != run.priority else ""
@@ -273,7 +275,7 @@ def _running_line(run: Run, known: RunningRun | None, names: dict[str, str] | No
     return replace(
         line,
         since=datetime.fromtimestamp(known.since, UTC),
-        node=(names or {}).get(known.node, known.node),
+        node=(names or {}).get(known.node, ""),
         model=one_line(known.model) or line.model,
         tokens_per_s=round(known.tokens_per_s, 1) or line.tokens_per_s,
     )
@@ -284,11 +286,11 @@ def _silence(at: float, now: datetime) -> float:
 
 
 def _names(state: FleetState | None, sight: Sight) -> dict[str, str] | None:
-    """Return how each node is called: machines are told by number to those who do not run them. None without a leader."""
+    """Return how each node, by its host, is called: by number to those who do not run them. None without a leader."""
     if state is None:
         return None
     return {
-        node.name: node.name if sight.is_whole else f"Node {number}"
+        node.host: node.name if sight.is_whole else f"Node {number}"
         for number, node in enumerate(state.nodes, 1)
     }
 
@@ -304,7 +306,7 @@ def _nodes(
     for line in holding:
         taken.setdefault(line.node, []).append(_cut(line, sight))
     nodes = state.nodes if state else []
-    called = [(node, (names or {})[node.name]) for node in nodes]
+    called = [(node, (names or {})[node.host]) for node in nodes]
     return [_node(node, name, taken.get(name, []), sight, now) for node, name in called]
 
 

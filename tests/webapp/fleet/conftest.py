@@ -53,7 +53,7 @@ def works(run: Run, **fields: Any) -> RunningRun:
     values: dict[str, Any] = {
         "fence": run.fence,
         "priority": run.priority,
-        "node": "alpha",
+        "node": "alpha.example.org",
         "worker": "alpha:1",
         "model": "gpt (openai)",
         "tokens_per_s": 21.5,

@@ -60,7 +60,7 @@ def test_nothing_of_another_workspace_and_no_machine_stands_on_a_workspaces_page
     given_up = make_run(elsewhere, "dead", error_message="canary-cause")
     leader(
         waiting=[waits(theirs), waits(mine)],
-        running=[works(at_work, node="secret-host")],
+        running=[works(at_work, node="secret-host.example.org")],
         nodes=[node("secret-host", busy=1)],
     )
     html = page(browser(people.owner), "workspace_fleet", workspace.pk)

@@ -63,8 +63,16 @@ def test_what_is_handed_over_stands_first_and_has_its_slot(whole, workspace, mak
     told = state(waiting=[waits(waiting)], running=[works(admitted, state="admitted")], nodes=[node(busy=1)])
     picture = see(whole, told)
     assert [line.run_id for line in picture.waiting] == [str(admitted.pk), str(waiting.pk)]
-    assert "Handed to a worker of alpha" in picture.waiting[0].why
+    assert "Handed to a worker" in picture.waiting[0].why
     assert [line.run_id for line in picture.nodes[0].lines] == [str(admitted.pk)]
+
+
+def test_what_is_handed_over_has_no_node_before_a_worker_took_it(whole, workspace, make_run):
+    waiting, admitted = make_run(workspace), make_run(workspace)
+    told = state(waiting=[waits(waiting)], running=[works(admitted, state="admitted", node="")])
+    picture = see(whole, told)
+    assert [line.run_id for line in picture.waiting] == [str(admitted.pk), str(waiting.pk)]
+    assert (picture.waiting[0].node, picture.nodes[0].lines) == ("", [])
 
 
 def test_a_run_at_work_has_its_node_model_speed_and_since_when(whole, workspace, make_run):
