@@ -25,6 +25,14 @@ export async function fetchDetail(run, stepId) {
   return reply.text();
 }
 
+/** Send a form that steers a run; returns `{note}`, or `{run}` where a new run begins. */
+export async function steer(url, fields) {
+  const headers = { Accept: "application/json", "X-CSRFToken": csrf() };
+  const reply = await fetch(url, { method: "POST", headers, body: fields });
+  if (!reply.ok) throw await failure(reply);
+  return reply.json();
+}
+
 /** Say yes or no to a call that waits; returns what the run asked, and what of it is still open. */
 export async function decide(run, stepId, verdict, text) {
   const headers = { Accept: "application/json", "X-CSRFToken": csrf() };

@@ -48,5 +48,6 @@ export const KINDS = {
   test_run: { words: "Test run", icon: () => icon("flask-conical") },
   audit: { words: "Audit", icon: () => icon("gauge") },
   delegation: { words: "Delegation", icon: () => icon("bot") },
+  person: { words: "A person", icon: () => icon("user") },
   proposal: { words: "Proposal", icon: () => icon("git-pull-request-arrow") },
 };

@@ -19,10 +19,20 @@ export function stepRow({ step, level, position, count }, view) {
   const nameId = `t-${view.runId}-${step.id}`;
   return html`<div class="step level-${Math.min(level, DEEPEST)} is-${step.status}" role="treeitem" data-step=${step.id} aria-level=${level} aria-posinset=${position}
     aria-setsize=${count} aria-expanded=${isExpanded ? "true" : "false"} aria-selected="false" aria-labelledby=${nameId} tabindex=${view.isFocus ? 0 : -1} @focus=${view.focused}>
-    <div class="step-line" @click=${view.activate}>${twisty(view, isExpanded)}${name(step, nameId)}${facts(step)}</div>
+    <div class="step-line" @click=${view.activate}>${twisty(view, isExpanded)}${name(step, nameId)}${facts(step)}${stop(step, view)}</div>
     ${view.text && step.status === "running" ? html`<pre class="step-stream" tabindex="0" aria-label="What the model writes">${visible(view.text)}</pre>` : nothing}
     ${isDetailOpen ? detail(view.detail) : nothing}
   </div>`;
+}
+
+// Reached by Tab from the row that has the focus.
+function stop(step, view) {
+  if (!view.stop || step.status !== "running") return nothing;
+  const press = (event) => {
+    event.stopPropagation();
+    view.stop();
+  };
+  return html`<button type="button" class="icon-button step-stop" tabindex=${view.isFocus ? 0 : -1} aria-label="Stop “${visible(step.title, 80)}”" title="Stop this step" @click=${press}>${icon("square")}</button>`;
 }
 
 function twisty(view, isExpanded) {

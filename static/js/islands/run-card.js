@@ -9,10 +9,12 @@ import { repeat } from "lit/directives/repeat.js";
 import { cost, duration, tokens, visible } from "../agents/format.js";
 import { buttons, priorityBadge, priorityChoice } from "../agents/controls.js";
 import { approvals } from "../agents/approvals.js";
-import { act, decide, fetchDetail, fetchState, runUrl } from "../agents/http.js";
+import { act, decide, fetchDetail, fetchState, runUrl, steer } from "../agents/http.js";
 import { icon, statusOf } from "../agents/icons.js";
 import { prose } from "../agents/prose.js";
+import "../agents/lineage.js";
 import { foldRow, stepRow } from "../agents/rows.js";
+import "../agents/steering.js";
 import { StepTree } from "../agents/tree.js";
 import { events } from "../events.js";
 
@@ -131,6 +133,7 @@ class RunCard extends LitElement {
       this.#stopWatching();
       for (const id of this.#details.keys()) this.#loadDetail(id);
       if (this.isPage) this.#reload();
+      if (this.isPage) document.getElementById("tell-agent")?.remove();
     } else {
       this.#followLife();
     }
@@ -282,6 +285,16 @@ class RunCard extends LitElement {
       this.#isActing = false;
       this.requestUpdate();
     }
+  }
+
+  async #stopStep(step) {
+    this.problem = "";
+    try {
+      await steer(runUrl(this.run, "steer/"), new URLSearchParams({ kind: "stop_step", step_id: step.id }));
+    } catch (error) {
+      this.problem = error.message;
+    }
+    this.requestUpdate();
   }
 
   toggleOpen() {
@@ -445,6 +458,7 @@ class RunCard extends LitElement {
       text: this.#texts.get(row.id),
       detail: this.#details.get(row.id),
       focused: () => (this.focusId = row.id),
+      stop: this.may.cancel && !this.isFinal && row.step ? () => this.#stopStep(row.step) : null,
       activate: () => this.#activate(row),
       twist: () => {
         this.#tree.toggle(row.id);

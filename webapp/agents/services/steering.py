@@ -80,14 +80,19 @@ def steer_run(*, run: Run, by: User, kind: str, text: str = "", step_id: str = "
     return note
 
 
+def hears(run: Run) -> bool:
+    """Return whether the run's agent has a model that words can be told to."""
+    entry = AGENTS.get(run.agent)
+    return entry is None or entry.needs_model
+
+
 def check_hears(run: Run) -> None:
     """Refuse words to an agent that has no model to tell them to.
 
     Raises:
         Invalid: it has none.
     """
-    entry = AGENTS.get(run.agent)
-    if entry is not None and not entry.needs_model:
+    if not hears(run):
         raise Invalid(
             f"@{run.agent} works without a model, so words do not reach it. You can stop it.", field="kind"
         )

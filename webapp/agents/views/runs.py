@@ -17,10 +17,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from webapp.agents import access, definitions, selectors, services
 from webapp.agents.forms import StartForm
+from webapp.agents.lineage import lineage_of
 from webapp.agents.models import Run
 from webapp.agents.policies.selectors import approvals_of
 from webapp.agents.rows import row_html, rows_html
 from webapp.agents.selectors import RunFilter
+from webapp.agents.services import steering
 from webapp.agents.tree import build_tree
 from webapp.errors import Invalid
 from webapp.workspaces.access import includes, workspace_for
@@ -144,6 +146,9 @@ def _tree_context(request: HttpRequest, run: Run) -> dict[str, Any]:
         "may_cancel": access.may_cancel(request.user, run),
         "may_retry": access.may_retry(request.user, run),
         "priorities": access.priorities_for(run.workspace.role),  # type: ignore[attr-defined]
+        "hears": steering.hears(run),
+        "notes": selectors.waiting_notes(run),
+        "lineage": lineage_of(run),
     }
 
 
@@ -200,7 +205,14 @@ def state(request: HttpRequest, workspace_id: int, run_id: UUID) -> HttpResponse
 def step(request: HttpRequest, workspace_id: int, run_id: UUID, step_id: str) -> HttpResponse:
     """What one step did, opened."""
     found = access.run_for(request.user, run_id, workspace_id=workspace_id)
-    context = {"step": selectors.step_of(found, step_id), "run": found, "workspace": found.workspace}
+    context = {
+        "step": selectors.step_of(found, step_id),
+        "run": found,
+        "workspace": found.workspace,
+        "child": found.children.filter(parent_step=step_id).first(),
+        "may_steer": access.may_cancel(request.user, found),
+        "hears": steering.hears(found),
+    }
     template = (
         "agents/_step.html" if request.headers.get("X-Requested-With") == "run-card" else "agents/step.html"
     )

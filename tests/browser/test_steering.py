@@ -1,0 +1,167 @@
+"""Telling a running agent something, stopping one of its steps, doing it again from a step, and the tree of who asked whom."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.conftest import DESKTOP, Person
+from tests.browser.furnished import make_workspace, wait_for
+from tests.framework.provider_double.planned import play
+from tests.framework.provider_double.script import Asked, Brain, Call, Say
+from tests.framework.provider_double.threaded import running_double
+from tests.framework.stack import Stack
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+RUN_MS = 60_000
+
+
+def slow(asked: Asked) -> Say:
+    """Write a file, then run something that takes for ever; finish once somebody has stopped it and said what they want."""
+    if not asked.tools:
+        return Say("OK")
+    said = "\n".join(str(message["content"]) for message in asked.messages)
+    if "stopped this" in said or "Run again gently" in said:
+        word = "tabs" if "Use tabs" in said else "nothing"
+        return Say("", (Call("finish", {"answer": f"I stopped; you told me of {word}."}),))
+    if any(message["role"] == "tool" for message in asked.messages):
+        return Say("Now I wait.", (Call("run_command", {"command": "sleep 300"}),))
+    return Say("I write.", (Call("write_file", {"path": "b.py", "content": "y = 2\n"}),))
+
+
+@pytest.fixture
+def ada(stack: Stack, chromium: Browser) -> Iterator[Person]:
+    email = stack.person(f"ada-{secrets.token_hex(3)}", is_owner=True)
+    person = Person(chromium.new_context(viewport=DESKTOP), stack, email)  # type: ignore[arg-type]
+    person.sign_in()
+    yield person
+    person.context.close()
+
+
+def call(api: httpx.Client, base_url: str, agent: str, goal: str) -> tuple[int, str]:
+    """Call an agent in a new workspace; return the workspace and the run."""
+    workspace_id = make_workspace(api, "Steered", {"a.py": "x = 1\n"})
+    model = {"name": "m", "provider": "openai", "model": "scripted", "base_url": base_url, "is_default": True}
+    api.post("models", json=model).raise_for_status()
+    run = api.post(f"workspaces/{workspace_id}/runs", json={"agent": agent, "goal": goal}).raise_for_status()
+    return workspace_id, run.json()["id"]
+
+
+@pytest.fixture
+def double_address() -> Iterator[tuple[str, list[Brain]]]:
+    with running_double() as double:
+        brains: list[Brain] = []
+        double.brain = lambda asked: brains[0](asked)
+        yield double.base_url("openai"), brains
+
+
+def test_a_person_tells_a_running_agent_something_and_stops_one_step(
+    stack: Stack, ada: Person, double_address: tuple[str, list[Brain]]
+) -> None:
+    address, brains = double_address
+    brains.append(slow)
+    page = ada.page
+    with stack.api(ada.email) as api:
+        workspace_id, run_id = call(api, address, "coder", "add b.py")
+        ada.go(f"/w/{workspace_id}/runs/{run_id}/")
+        expect(page.get_by_role("treeitem").filter(has_text="$ sleep 300")).to_be_visible(timeout=RUN_MS)
+
+        # Said to the run as a whole, by keys alone.
+        words = page.get_by_label("What @coder should know")
+        words.focus()
+        page.keyboard.type("Use tabs, please.")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        tell = page.get_by_role("region", name="Tell @coder something")
+        expect(tell.get_by_role("status")).to_contain_text("Told.")
+
+        # One step is stopped from its row; the file that was written before stays.
+        command = page.get_by_role("treeitem").filter(has_text="$ sleep 300")
+        ada.shoot("steering")
+        command.get_by_role("button", name="Stop “$ sleep 300”").click()
+        expect(page.locator("run-card").get_by_role("status").first).to_contain_text(
+            "Finished", timeout=RUN_MS
+        )
+        expect(page.locator(".run-answer")).to_contain_text("you told me of tabs")
+        expect(page.get_by_role("treeitem").filter(has_text="Ada")).to_have_count(2)
+        expect(page.get_by_role("treeitem").filter(has_text="Write b.py")).to_contain_text("done")
+        expect(tell).to_have_count(0)
+
+        # Done again from a step, with other words.
+        page.get_by_role("treeitem").filter(has_text="$ sleep 300").first.click()
+        again = page.get_by_label("What it should do otherwise (may stay empty)")
+        again.fill("Run again gently.")
+        ada.page.wait_for_timeout(300)
+        page.screenshot(path="tests/browser/artefacts/steering-again.png", full_page=True)
+        page.get_by_role("button", name="Run again from here").click()
+        page.wait_for_url(lambda url: run_id not in url)
+        expect(page.locator(".run-answer")).to_contain_text("you told me of nothing", timeout=RUN_MS)
+        expect(page.get_by_role("treeitem").filter(has_text="Run again gently.")).to_be_visible()
+        expect(page.get_by_role("link", name="an earlier try")).to_be_visible()
+    assert ada.complaints == []
+
+
+def test_who_asked_whom_is_one_tree_of_links(
+    stack: Stack, ada: Person, double_address: tuple[str, list[Brain]]
+) -> None:
+    address, brains = double_address
+    brains.append(play)
+    page = ada.page
+    with stack.api(ada.email) as api:
+        workspace_id, run_id = call(api, address, "planner", "Write both files")
+        ada.go(f"/w/{workspace_id}/runs/{run_id}/")
+        lineage = page.get_by_role("navigation", name="Who asked whom")
+        expect(lineage.get_by_role("link", name="@coder")).to_have_count(
+            2, timeout=RUN_MS
+        )  # it grows by itself
+        expect(page.locator(".run-answer")).to_contain_text("Both files are written.", timeout=RUN_MS)
+        expect(lineage.get_by_text("Finished")).to_have_count(3)
+        ada.shoot("lineage")
+        page.get_by_role("treeitem").filter(has_text="@coder: Write one.py").first.click()
+        page.get_by_role("link", name="Open the run of @coder").click()
+        expect(page.get_by_role("heading", name="@coder")).to_be_visible()
+        expect(lineage.get_by_role("link", name="@planner")).to_be_visible()
+        expect(lineage.locator("[aria-current]")).to_contain_text("Write one.py")
+    assert ada.complaints == []
+
+
+def test_the_same_works_without_scripts(
+    stack: Stack, chromium: Browser, double_address: tuple[str, list[Brain]]
+) -> None:
+    address, brains = double_address
+    brains.append(slow)
+    email = stack.person(f"ned-{secrets.token_hex(3)}", is_owner=True)
+    context = chromium.new_context(viewport=DESKTOP, java_script_enabled=False)  # type: ignore[arg-type]
+    ned = Person(context, stack, email)
+    ned.sign_in()
+    page = ned.page
+    with stack.api(email) as api:
+        workspace_id, run_id = call(api, address, "coder", "add b.py")
+
+        def waits() -> str | None:
+            steps = api.get(f"workspaces/{workspace_id}/runs/{run_id}").raise_for_status().json()["steps"]
+            return next((step["id"] for step in steps if step["title"] == "$ sleep 300"), None)
+
+        step_id = wait_for(waits, what="the slow step")
+        page.goto(f"{stack.url}/w/{workspace_id}/runs/{run_id}/")
+        page.get_by_label("What @coder should know").fill("Use tabs.")
+        page.get_by_role("button", name="Tell it").click()
+        expect(page.get_by_text("@coder is told.")).to_be_visible()
+        page.goto(f"{stack.url}/w/{workspace_id}/runs/{run_id}/steps/{step_id}/")
+        page.get_by_role("button", name="Stop this step").click()
+
+        def ended() -> str | None:
+            run = api.get(f"workspaces/{workspace_id}/runs/{run_id}").raise_for_status().json()
+            return str(run["answer"]) if run["status"] == "finished" else None
+
+        assert "you told me of tabs" in wait_for(ended, what="the run's end")
+        page.goto(f"{stack.url}/w/{workspace_id}/runs/{run_id}/steps/{step_id}/")
+        page.get_by_role("button", name="Run again from here").click()
+        expect(page.get_by_role("link", name="an earlier try")).to_be_visible()
+        again = page.url.rstrip("/").rpartition("/")[2]
+        api.post(f"workspaces/{workspace_id}/runs/{again}/cancel")
+    context.close()
