@@ -26,7 +26,7 @@ def slow(asked: Asked) -> Say:
         return Say("OK")
     said = "\n".join(str(message["content"]) for message in asked.messages)
     if "stopped this" in said or "Run again gently" in said:
-        word = "tabs" if "Use tabs" in said else "nothing"
+        word = "tabs" if "while you work: Use tabs" in said else "nothing"
         return Say("", (Call("finish", {"answer": f"I stopped; you told me of {word}."}),))
     if any(message["role"] == "tool" for message in asked.messages):
         return Say("Now I wait.", (Call("run_command", {"command": "sleep 300"}),))
