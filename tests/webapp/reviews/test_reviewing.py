@@ -106,6 +106,18 @@ def test_takes_the_last_open_change_when_none_is_named(desk: Desk) -> None:
     assert start_run(**fields | {"goal": "the last change"}).job["review_of"]["change_set_id"] == first.pk
 
 
+def test_reads_the_files_as_the_change_has_them_whatever_else_was_wished(desk: Desk) -> None:
+    change_set = desk.three_hunks()
+    run = start_run(
+        workspace=desk.company.workspace,
+        requested_by=desk.company.member,
+        agent="reviewer",
+        goal=f"change {change_set.pk}",
+        base_commit=desk.repository.head(),  # as an agent that hands this goal on has it
+    )
+    assert run.base_commit == change_set.revisions.get().commit
+
+
 def test_names_no_change_of_another_workspace(desk: Desk) -> None:
     other = ChangeSet.objects.create(
         workspace=Workspace.objects.get(name="Elsewhere"), agent="tidy", title="x", target_branch="main"
