@@ -124,6 +124,7 @@ STATUS: dict[str, int] = {
     "provider_cut_off": 424,
     "context_too_long": 422,
     "invalid_rule": 422,
+    "invalid_attachment": 422,
 }
 
 

@@ -26,6 +26,8 @@ TOOLS: Final = {
     "delete_file": "Delete a file",
     "run_command": "Run a command in the sandbox",
     "run_tests": "Run tests in the sandbox",
+    "recall": "Find by meaning in notes, documents and code",
+    "find_related": "Find who imports and calls what",
     "delegate": "Hand a goal to another agent",
     "delegate_several": "Hand goals to several agents at once",
 }

@@ -35,6 +35,17 @@ class StartForm(forms.Form):
     )
 
     priority = forms.ChoiceField(label="Priority", initial="standard", required=False)
+    attachments = forms.CharField(
+        label="Files that come with it",
+        required=False,
+        max_length=4_000,
+        help_text="Paths in this workspace, a line each: pictures, recordings, PDF, text. What the goal names comes too.",
+        widget=forms.Textarea(attrs={"rows": 1, "placeholder": "docs/mockup.png", "spellcheck": "false"}),
+    )
+
+    def clean_attachments(self) -> list[str]:
+        """Return the paths, one for each line."""
+        return [line.strip() for line in self.cleaned_data["attachments"].splitlines() if line.strip()]
 
     def __init__(
         self, *args: Any, agents: list[tuple[str, str]], priorities: tuple[str, ...], **kwargs: Any

@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from workers.changes.files import WorkspaceFiles
 from workers.tools.errors import UnknownTool
+
+if TYPE_CHECKING:
+    from workers.tools.knowing import Know
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +27,8 @@ class ToolContext:
     output_chars: int = 10_000
     """How much text one answer may hold; less for models with a short context."""
     command_timeout_s: float = 120.0
+    know: Know | None = None
+    """Asks what is known, through the run's own door; None where there is none."""
     on_line: Callable[[str], Awaitable[None] | None] | None = None
     """Hears each line of a command while it runs."""
 

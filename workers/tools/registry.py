@@ -21,6 +21,11 @@ BUILT_IN: Final[dict[str, str]] = {
     "finish": "workers.tools.finish:Finish",
 }
 
+# For agents that name them.
+KNOWLEDGE: Final[dict[str, str]] = {
+    "recall": "workers.tools.knowing:Recall",
+    "find_related": "workers.tools.knowing:FindRelated",
+}
 # For agents that name them; @coder works alone.
 DELEGATION: Final[dict[str, str]] = {
     "delegate": "workers.tools.delegation:Delegate",
@@ -30,10 +35,10 @@ DELEGATION: Final[dict[str, str]] = {
 
 def open_toolbox(*, only: Collection[str] | None = None, answers_review: bool = False) -> Toolbox:
     """Return the built-in tools, or `only` some and `finish`; for an answer to a review, that asks for an answer to each
-    comment too. The tools of delegation come when they are named."""
+    comment too. The tools of delegation and of knowledge come when they are named."""
     targets = (
         BUILT_IN
-        | ({} if only is None else DELEGATION)
+        | ({} if only is None else DELEGATION | KNOWLEDGE)
         | ({"finish": "workers.tools.finish:FinishRevision"} if answers_review else {})
     )
     names = targets if only is None else [name for name in targets if name in only or name == "finish"]

@@ -105,6 +105,7 @@ def test_stopping_a_step_that_waits_for_another_run_stops_that_run_and_no_siblin
 
 def test_stopping_what_waits_for_a_yes_is_a_no(worker, people):
     worker.say(engine.StepStarted, step_id="s1", parent_id=None, kind="tool_call", title="delete it all")
+    worker.say(engine.ApprovalAsked, step_id="s1", tool="run_command", arguments={}, reason="It deletes.")
     worker.say(engine.RunSuspended, reason="approval", waits_for=["s1"])
     note = services.steer_run(run=worker.run, by=people.member, kind="stop_step", step_id="s1")
     assert note.kind == "deny"

@@ -148,6 +148,12 @@ class RunIn(Schema):
     priority: Priority = Field(
         "standard", description="Critical is for maintainers: it may suspend what others have at work."
     )
+    attachments: list[str] = Field(
+        [],
+        max_length=8,
+        description="Files of the workspace that come with the goal: pictures, recordings, PDF, text.",
+        examples=[[]],
+    )
 
 
 @router.get(
@@ -218,6 +224,7 @@ def start_run(request: HttpRequest, workspace_id: int, body: RunIn) -> Any:
         model_profile=profile,
         budget=Budget(**body.budget.dict()) if body.budget else None,
         priority=body.priority,
+        attachments=body.attachments,
     )
     return 201, selectors.summary(run)
 

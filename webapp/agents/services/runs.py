@@ -16,6 +16,7 @@ from webapp.agents.budgets import check_budget, default_budget
 from webapp.agents.definitions import AgentInfo
 from webapp.agents.models import ModelProfile, Run
 from webapp.agents.plain import storable, storable_text
+from webapp.agents.services.attaching import attached
 from webapp.agents.services.ending import announce, end_run
 from webapp.agents.services.launching import launch, new_job
 from webapp.errors import Conflict, Invalid
@@ -23,6 +24,7 @@ from webapp.events.publish import publish_on_commit
 from webapp.events.registry import prepare_run, run_queued
 from webapp.workspaces.models import Workspace
 from workers import queue
+from workers.agents.attachments import named_in
 from workers.agents.lineage import CascadeContext
 from workers.errors import UnknownAgent
 from workers.queue import PRIORITIES, Budget
@@ -71,6 +73,7 @@ def start_run(
     priority: str = "standard",
     parentage: Parentage | None = None,
     origin: str = Run.Origin.PERSON,
+    attachments: Sequence[str] = (),
 ) -> Run:
     """Return the queued run; once the transaction commits, its base is fixed, its job written and the engine rung for.
 
@@ -84,12 +87,14 @@ def start_run(
         budget: Where it stops; the workspace's default when None.
         parentage: The run that delegates this one; None for one that a person asks for.
         origin: What called the agent, when no person did; it runs with the rights of `requested_by` all the same.
+        attachments: Files of the workspace that come with the goal; pictures, recordings and documents that it names do too.
 
     Raises:
         UnknownAgent: no agent has this name.
         Invalid: the goal is empty for an agent that needs words, or far too long, there is no such priority, or a limit is none.
         Conflict: the person has too many runs at work, or the workspace is not ready.
         NotFound: what the agent is to work on is not there.
+        InvalidAttachment: a file that is to come with the goal is absent, too large, or of a kind that no model reads.
     """
     info = definitions.find_agent(agent, requested_by, workspace)
     if info is None:
@@ -140,6 +145,7 @@ def start_run(
             credential=choosing.credential_ref(profile),
             definition=definitions.job_definition(info),
         ),
+        "attachments": attached(workspace, attachments, named=named_in(goal)) if info.needs_model else [],
         **prepared.job,
     }
     run.save(force_insert=True)
@@ -265,4 +271,5 @@ def start_again(run: Run, *, requested_by: User, goal: str, base_commit: str) ->
         model_profile=profile,
         budget=Budget(**run.budget) if run.budget else None,
         priority=run.priority,
+        attachments=[item["path"] for item in run.job.get("attachments", ())],
     )

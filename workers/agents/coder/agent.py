@@ -167,6 +167,9 @@ class CoderAgent(ToolLoopAgent):
         self._tests = TestState(tree, not result.is_error, result.facts.get("failed"))
         return self._tests, result.text
 
+    def told_of_failure(self, run: RunState, tree: str) -> bool:
+        return tree in self._refused_trees or not self._is_worse()
+
     def _is_worse(self) -> bool:
         """Whether the change left something failing that it could be asked to mend."""
         now = self._tests.failed if self._tests else None

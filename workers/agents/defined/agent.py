@@ -30,6 +30,7 @@ class DefinedAgent(ToolLoopAgent):
         self.core = CoderCore()
         try:
             self.name = str(definition["name"])
+            self.version = str(definition.get("version", self.version))
             self._instructions = str(definition["instructions"])
             self._tools = frozenset(map(str, definition["tools"]))
         except (KeyError, TypeError) as error:

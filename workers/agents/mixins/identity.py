@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from workers.agents.base import RunState
 from workers.errors import ProviderUnavailable
@@ -14,12 +15,21 @@ POLL_S = 0.5
 
 
 class IdentityMixin:
-    """Says which model a run uses, as the first thing in its tree, and waits until it is there.
+    """Says who an agent is (name, version, abilities) and which model a run uses, as the first thing in its tree, and waits
+    until that model is there.
 
-    Expects `name` of the class, and nothing more.
+    Expects `name` of the class; `version` where it differs from the first.
     """
 
     name: str
+    version: str = "1"
+    """Counts up when the agent behaves differently, so that runs can be compared."""
+
+    def identity(self) -> dict[str, Any]:
+        """Return name, version and the abilities that the class is composed of."""
+        kinds = [kind.__name__ for kind in type(self).__mro__ if kind.__name__.endswith("Mixin")]
+        abilities = sorted({kind.removesuffix("Mixin").lower() for kind in kinds})
+        return {"agent": self.name, "version": self.version, "abilities": abilities}
 
     async def introduce(self, run: RunState) -> None:
         """Tell the model, its abilities and its price in a step, once a run."""
@@ -28,6 +38,7 @@ class IdentityMixin:
         choice, abilities = run.provider.choice, run.provider.capabilities()
         title = f"@{self.name} runs on {choice.model} ({choice.provider})"
         detail = {
+            **self.identity(),
             "provider": choice.provider,
             "model": choice.model,
             "context_tokens": abilities.context_tokens,

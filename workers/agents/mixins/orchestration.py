@@ -14,6 +14,7 @@ from workers.agents import delegating
 from workers.agents.base import BaseAgent, RunState
 from workers.agents.delegating import Delegated, Delegation
 from workers.agents.lineage import COMMAND, DELEGATE, READ, WRITE
+from workers.agents.mixins.persistence import PersistenceMixin
 from workers.errors import StepStopped
 from workers.events import LessonObserved
 from workers.providers.types import ToolCall
@@ -41,10 +42,11 @@ class Called:
     result: ToolResult
 
 
-class OrchestrationMixin(BaseAgent):
+class OrchestrationMixin(PersistenceMixin, BaseAgent):
     """Runs what a model asks for, or an agent decides, as steps of the tree.
 
-    Expects `judge` and `permit` of the class (GovernanceMixin): each call of a tool goes through them.
+    Expects `judge` and `permit` of the class (GovernanceMixin): each call of a tool goes through them. What a call changed is
+    kept by `checkpoint` (PersistenceMixin), what it left halfway is taken back by `restore`.
     """
 
     async def call_tool(
@@ -72,7 +74,7 @@ class OrchestrationMixin(BaseAgent):
             return await self._do(run, tool, call, arguments, context, parent)
         except StepStopped as stop:
             if tool.is_effect:  # what it had done halfway is taken back
-                await asyncio.to_thread(run.workplace.restore)
+                await self.restore(run)
             return Called(
                 call, ToolResult(f"{stop} Go on without it.", is_error=True, facts={"error": stop.code})
             )
@@ -128,8 +130,8 @@ class OrchestrationMixin(BaseAgent):
         """Checkpoint what an effect changed, and note a command that changed nothing as evidence on these
         files. What a test run leaves behind is swept away: it belongs to no change."""
         if tool.step_kind == "test_run" or WRITE not in run.lineage.scope:
-            await asyncio.to_thread(run.workplace.restore)
-        step.detail["checkpoint"] = await asyncio.to_thread(run.workplace.checkpoint, step.title)
+            await self.restore(run)
+        await self.checkpoint(run, step)
         tree = await asyncio.to_thread(lambda: run.workplace.tree)
         if tool.step_kind in ("command", "test_run") and "command" in result.facts and tree == before:
             facts = result.facts

@@ -10,6 +10,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -79,6 +80,13 @@ class Pack:
     default: Effect = "allow"
     """What happens to an act that no rule fits."""
     text: str = field(default="", repr=False, compare=False)
+    reflecting: tuple[str, ...] = ("*",)
+    """Agents that look at their work once more before they end; `!a` excepts."""
+
+    def reflects(self, agent: str) -> bool:
+        """Return whether this agent looks at its work once more."""
+        is_excepted = any(fnmatchcase(agent, one[1:]) for one in self.reflecting if one.startswith("!"))
+        return not is_excepted and any(fnmatchcase(agent, one) for one in self.reflecting)
 
 
 def built_in_text() -> str:
@@ -99,7 +107,7 @@ def parse_pack(text: str) -> Pack:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InvalidPolicy(f"This is no valid TOML: {error}.") from error
-    _refuse_unknown(data, {"version", "name", "default", "rule"}, "The pack")
+    _refuse_unknown(data, {"version", "name", "default", "reflection", "rule"}, "The pack")
     if data.get("version") != 1:
         raise InvalidPolicy("The pack must say `version = 1`.")
     default = data.get("default", "allow")
@@ -114,12 +122,26 @@ def parse_pack(text: str) -> Pack:
     names = [rule.name for rule in parsed]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise InvalidPolicy(f"Two rules are called “{twice}”.")
-    return Pack(name=str(data.get("name", "")), rules=parsed, default=default, text=text)
+    return Pack(
+        name=str(data.get("name", "")), rules=parsed, default=default, text=text, reflecting=_reflecting(data)
+    )
 
 
 def built_in_pack() -> Pack:
     """Return the pack that comes with PyAgent."""
     return parse_pack(built_in_text())
+
+
+def _reflecting(data: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what `[reflection]` says."""
+    section = data.get("reflection", {"agents": ["*"]})
+    if not isinstance(section, dict):
+        raise InvalidPolicy("`[reflection]` is a table with `agents`.")
+    _refuse_unknown(section, {"agents"}, "`[reflection]`")
+    agents = section.get("agents", ["*"])
+    if not isinstance(agents, list) or not all(isinstance(agent, str) for agent in agents):
+        raise InvalidPolicy("`[reflection]`: `agents` is a list of names.")
+    return tuple(agents)
 
 
 def _refuse_unknown(data: Mapping[str, Any], known: set[str] | frozenset[str], whose: str) -> None:

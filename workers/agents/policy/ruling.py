@@ -58,7 +58,10 @@ class Ruling:
         scope: frozenset[str] | None,
         verdicts: Iterable[Verdict] = (),
         asked_before: Iterable[str] = (),
+        reflects: bool = False,
     ) -> None:
+        self.reflects = reflects
+        """Whether the agent looks at its work once more before it ends."""
         self._core, self._agent, self._origin, self._role, self._scope = core, agent, origin, role, scope
         self._verdicts = {verdict.step_id: verdict for verdict in verdicts}
         self._asked = Counter(asked_before)
@@ -72,15 +75,18 @@ class Ruling:
         """
         policy = job.policy
         scope = job.lineage.get("scope")
+        pack = parse_pack(policy["text"]) if policy.get("text") else built_in_pack()
         details = [step.get("detail") or {} for step in job.history]
         return cls(
-            PolicyCore(parse_pack(policy["text"]) if policy.get("text") else built_in_pack()),
+            PolicyCore(pack),
             agent=job.agent,
             origin=policy.get("origin") or ("delegation" if job.lineage else "person"),
             role=policy.get("role", "member"),
             scope=None if scope is None else frozenset(scope),
             verdicts=[Verdict.from_dict(data) for data in policy.get("verdicts", ())],
             asked_before=[detail["approval"]["call_hash"] for detail in details if "approval" in detail],
+            # A job that was handed no policy at all comes from no workspace: nobody reads what its agent thinks of itself.
+            reflects=bool(policy) and pack.reflects(job.agent),
         )
 
     def judge(self, tool: Tool, arguments: dict[str, Any], *, count_files: CountFiles) -> Judgement:

@@ -9,14 +9,18 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from workers.agents.base import BaseAgent, Outcome, RunState
 from workers.agents.errors import ModelRefused, ModelStuck
 from workers.agents.mixins.governance import GovernanceMixin
 from workers.agents.mixins.identity import IdentityMixin
+from workers.agents.mixins.knowledge import KnowledgeMixin
+from workers.agents.mixins.multimodal import MultimodalMixin
 from workers.agents.mixins.orchestration import Called, OrchestrationMixin
 from workers.agents.mixins.persistence import PersistenceMixin
+from workers.agents.mixins.reflection import ReflectionMixin
 from workers.agents.steering import Note
 from workers.agents.toolloop import prompts
 from workers.agents.toolloop.asking import Asker, Dialogue
@@ -36,7 +40,16 @@ WARM = 0.7
 """The temperature after a call or code that was there before: at none a model that said it once says it for ever."""
 
 
-class ToolLoopAgent(IdentityMixin, OrchestrationMixin, PersistenceMixin, GovernanceMixin, BaseAgent):
+class ToolLoopAgent(
+    IdentityMixin,
+    KnowledgeMixin,
+    OrchestrationMixin,
+    PersistenceMixin,
+    ReflectionMixin,
+    GovernanceMixin,
+    MultimodalMixin,
+    BaseAgent,
+):
     """An agent whose steps are a model's turns.
 
     A subclass gives `open_tools` (one of them called `finish`), `instructions` and `opening`; `on_finish` may send the model
@@ -49,6 +62,7 @@ class ToolLoopAgent(IdentityMixin, OrchestrationMixin, PersistenceMixin, Governa
     core: ToolLoopCore
 
     def __init__(self) -> None:
+        super().__init__()
         self.core = ToolLoopCore()
         self.turns: list[Turn] = []
         self.toolbox: Toolbox
@@ -116,6 +130,7 @@ class ToolLoopAgent(IdentityMixin, OrchestrationMixin, PersistenceMixin, Governa
             files_dir=run.workplace.files_dir,
             output_chars=max(1500, min(10_000, abilities.context_tokens * 3 // 10)),
             command_timeout_s=COMMAND_TIMEOUT_S,
+            know=partial(self.know_for, run),
         )
         specs = [ToolSpec(tool.name, tool.description, tool.parameters) for tool in self.toolbox]
         is_native = abilities.has_tools
@@ -126,6 +141,7 @@ class ToolLoopAgent(IdentityMixin, OrchestrationMixin, PersistenceMixin, Governa
         # Somebody's words, so they stand in the opening and never in the system's own; an eighth of the context at most.
         lessons = lessons_text(run.job.lessons, max_chars=abilities.context_tokens // 2)
         conversation = Conversation(system, lessons + opening, is_native=is_native)
+        conversation.parts = await self.look_at_attachments(run, abilities)
         conversation.turns = self.turns = self.core.rebuild(run.history)
         self._is_resuming = not self.core.is_spoken_to(run.history, self.turns)
         self.dialogue = Dialogue(conversation, specs, abilities)
@@ -145,8 +161,12 @@ class ToolLoopAgent(IdentityMixin, OrchestrationMixin, PersistenceMixin, Governa
             async with self.within_time(run):
                 return await self._turn(run)
         except BudgetExceeded as error:
+            if (standing := await self.standing(run)) is not None:
+                return standing
             return await self.end_early(run, f"I stopped before I was done. {error}", error)
         except (ProviderError, ModelRefused) as error:
+            if (standing := await self.standing(run)) is not None:
+                return standing
             # The run fails and says why; what it had done so far is no less worth looking at.
             await self.offer_unfinished(run, f"The model failed: {error}")
             raise
@@ -164,11 +184,23 @@ class ToolLoopAgent(IdentityMixin, OrchestrationMixin, PersistenceMixin, Governa
                 called = await self.call_tool(run, self.toolbox, call, self.context, parent=parent)
                 turn.results[call.id] = called.result.text
             if call.name == "finish" and not called.result.is_error:
-                outcome = await self.on_finish(run, turn, call.arguments or {})
+                outcome = await self._looked_at(
+                    run, turn, await self.on_finish(run, turn, call.arguments or {})
+                )
                 if outcome is not None:
                     return outcome
             self._note(turn, called)
             await self.after_call(run, turn, called)
+        return None
+
+    async def _looked_at(self, run: RunState, turn: Turn, outcome: Outcome | None) -> Outcome | None:
+        """Return the outcome unless the agent, looking at its work once more, wants another pass."""
+        if outcome is None:
+            return None
+        outcome, note = await self.reflect(run, outcome, pass_key=f"turn {len(self.turns)}")
+        if note is None:
+            return outcome
+        turn.notes.append(note)
         return None
 
     async def _next_turn(self, run: RunState) -> tuple[Turn, str | None]:
@@ -232,7 +264,7 @@ class ToolLoopAgent(IdentityMixin, OrchestrationMixin, PersistenceMixin, Governa
         self._silent_turns += 1
         has_said = bool(turn.text.strip()) and not turn.notes
         if has_said and (self._silent_turns > 1 or self.takes_words(run)):
-            return await self.outcome(run, turn.text.strip())
+            return await self._looked_at(run, turn, await self.outcome(run, turn.text.strip()))
         if self._silent_turns >= MAX_SILENT_TURNS:
             return await self.end_early(run, "I stopped: the model made no valid call.", None)
         turn.notes.append(prompts.NUDGE_NO_CALL)

@@ -10,6 +10,7 @@ from typing import Any
 
 from blake3 import blake3
 
+from workers.agents.mixins.persistence import is_turn
 from workers.agents.steering import words_in
 from workers.agents.toolloop import prompts
 from workers.agents.toolloop.conversation import Turn
@@ -62,7 +63,7 @@ class ToolLoopCore:
         turns: list[Turn] = []
         for step in history:
             detail = step.get("detail") or {}
-            if step["kind"] == "model_call" and step["status"] == "ok":
+            if is_turn(step):
                 if turns:
                     turns[-1].notes = list(detail.get("notes", ()))
                 calls = [
@@ -80,7 +81,7 @@ class ToolLoopCore:
         """Return what people said before the model's first turn, as it stands below the opening."""
         said = ""
         for step in history:
-            if step["kind"] == "model_call" and step["status"] == "ok":
+            if is_turn(step):
                 break
             said += f"\n\n{words}" if (words := words_in(step)) else ""
         return said
@@ -89,7 +90,7 @@ class ToolLoopCore:
         """Return whether a person spoke after all that the last turn asked for was done: the model is to answer that."""
         if not turns or any(call.id not in turns[-1].results for call in turns[-1].calls):
             return False
-        newest = next((step for step in reversed(history) if step["kind"] in ("person", "model_call")), None)
+        newest = next((step for step in reversed(history) if step["kind"] == "person" or is_turn(step)), None)
         return newest is not None and bool(words_in(newest))
 
 
