@@ -12,6 +12,7 @@ from workers.agents.errors import ModelRefused
 from workers.agents.mixins.governance import CHARS_PER_TOKEN
 from workers.agents.toolloop import prompts
 from workers.agents.toolloop.conversation import Conversation, Turn, size_of
+from workers.agents.toolloop.core import recorded
 from workers.agents.toolloop.protocol import ThoughtReader, read_turn, response_schema
 from workers.errors import ContextTooLong, ProviderBadReply, ProviderCutOff, ProviderError, ProviderTimeout
 from workers.providers.base import Provider
@@ -158,7 +159,7 @@ class Asker:
             turn = self._read(reply, call_id=f"c{number}")
             step.detail |= {
                 "text": turn.text,
-                "calls": [{"id": call.id, "name": call.name, "raw": call.raw} for call in turn.calls],
+                "calls": [recorded(call) for call in turn.calls],
                 "notes": self._notes_before(),
                 "finish_reason": reply.finish_reason,
                 "messages": len(request.messages),

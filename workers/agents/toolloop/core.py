@@ -17,12 +17,14 @@ from workers.agents.toolloop.conversation import Turn
 from workers.providers.reply import read_arguments
 from workers.providers.types import ToolCall, ToolSpec
 from workers.queue import Job
+from workers.reasoning.tree import MAX_TEXT_CHARS
 from workers.tools.schema import describe
 from workers.tools.text import bound, first_line
 
 TITLE_CHARS = 72
 NUDGE_AT, STOP_AT = 3, 5
 _CONVERSATION_CHARS = 3000
+PIECE_CHARS = MAX_TEXT_CHARS // 2
 
 
 class ToolLoopCore:
@@ -66,11 +68,9 @@ class ToolLoopCore:
             if is_turn(step):
                 if turns:
                     turns[-1].notes = list(detail.get("notes", ()))
-                calls = [
-                    ToolCall(call["id"], call["name"], read_arguments(call["raw"]), call["raw"])
-                    for call in detail.get("calls", ())
-                ]
-                turns.append(Turn(detail.get("text", ""), calls))
+                turns.append(
+                    Turn(detail.get("text", ""), [recalled(call) for call in detail.get("calls", ())])
+                )
             elif turns and (call_id := detail.get("call_id")) in {call.id for call in turns[-1].calls}:
                 turns[-1].results[str(call_id)] = detail.get("result", "")
             elif turns and (words := words_in(step)):
@@ -92,6 +92,19 @@ class ToolLoopCore:
             return False
         newest = next((step for step in reversed(history) if step["kind"] == "person" or is_turn(step)), None)
         return newest is not None and bool(words_in(newest))
+
+
+def recorded(call: ToolCall) -> dict[str, Any]:
+    """Return a call as its step keeps it: whole, since a later attempt makes it word for word. A step cuts long texts, so that
+    a long one stands there in pieces."""
+    pieces = [call.raw[at : at + PIECE_CHARS] for at in range(0, len(call.raw), PIECE_CHARS)]
+    return {"id": call.id, "name": call.name, "raw": pieces if len(pieces) > 1 else call.raw}
+
+
+def recalled(data: Mapping[str, Any]) -> ToolCall:
+    """Return the call that `recorded` wrote."""
+    raw = data["raw"] if isinstance(data["raw"], str) else "".join(data["raw"])
+    return ToolCall(data["id"], data["name"], read_arguments(raw), raw)
 
 
 class RepeatDetector:

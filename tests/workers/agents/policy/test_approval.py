@@ -13,6 +13,7 @@ from tests.framework.provider_double.server import ProviderDouble
 from workers.agents.policy.ruling import hash_call
 from workers.events import (
     ApprovalAsked,
+    ChangeProposed,
     RunFailed,
     RunFinished,
     RunSuspended,
@@ -83,6 +84,20 @@ async def test_a_dangerous_call_waits_for_a_yes_and_then_runs_once(
     provider_double.say(Say("nothing to see"), Say("nothing to see"))
     assert await bench.run(_answered(bench, approved, False)) == "finished"
     assert len([event for event in bench.relay.of(StepFinished) if event.step_id == asked.step_id]) == 1
+
+
+async def test_a_long_call_is_made_word_for_word_after_its_yes(
+    make_bench: MakeBench, provider_double: ProviderDouble
+) -> None:
+    bench = make_bench(FILES)
+    content = "".join(f"line {number} \u00e9\n" for number in range(6_000))
+    provider_double.say(Say(calls=(Call("write_file", {"path": "long.txt", "content": content}),)))
+    job = _job(bench, provider_double)
+    assert await bench.run(job) == "suspended"
+    assert bench.relay.of(ApprovalAsked)[0].rule == "very-much-text"
+    provider_double.say(Say(calls=(Call("finish", {"answer": "It is long."}),)))
+    assert await bench.run(_answered(bench, job, True)) == "finished"
+    assert bench.read(bench.relay.of(ChangeProposed)[0].commit, "long.txt") == content
 
 
 async def test_the_model_is_told_of_a_no(make_bench: MakeBench, provider_double: ProviderDouble) -> None:
