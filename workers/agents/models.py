@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from redis.asyncio import Redis
@@ -36,7 +37,7 @@ async def open_models(
 
     def opened(choice: ModelChoice, secret: str | None) -> Provider:
         if choice.provider == "embedded":  # a server of our own, with a queue of its own
-            return open_provider(choice, secret=secret)
+            return open_provider(choice, secret=secret, embedder=_embed)
         limits = KeyLimits(
             client,
             choice,
@@ -65,6 +66,14 @@ async def open_models(
     )
     await routing.open()
     return routing
+
+
+def _embed(texts: Sequence[str]) -> list[list[float]]:
+    # Imported when used: an agent that embeds nothing does not pay for it.
+    from workers.memory.embedding import minilm
+
+    vectors: list[list[float]] = minilm.embed(texts).tolist()
+    return vectors
 
 
 def label_of(choice: ModelChoice | None) -> str:

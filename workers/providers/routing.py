@@ -118,7 +118,7 @@ class RoutingProvider:
         return await self._opened.waits_for()
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[StreamItem, None]:
-        failures: list[ProviderError] = []
+        failures: list[PyAgentError] = []
         order = self._order()
         for place, candidate in enumerate(order):
             has_spoken = False
@@ -144,13 +144,13 @@ class RoutingProvider:
 
     async def _failed(
         self, candidate: Candidate, error: PyAgentError, following: Sequence[Candidate]
-    ) -> ProviderError:
+    ) -> PyAgentError:
         rest_s = _rest_s(error)
         if rest_s:
             candidate.rests_until = self._clock() + rest_s
         for other in following:
             await self._tell(candidate.choice, error, other.choice)
-        return error if isinstance(error, ProviderError) else ProviderError(str(error))
+        return error
 
     def _order(self) -> list[Candidate]:
         """Return who is asked in which order; one that rests is asked when all others have failed."""
@@ -173,7 +173,7 @@ class RoutingProvider:
         return await self._first(lambda provider: provider.speak(text, voice=voice))
 
     async def _first(self, ask: Callable[[Provider], Awaitable[Answer]]) -> Answer:
-        failures: list[ProviderError] = []
+        failures: list[PyAgentError] = []
         order = self._order()
         for place, candidate in enumerate(order):
             try:
@@ -216,7 +216,9 @@ def _check_fit(provider: Provider, request: ModelRequest) -> None:
 
 def _goes_on(error: PyAgentError) -> bool:
     """Return whether another model may do better: not where the run itself is over or out of money."""
-    return isinstance(error, ProviderError) or error.code in ("credential_refused", "credential_unavailable")
+    is_unpriced = error.code == "budget_exceeded" and error.facts.get("limit") == "price"
+    is_keyless = error.code in ("credential_refused", "credential_unavailable")
+    return isinstance(error, ProviderError) or is_unpriced or is_keyless
 
 
 def _rest_s(error: PyAgentError) -> float:
@@ -229,14 +231,14 @@ def _rest_s(error: PyAgentError) -> float:
     return REST_S
 
 
-def _verdict(failures: Sequence[ProviderError]) -> Exception:
+def _verdict(failures: Sequence[PyAgentError]) -> Exception:
     """Return what the failures of all models come to. A full bucket fills again, and what is too long can be shortened."""
     if any(map(_is_only_early, failures)):
         return RunSuspends("limit", [])
     return next((failure for failure in failures if isinstance(failure, ContextTooLong)), failures[0])
 
 
-def _is_only_early(failure: ProviderError) -> bool:
+def _is_only_early(failure: PyAgentError) -> bool:
     """Return whether the model answers later for sure: its key's limit is ours to wait for, or it said when."""
     if not isinstance(failure, ProviderRateLimited):
         return False

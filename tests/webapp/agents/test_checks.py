@@ -40,7 +40,7 @@ def check(profile, **changed):
     return checks.check_profile(**{"profile": profile, "is_installation_owner": True, **changed})
 
 
-@pytest.mark.parametrize("provider", ["openai", "anthropic", "ollama"])
+@pytest.mark.parametrize("provider", ["openai", "responses", "anthropic", "ollama"])
 def test_shows_what_came_back(people, double, provider):
     double.say("OK")
     assert "answered in" in check(make(people, double, provider))

@@ -83,6 +83,30 @@ def test_a_model_may_be_silent_as_long_as_its_profile_says(mine, people, browser
     assert (profile.first_token_s, profile.between_tokens_s) == (None, 9)
 
 
+def test_says_whether_it_sees_images_and_what_its_key_may_be_used_for(mine, people, browser):
+    given = {"requests_per_minute": 60, "tokens_per_minute": 90_000, "max_concurrency": 4}
+    profile = save(mine, provider="responses", has_vision=False, **given)
+    assert profile.base_url == "https://api.openai.com/v1"
+    choice = choosing.choice_of(profile)
+    assert (choice.provider, choice.has_vision, choice.max_concurrency) == ("responses", False, 4)
+    assert (choice.requests_per_minute, choice.tokens_per_minute) == (60, 90_000)
+    page, client = f"/settings/models/{profile.pk}/", browser(people.member)
+    shown = client.get(page).content.decode()
+    assert '<option value="False" selected>' in shown and 'name="tokens_per_minute" value="90000"' in shown
+    sent = {"name": "Work", "provider": "responses", "model": "gpt", "tool_use": "auto", "has_vision": "True"}
+    assert client.post(page, {**sent, "max_concurrency": "0"}).status_code == 422
+    assert client.post(page, sent).status_code == 302
+    profile.refresh_from_db()
+    assert (profile.has_vision, profile.max_concurrency) == (True, None)
+
+
+@pytest.mark.parametrize("limit", ["requests_per_minute", "tokens_per_minute", "max_concurrency"])
+def test_refuses_a_rate_limit_that_is_none(mine, limit):
+    with pytest.raises(Invalid) as refused:
+        save(mine, **{limit: 0})
+    assert refused.value.facts["field"] == limit
+
+
 def test_leaves_an_unknown_price_unknown(mine):
     assert choosing.choice_of(save(mine)).price is None
     assert choosing.choice_of(save(mine, input_usd_per_mtok=0.0, output_usd_per_mtok=0.0)).price is not None

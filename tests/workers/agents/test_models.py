@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from operator import mul
 from typing import Any
 
 import redis
+from redis.asyncio import Redis as AsyncRedis
 
 from tests.framework.agent_bench import MakeBench
 from tests.framework.provider_double import Fault, ProviderDouble
 from tests.framework.provider_double.script import Call
 from tests.framework.provider_double.script import Say as Turn
+from tests.framework.redis import RedisServer
+from workers.agents.budget import Spending
+from workers.agents.models import open_models
+from workers.config import load_config
 from workers.events import RunFailed, RunSuspended, StepFinished, StepStarted
+from workers.providers.types import EMBEDDED_CHOICE
+from workers.queue import Budget, Job
+from workers.reasoning.publisher import EventPublisher
+from workers.reasoning.tree import StepRecorder
 
 
 def model(name: str, double: ProviderDouble, **fields: Any) -> dict[str, Any]:
@@ -94,3 +104,32 @@ async def test_shows_that_it_waits_for_its_keys_limit(
     assert await bench.run(other) == "finished"
     assert await running == "finished"
     assert "Waiting for the rate limit of one" in [event.title for event in bench.relay.of(StepStarted)]
+
+
+async def test_the_embedded_provider_embeds_by_the_packaged_model(
+    redis_server: RedisServer, redis_client: redis.Redis
+) -> None:
+    client = AsyncRedis.from_url(redis_server.url)
+    job = Job(
+        run_id="r1",
+        fence=1,
+        workspace_id=1,
+        agent="coder",
+        goal="",
+        base_commit="",
+        model=EMBEDDED_CHOICE.to_dict(),
+    )
+    publisher = EventPublisher(client, run_id="r1", fence=1, next_seq=1)
+    models = await open_models(
+        job,
+        config=load_config({"PYAGENT_HOME": "/nonexistent", "REDIS_URL": redis_server.url}),
+        client=client,
+        recorder=StepRecorder(publisher),
+        spending=Spending(Budget()),
+    )
+    assert models.capabilities().has_embeddings
+    cat, kitten, stock = await models.embed(["a cat", "a kitten", "stock prices fell"])
+    assert len(cat) == 384
+    assert sum(map(mul, cat, kitten)) > 0.5 > sum(map(mul, cat, stock))
+    await models.aclose()
+    await client.aclose()

@@ -228,3 +228,13 @@ async def test_embeds_by_the_first_that_can(bench: Bench) -> None:
     routing = await bench.routing(bench.candidate("one"), bench.candidate("nomic-embed-text"))
     assert len(await routing.embed(["a", "b"])) == 2
     assert bench.told == [("one", "not_supported", "nomic-embed-text")]
+
+
+async def test_leaves_out_a_model_whose_price_nobody_knows_where_money_is_limited(bench: Bench) -> None:
+    bench.double.say("From the second.")
+    unpriced = BudgetExceeded("nobody knows the price", limit="price")
+    routing = await bench.routing(raising(bench, "one", unpriced), bench.candidate("two"))
+    assert (await routing.generate(HELLO)).text == "From the second."
+    routing = await bench.routing(raising(bench, "one", unpriced), raising(bench, "two", unpriced))
+    with pytest.raises(BudgetExceeded):
+        await routing.generate(HELLO)
