@@ -188,6 +188,8 @@ def test_on_its_page(worker, workspace, people, browser):
     assert maintainer.post(f"{path}limits/", form).status_code == 302
     assert spending.limits_of(workspace.pk, people.member.pk) == Limits(day_tokens=77)
     assert "77 tokens a day" in maintainer.get(path).content.decode()
+    chosen = maintainer.get(f"{path}?person={people.member.pk}").content.decode()
+    assert f'<option value="{people.member.pk}" selected>' in chosen and 'value="77"' in chosen
     assert maintainer.post(f"{path}limits/", {"day_usd": "-3"}).status_code == 422
     assert maintainer.post(f"{path}limits/", {**form, "person": people.stranger.pk}).status_code == 422
     assert browser(people.member).post(f"{path}limits/", {"day_usd": "3"}).status_code == 403

@@ -27,6 +27,17 @@ def _people(workspace: Workspace) -> list[tuple[int, str]]:
     return sorted(((row.user_id, str(row.user)) for row in rows), key=lambda one: one[1].lower())
 
 
+def _person_form(request: HttpRequest, workspace: Workspace) -> PersonLimitForm:
+    """Return the form with the limits of the person whom the page was asked for, empty for none."""
+    people = _people(workspace)
+    chosen = next((one for one, _ in people if str(one) == request.GET.get("person")), None)
+    if chosen is None:
+        return PersonLimitForm(people=people)
+    return PersonLimitForm(
+        people=people, initial={"person": chosen, **asdict(spending.limits_of(workspace.pk, chosen))}
+    )
+
+
 def _page(request: HttpRequest, workspace: Workspace, *, status: int = 200, **forms: Any) -> HttpResponse:
     now = timezone.now()
     limits = spending.limits_of(workspace.pk)
@@ -55,7 +66,7 @@ def _page(request: HttpRequest, workspace: Workspace, *, status: int = 200, **fo
         "may_change": may_change,
         "personal": spending.personal_limits(workspace),
         "limits_form": SpendLimitForm(initial=asdict(limits), auto_id="id_all_%s") if may_change else None,
-        "person_form": PersonLimitForm(people=_people(workspace)) if may_change else None,
+        "person_form": _person_form(request, workspace) if may_change else None,
         **forms,
     }
     return render(request, "agents/spend.html", context, status=status)
