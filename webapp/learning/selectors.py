@@ -31,6 +31,13 @@ def current_cycle(workspace_id: int) -> int:
     return Cycle.objects.filter(workspace_id=workspace_id).aggregate(Max("number"))["number__max"] or 0
 
 
+def times_seen(lesson_id: int) -> int:
+    """Return how often the mistake was seen: once by a run, however often it tells of it, and once by each that is of none."""
+    rows = LessonEvidence.objects.filter(lesson_id=lesson_id)
+    runs = rows.exclude(run=None).values("run").distinct().count()
+    return runs + rows.filter(run=None).count()
+
+
 @dataclass(frozen=True, slots=True)
 class LessonRow:
     """A lesson with its weight as it is now, 0–1."""

@@ -126,3 +126,14 @@ def test_a_goal_with_a_secret_is_not_kept_with_it(school: School) -> None:
     run: Run = school.run(goal=f"Use {SECRET} to call the API", status="running")
     Engine(run).say(engine.LessonObserved, source="test", pattern="KeyError: 'name' is missing")
     assert SECRET not in only_lesson().goal
+
+
+def test_a_run_that_tells_of_a_mistake_and_of_its_mending_has_made_it_once(school: School) -> None:
+    run = school.run(status="running")
+    worker = Engine(run)
+    worker.say(engine.LessonObserved, source="test", pattern="KeyError: 'name' is missing")
+    worker.say(
+        engine.LessonObserved, source="test", pattern="KeyError: 'name' is missing", solution="Use get."
+    )
+    lesson = only_lesson()
+    assert (lesson.hits, lesson.solution, lesson.evidence.count()) == (1, "Use get.", 2)

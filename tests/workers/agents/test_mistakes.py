@@ -40,8 +40,8 @@ async def test_tells_what_tests_say_of_an_edit_and_what_mended_it(
     broken, mended = bench.relay.of(LessonObserved)
     assert broken.source == "test" and broken.pattern == mended.pattern
     assert "assert 6 == 5" in broken.pattern and "test_adds" in broken.evidence
-    assert "Edit calc.py" in broken.cause and broken.solution == ""
-    assert "They passed after: Edit calc.py" in mended.solution
+    assert broken.cause == "The tests failed after: Edit calc.py: a * b." and broken.solution == ""
+    assert mended.solution == "They passed after: Edit calc.py: b + a."
     runs = [
         event.step_id for event in bench.relay.of(StepFinished) if event.detail.get("name") == "run_tests"
     ]

@@ -6,11 +6,10 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F
-
 from webapp.accounts.models import User
 from webapp.codehealth.rules import patterns_of
 from webapp.learning.models import Lesson, LessonEvidence
+from webapp.learning.selectors import times_seen
 from webapp.workspaces.models import Workspace
 from workers.learning.core import LessonCore
 from workers.learning.lesson import (
@@ -89,7 +88,7 @@ def withdraw(*, workspace_id: int, origins: list[str]) -> None:
     lesson_ids = list(rows.exclude(lesson=None).values_list("lesson_id", flat=True))
     rows.delete()
     for lesson_id in lesson_ids:
-        Lesson.objects.filter(pk=lesson_id, hits__gt=0).update(hits=F("hits") - 1)
+        Lesson.objects.filter(pk=lesson_id).update(hits=times_seen(lesson_id))
     Lesson.objects.filter(
         pk__in=lesson_ids, evidence=None, is_pinned=False, edited_by=None, successes=0
     ).delete()

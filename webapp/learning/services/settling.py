@@ -12,7 +12,7 @@ from django.utils import timezone
 from webapp.events.publish import publish_on_commit
 from webapp.learning import events
 from webapp.learning.models import Lesson, LessonEvidence
-from webapp.learning.selectors import current_cycle, row_of
+from webapp.learning.selectors import current_cycle, row_of, times_seen
 from webapp.learning.services.crediting import mark_repeated
 from webapp.learning.vectors import embed_all, from_bytes
 from webapp.workspaces.models import Workspace
@@ -76,7 +76,6 @@ def _settle(evidence: LessonEvidence, vector: bytes, goal_vector: bytes) -> None
     if lesson is None:
         _make_room(row.workspace_id, cycle)
         lesson, change = _learned(row, vector, goal_vector), "learned"
-    lesson.hits += 1
     lesson.last_cycle = max(lesson.last_cycle, cycle)
     lesson.archived_at = None
     if lesson.edited_by_id is None:
@@ -85,7 +84,8 @@ def _settle(evidence: LessonEvidence, vector: bytes, goal_vector: bytes) -> None
     lesson.save()
     row.lesson = lesson
     row.save(update_fields=["lesson"])
-    if row.run_id is not None and change == "seen":
+    Lesson.objects.filter(pk=lesson.pk).update(hits=times_seen(lesson.pk))
+    if row.run_id is not None:
         mark_repeated(lesson, row.run_id)
     publish_on_commit(
         row.workspace_id,

@@ -31,6 +31,7 @@ from workers.tools.text import bound, clean, first_line
 EVIDENCE_CHARS = 8_000
 MAX_LINE_CHARS = 500
 SHOWN_PATHS = 3
+EDIT_CHARS = 160
 NO_ENV: Mapping[str, str] = {}
 
 
@@ -123,7 +124,7 @@ class OrchestrationMixin(PersistenceMixin, BaseAgent):
                 step.status = "failed"
             if tool.is_effect:
                 await self._keep(run, tool, step, before, result)
-                _watch_mistakes(run, tool, step, result)
+                _watch_mistakes(run, tool, step, arguments, result)
         return Called(call, result)
 
     async def _keep(self, run: RunState, tool: Tool, step: Step, before: str, result: ToolResult) -> None:
@@ -238,10 +239,12 @@ def check_scope(run: RunState, tool: Tool) -> None:
         raise OutOfScope(f"{tool.name} needs “{needed}”, which {names} was not given.", needed=needed)
 
 
-def _watch_mistakes(run: RunState, tool: Tool, step: Step, result: ToolResult) -> None:
+def _watch_mistakes(
+    run: RunState, tool: Tool, step: Step, arguments: Mapping[str, Any], result: ToolResult
+) -> None:
     """Tell the workspace what tests teach that an edit broke, and what mended them."""
     if tool.step_kind == "tool_call" and not result.is_error:
-        run.mistakes.edited(step.title)
+        run.mistakes.edited(_edit_words(step.title, arguments))
     elif tool.step_kind == "test_run" and result.facts.get("ended_by") != "timeout":
         seen = run.mistakes.tested(passed=not result.is_error, output=result.text)
         if seen is not None:
@@ -249,6 +252,14 @@ def _watch_mistakes(run: RunState, tool: Tool, step: Step, result: ToolResult) -
                 LessonObserved, source="test", pattern=seen.pattern, cause=seen.cause, solution=seen.solution,
                 evidence=seen.evidence, step_id=step.step_id,
             )  # fmt: skip
+
+
+def _edit_words(title: str, arguments: Mapping[str, Any]) -> str:
+    """Return what an edit did, in a line: its title and the beginning of what it wrote."""
+    written = next(
+        (str(arguments[name]) for name in ("new_text", "code", "content") if arguments.get(name)), ""
+    )
+    return f"{title}: {first_line(written, EDIT_CHARS)}" if written.strip() else title
 
 
 def _tell_line(run: RunState, step: Step, line: str) -> None:
