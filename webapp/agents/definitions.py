@@ -11,6 +11,7 @@ from django.db.models import Count, Q
 
 from webapp.accounts.models import User
 from webapp.agents.models import AgentDefinition, AgentVersion, Run
+from webapp.learning.selectors import agents_by_weight
 from webapp.workspaces.models import Workspace
 from workers.agents.registry import AGENTS
 from workers.queue import Budget
@@ -96,6 +97,12 @@ def callable_agents(user: User | AnonymousUser | None, workspace: Workspace) -> 
         if row.name not in AGENTS and row.current is not None:
             found[row.name] = AgentInfo(row.name, row.current.description, True, True, row)
     return [found[name] for name in sorted(found)]
+
+
+def suggested_agents(user: User | AnonymousUser | None, workspace: Workspace) -> list[AgentInfo]:
+    """Return the agents that this person may call, in the order in which menus offer them: who does best here first."""
+    found = {agent.name: agent for agent in callable_agents(user, workspace)}
+    return [found[name] for name in agents_by_weight(workspace, list(found))]
 
 
 def agent_names(user: User | AnonymousUser | None, workspace: Workspace) -> list[str]:

@@ -13,12 +13,11 @@ from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from webapp.accounts.models import User
-from webapp.agents.definitions import callable_agents
+from webapp.agents.definitions import suggested_agents
 from webapp.agents.models import Run
 from webapp.agents.selectors import CARD_RELATED
 from webapp.chat.models import Channel, Message, Reaction, ReadMark, Topic
 from webapp.errors import Invalid
-from webapp.learning.selectors import agents_by_weight
 from webapp.workspaces.models import Workspace
 
 PAGE_SIZE = 50
@@ -265,10 +264,9 @@ def mentionable(
     Agents come first, and of them who does best in this workspace.
     """
     query = query.lower()
-    callable_by_name = {agent.name: agent for agent in callable_agents(user, workspace)}
     agents = [
         {"kind": "agent", "handle": agent.name, "name": agent.description}
-        for agent in map(callable_by_name.__getitem__, agents_by_weight(workspace, list(callable_by_name)))
+        for agent in suggested_agents(user, workspace)
         if agent.name.startswith(query)
     ]
     people = User.objects.filter(memberships__workspace=workspace, is_active=True).order_by("handle")

@@ -161,7 +161,6 @@ class AgentWeight(models.Model):
     successes = models.PositiveIntegerField(default=0)
     failures = models.PositiveIntegerField(default=0)
     last_cycle = models.PositiveIntegerField(default=0)
-    is_pinned = models.BooleanField(default=False)
 
     class Meta:
         constraints = [
@@ -176,9 +175,4 @@ class AgentWeight(models.Model):
     @property
     def standing(self) -> Standing:
         """What its weight follows from."""
-        return Standing(
-            successes=self.successes,
-            failures=self.failures,
-            last_cycle=self.last_cycle,
-            is_pinned=self.is_pinned,
-        )
+        return Standing(successes=self.successes, failures=self.failures, last_cycle=self.last_cycle)

@@ -45,7 +45,7 @@ Choices = tuple[tuple[str, str], ...]
 
 
 def _agents(user: Any, workspace: Workspace) -> Choices:
-    found = definitions.callable_agents(user, workspace)
+    found = definitions.suggested_agents(user, workspace)
     return tuple((agent.name, f"@{agent.name}: {agent.description}") for agent in found)
 
 
