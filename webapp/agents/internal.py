@@ -8,6 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import orjson
+import redis
 from django.conf import settings
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
@@ -17,7 +18,7 @@ from django.views.decorators.http import require_POST
 from webapp import vault
 from webapp.agents import routes, spending
 from webapp.agents.models import Run
-from webapp.errors import Forbidden, Invalid, NotFound, TooMany
+from webapp.errors import Forbidden, Invalid, NotFound, TooMany, Unavailable
 from webapp.events.counting import count_within
 from workers.telemetry.logging import get_logger
 
