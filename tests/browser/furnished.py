@@ -113,6 +113,7 @@ class Furnished:
     schedule_id: int = 0
     webhook_id: int = 0
     lesson_id: int = 0
+    goal_id: int = 0
 
     def pages(self) -> dict[str, str]:
         """Return the path of each page for somebody who is signed in, by its name."""
@@ -140,6 +141,9 @@ class Furnished:
             "webhooks": f"{base}/unattended/webhooks/",
             "webhook": f"{base}/unattended/webhooks/{self.webhook_id}/",
             "new webhook": f"{base}/unattended/webhooks/add/",
+            "goals": f"{base}/unattended/goals/",
+            "goal": f"{base}/unattended/goals/{self.goal_id}/",
+            "new goal": f"{base}/unattended/goals/add/",
             "reviews": f"{base}/reviews/",
             "review": f"{base}/reviews/{self.review_id}/",
             "fleet of a workspace": f"{base}/fleet/",
@@ -176,8 +180,8 @@ SIGNED_OUT = {
 }
 
 
-def furnish_unattended(api: httpx.Client, workspace_id: int) -> tuple[int, int]:
-    """Make unattended work and return the ids of a schedule and of a webhook that was called."""
+def furnish_unattended(api: httpx.Client, workspace_id: int) -> tuple[int, int, int]:
+    """Make unattended work and return the ids of a schedule, of a webhook that was called and of a goal that has ended."""
     place = f"workspaces/{workspace_id}/unattended"
     schedule = {
         "name": "Tidy at night",
@@ -196,7 +200,21 @@ def furnish_unattended(api: httpx.Client, workspace_id: int) -> tuple[int, int]:
         "Webhook-Id": "72d3162e",
     }
     httpx.post(made["address"], json={"issue": {"title": "It breaks"}}, headers=headers).raise_for_status()
-    return schedule_id, int(made["id"])
+    # @tidy changes something in its first round only; the command never succeeds.
+    goal = {
+        "name": "Tidy and typed",
+        "agent": "tidy",
+        "goal": "Tidy up src",
+        "command": "false",
+        "max_rounds": 3,
+    }
+    goal_id = int(api.post(f"{place}/goals", json=goal).raise_for_status().json()["id"])
+
+    def end() -> bool | None:
+        return api.get(f"{place}/goals/{goal_id}").raise_for_status().json()["state"] != "working" or None
+
+    wait_for(end, what="the goal's end", timeout_s=120)
+    return schedule_id, int(made["id"]), goal_id
 
 
 def furnish(stack: Stack) -> Furnished:
@@ -229,7 +247,7 @@ def furnish(stack: Stack) -> Furnished:
         agent_id = int(made.raise_for_status().json()["id"])
         changed = agent | {"instructions": "Write short.\nIn English.", "note": "Says which language"}
         api.put(f"workspaces/{workspace_id}/agents/{agent_id}", json=changed).raise_for_status()
-        schedule_id, webhook_id = furnish_unattended(api, workspace_id)
+        schedule_id, webhook_id, goal_id = furnish_unattended(api, workspace_id)
         lesson = {"pattern": "Use Decimal for money; float loses cents.", "solution": "decimal.Decimal"}
         written = api.post(f"workspaces/{workspace_id}/lessons", json=lesson).raise_for_status().json()
     return Furnished(
@@ -242,4 +260,5 @@ def furnish(stack: Stack) -> Furnished:
         schedule_id=schedule_id,
         webhook_id=webhook_id,
         lesson_id=int(written["id"]),
+        goal_id=goal_id,
     )

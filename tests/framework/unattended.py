@@ -8,7 +8,7 @@ from webapp.unattended.services.calling import CallingFields
 
 
 def unattended_of(company: Company, text: str) -> dict[str, int | str]:
-    """Return the ids of the owner's schedule and webhook; they say `text`."""
+    """Return the ids of the owner's schedule, webhook and goal; they say `text`."""
     given = CallingFields(name=text, agent="tidy", goal=text)
     schedule = services.create_schedule(
         workspace=company.workspace,
@@ -19,4 +19,15 @@ def unattended_of(company: Company, text: str) -> dict[str, int | str]:
     webhook, _ = services.create_webhook(
         workspace=company.workspace, created_by=company.owner, given=given, terms=services.Terms()
     )
-    return {"schedule_id": schedule.pk, "webhook_id": webhook.pk, "public_id": webhook.public_id}
+    goal = services.set_goal(
+        workspace=company.workspace,
+        set_by=company.owner,
+        given=given,
+        limits=services.Limits(command=text, criteria=text),
+    )
+    return {
+        "goal_id": goal.pk,
+        "schedule_id": schedule.pk,
+        "webhook_id": webhook.pk,
+        "public_id": webhook.public_id,
+    }

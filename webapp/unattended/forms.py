@@ -15,7 +15,8 @@ from webapp.agents.services.runs import GOAL_CHARS
 from webapp.chat.models import Channel
 from webapp.unattended import cron
 from webapp.unattended.models import Calling, Schedule, Webhook
-from webapp.unattended.services import Terms, When
+from webapp.unattended.services import Limits, Terms, When
+from webapp.unattended.services import goals as limits
 from webapp.unattended.services.calling import UNATTENDED_PRIORITIES, CallingFields
 from webapp.workspaces.models import Workspace
 
@@ -197,3 +198,65 @@ class WebhookForm(CallingForm):
     def to_terms(self) -> Terms:
         """Return the terms as the service takes them."""
         return Terms(proof=self.cleaned_data["proof"], event_names=self.cleaned_data["event_names"])
+
+
+class GoalForm(CallingForm):
+    """Rounds of an agent until a check says that the goal is reached."""
+
+    command = forms.CharField(
+        label="Command that must succeed",
+        max_length=limits.COMMAND_CHARS,
+        required=False,
+        help_text="Run in the sandbox on what is proposed, such as python3 -m pytest -q. Left empty: only the auditor judges.",
+        widget=forms.TextInput(attrs={"class": "mono", "spellcheck": "false", "autocapitalize": "off"}),
+    )
+    criteria = forms.CharField(
+        label="What the auditor judges by",
+        max_length=limits.CRITERIA_CHARS,
+        required=False,
+        help_text="Read by @auditor after each round, on the same model. Left empty: only the command counts.",
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+    max_rounds = forms.IntegerField(
+        label="Rounds in all", min_value=1, max_value=limits.MAX_ROUNDS, initial=5
+    )
+    max_tokens = forms.IntegerField(
+        label="Tokens in all", min_value=1, max_value=limits.MAX_TOKENS, required=False, initial=2_000_000
+    )
+    max_cost_usd = forms.FloatField(
+        label="Dollars in all",
+        min_value=0.01,
+        max_value=limits.MAX_COST_USD,
+        required=False,
+        help_text="Only with a model whose price is known.",
+    )
+    max_seconds = forms.IntegerField(
+        label="Seconds in all",
+        min_value=1,
+        max_value=limits.MAX_SECONDS,
+        initial=4 * 3600,
+        help_text="From its start, waiting included.",
+    )
+    field_order = (
+        "name",
+        "agent",
+        "goal",
+        "command",
+        "criteria",
+        "max_rounds",
+        "max_tokens",
+        "max_cost_usd",
+        "max_seconds",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        readers = limits.READERS
+        choices = self.fields["agent"].choices  # type: ignore[attr-defined]
+        self.fields["agent"].choices = [one for one in choices if one[0] not in readers]  # type: ignore[attr-defined]
+        self.fields["goal"].label = "What is to be reached"
+
+    def to_limits(self) -> Limits:
+        """Return the check and the whole budget as the service takes them."""
+        names = ("command", "criteria", "max_rounds", "max_tokens", "max_cost_usd", "max_seconds")
+        return Limits(**{name: self.cleaned_data[name] for name in names})

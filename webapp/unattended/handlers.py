@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from webapp.agents.models import Run
 from webapp.events.registry import on_rights_lost, on_run_ended, periodic
-from webapp.unattended.services import delivering, firing, rights
+from webapp.unattended.services import delivering, firing, rights, rounds
 
 on_rights_lost(rights.stop_unattended_of)
 
@@ -16,6 +16,8 @@ def run_ended(run: Run) -> None:
         firing.note_ended(run)
     elif run.origin == Run.Origin.WEBHOOK:
         delivering.note_ended(run)
+    elif run.origin == Run.Origin.GOAL:
+        rounds.note_ended(run)
 
 
 @periodic(every_s=1.0)
@@ -23,6 +25,12 @@ def fire_schedules() -> None:
     """Start what is due, and what has waited long enough."""
     firing.fire_due()
     firing.start_waiting()
+
+
+@periodic(every_s=2.0)
+def advance_goals() -> None:
+    """Take the next step of each goal at work: a command has ended, a run was missed, or a round is to begin."""
+    rounds.advance_goals()
 
 
 @periodic(every_s=3600.0)

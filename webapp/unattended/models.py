@@ -171,6 +171,80 @@ class Delivery(models.Model):
         return f"{self.webhook_id} {self.delivery_id or self.digest} {self.outcome}"
 
 
+class Goal(Calling):
+    """Rounds of an agent until a check says that the goal is reached, or its total budget is used up. `budget` is a round's."""
+
+    class State(models.TextChoices):
+        WORKING = "working", "At work"
+        REACHED = "reached", "Reached"
+        OUT_OF_BUDGET = "budget", "Out of budget"
+        STUCK = "stuck", "Stuck"
+        STOPPED = "stopped", "Stopped"
+        FAILED = "failed", "Failed"
+
+    command = models.TextField(blank=True)
+    """Must succeed in the sandbox on what is proposed; empty for none. Judged before the criteria."""
+    criteria = models.TextField(blank=True)
+    """What @auditor judges by; empty for none."""
+    max_rounds = models.PositiveIntegerField()
+    max_tokens = models.PositiveBigIntegerField(null=True)
+    max_cost_usd = models.FloatField(null=True)
+    max_seconds = models.PositiveIntegerField()
+    """From its start, waiting included."""
+    state = models.CharField(max_length=8, choices=State, default=State.WORKING)
+    note = models.TextField(blank=True)
+    """How it ended, in words."""
+    change_set = models.ForeignKey(
+        "reviews.ChangeSet", null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    """What the rounds build on, a revision each; it waits for people like any other."""
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [models.Index(fields=["state"], condition=models.Q(state="working"), name="goals_at_work")]
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether no further round begins."""
+        return self.state != self.State.WORKING
+
+
+class Round(models.Model):
+    """One try at a goal: the agent's run, then the check."""
+
+    class Stage(models.TextChoices):
+        WORK = "work", "The agent works"
+        COMMAND = "command", "The command runs"
+        AUDIT = "audit", "The auditor judges"
+        DONE = "done", "Judged"
+
+    goal = models.ForeignKey(Goal, on_delete=models.CASCADE, related_name="rounds")
+    number = models.PositiveIntegerField()
+    stage = models.CharField(max_length=7, choices=Stage, default=Stage.WORK)
+    run = models.ForeignKey("agents.Run", null=True, on_delete=models.SET_NULL, related_name="+")
+    revision = models.ForeignKey("reviews.Revision", null=True, on_delete=models.SET_NULL, related_name="+")
+    """What is proposed after this round."""
+    is_changed = models.BooleanField(default=False)
+    """Whether the round left other files than the one before it."""
+    evidence = models.ForeignKey("reviews.Evidence", null=True, on_delete=models.SET_NULL, related_name="+")
+    audit = models.ForeignKey("agents.Run", null=True, on_delete=models.SET_NULL, related_name="+")
+    audits = models.PositiveSmallIntegerField(default=0)
+    """How often the auditor was asked; a model may fail."""
+    is_reached = models.BooleanField(null=True)
+    words = models.TextField(blank=True)
+    """What the check said; the next round is told it."""
+    created_at = models.DateTimeField(auto_now_add=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [models.UniqueConstraint(fields=["goal", "number"], name="one_round_per_number")]
+
+    def __str__(self) -> str:
+        return f"{self.goal_id}/{self.number}"
+
+
 class Act(models.Model):
     """Who made, changed, switched or ended unattended work. Rows are never changed, and outlive what they tell of."""
 
@@ -181,6 +255,7 @@ class Act(models.Model):
         DISABLED = "disabled", "switched it off"
         STARTED = "started", "started it by hand"
         STOPPED = "stopped", "stopped it"
+        ENDED = "ended", "came to its end"
         RENEWED = "renewed", "made a new secret"
         DELETED = "deleted", "deleted it"
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Max
+from django.db.models import Count, Max
+from django.utils import timezone
 
 from webapp.unattended import cron
-from webapp.unattended.models import Act, Calling, Delivery, Firing, Schedule, Webhook
+from webapp.unattended.models import Act, Calling, Delivery, Firing, Goal, Round, Schedule, Webhook
+from webapp.unattended.spending import spent_on
 from webapp.workspaces.models import Workspace
 
 HISTORY = 50
@@ -93,6 +96,35 @@ def last_deliveries(webhooks: list[Webhook]) -> dict[int, Delivery]:
     newest = Delivery.objects.filter(webhook__in=webhooks).values("webhook").annotate(last=Max("pk"))
     rows = Delivery.objects.filter(pk__in=newest.values("last")).select_related("run")
     return {delivery.webhook_id: delivery for delivery in rows}
+
+
+def goal_row(goal: Goal) -> dict[str, Any]:
+    """Return a goal as the API shows it, with what its rounds have used up so far."""
+    names = ("command", "criteria", "max_rounds", "max_tokens", "max_cost_usd", "max_seconds")
+    more = ("state", "note", "change_set_id", "ended_at")
+    spent = asdict(spent_on(goal, now=timezone.now()))
+    return calling_row(goal) | {name: getattr(goal, name) for name in (*names, *more)} | {"spent": spent}
+
+
+def round_row(one: Round) -> dict[str, Any]:
+    """Return a round as the API shows it."""
+    names = ("number", "stage", "run_id", "is_changed", "is_reached", "words", "created_at", "ended_at")
+    number = one.revision.number if one.revision is not None else None
+    audit = {"audit_run_id": one.audit_id, "evidence_id": one.evidence_id, "revision": number}
+    return {name: getattr(one, name) for name in names} | audit
+
+
+def goals_of(workspace: Workspace, *, limit: int = 100) -> list[Goal]:
+    """Return the workspace's goals, newest first."""
+    return list(
+        workspace.goals.select_related("owner", "channel").annotate(round_count=Count("rounds"))[:limit]
+    )
+
+
+def rounds_of(goal: Goal) -> list[Round]:
+    """Return the rounds of a goal, newest first."""
+    rows = goal.rounds.select_related("run", "audit", "evidence", "revision")
+    return list(rows.order_by("-number"))
 
 
 def schedules_of(workspace: Workspace) -> list[Schedule]:

@@ -31,6 +31,12 @@ AGENTS: Final[dict[str, AgentEntry]] = {
     entry.name: entry
     for entry in (
         AgentEntry(
+            "auditor",
+            "Judges whether something holds in the project, by reading its files; goals are checked by it.",
+            True,
+            "workers.agents.auditor.agent:AuditorAgent",
+        ),
+        AgentEntry(
             "coder",
             "Changes code with the model you chose: reads, edits, runs commands and tests, proposes a diff.",
             True,

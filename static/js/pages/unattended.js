@@ -13,6 +13,10 @@ async function refresh() {
   if (!fresh || !old) return;
   // Whoever stands on a link or button stands on the same one afterwards.
   const at = [...old.querySelectorAll("a, button")].indexOf(document.activeElement);
+  const open = [...old.querySelectorAll("details[open] summary")].map((summary) => summary.textContent);
+  for (const summary of fresh.querySelectorAll("details summary")) {
+    if (open.includes(summary.textContent)) summary.parentElement.open = true;
+  }
   old.replaceWith(fresh);
   localTimes(fresh);
   if (at >= 0) fresh.querySelectorAll("a, button")[at]?.focus();

@@ -30,9 +30,7 @@ from workers.queue import PRIORITIES, Budget
 UNATTENDED_PRIORITIES: Final = tuple(name for name in PRIORITIES if name != "critical")
 MAX_ITEMS: Final = 100
 """Schedules, webhooks or goals that a workspace may have of each kind."""
-RIGHTS_LOST: Final = (
-    "Who answered for it may call agents here no more. A member who switches it on takes it over."
-)
+RIGHTS_LOST: Final = "Who answered for it may call agents here no more."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

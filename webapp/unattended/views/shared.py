@@ -13,7 +13,7 @@ from webapp.workspaces.access import includes
 from webapp.workspaces.models import Role, Workspace
 from workers.errors import PyAgentError
 
-TABS = (("unattended", "Schedules"), ("webhooks", "Webhooks"))
+TABS = (("unattended", "Schedules"), ("webhooks", "Webhooks"), ("goals", "Goals"))
 
 
 def page(
