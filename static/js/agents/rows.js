@@ -27,12 +27,12 @@ export function stepRow({ step, level, position, count }, view) {
 
 // Reached by Tab from the row that has the focus.
 function stop(step, view) {
-  if (!view.stop || step.status !== "running") return nothing;
+  if (!view.stop) return nothing;
   const press = (event) => {
     event.stopPropagation();
     view.stop();
   };
-  return html`<button type="button" class="icon-button step-stop" tabindex=${view.isFocus ? 0 : -1} aria-label="Stop “${visible(step.title, 80)}”" title="Stop this step" @click=${press}>${icon("square")}</button>`;
+  return html`<button type="button" class="step-stop" tabindex=${view.isFocus ? 0 : -1} aria-label="Stop “${visible(step.title, 80)}”" title="Stop this step" @click=${press}>${icon("square")}</button>`;
 }
 
 function twisty(view, isExpanded) {

@@ -446,7 +446,11 @@ class RunCard extends LitElement {
   // All that a row shows. Of two thousand rows few change between two paints; the others are not even looked at.
   #seenOf(row, focusId) {
     const { id } = row;
-    return [row.step, row.hidden, row.level, row.position, row.count, id === focusId, this.#tree.childCount(id), this.#tree.isCollapsed(id), this.#texts.get(id), this.#details.get(id)];
+    return [row.step, row.hidden, row.level, row.position, row.count, id === focusId, this.#tree.childCount(id), this.#tree.isCollapsed(id), this.#texts.get(id), this.#details.get(id), this.#mayStop(row)];
+  }
+
+  #mayStop({ step }) {
+    return step?.status === "running" && this.may.cancel && !this.isFinal;
   }
 
   #view(row, focusId) {
@@ -458,7 +462,7 @@ class RunCard extends LitElement {
       text: this.#texts.get(row.id),
       detail: this.#details.get(row.id),
       focused: () => (this.focusId = row.id),
-      stop: this.may.cancel && !this.isFinal && row.step ? () => this.#stopStep(row.step) : null,
+      stop: this.#mayStop(row) ? () => this.#stopStep(row.step) : null,
       activate: () => this.#activate(row),
       twist: () => {
         this.#tree.toggle(row.id);

@@ -242,3 +242,40 @@ def test_the_lineage_is_one_tree_from_wherever_one_looks(worker):
 
 def test_a_run_alone_has_no_lineage(worker):
     assert lineage_of(worker.run) is None
+
+
+def test_a_page_offers_what_can_be_done_with_each_step_to_those_who_may(worker, people, browser):
+    worker.say(engine.StepStarted, step_id="s1", parent_id=None, kind="command", title="$ sleep")
+
+    def page(who, rest):
+        return browser(who).get(url(worker.run, rest)).content.decode()
+
+    assert "Tell @coder something" in page(people.member, "")
+    assert "Tell @coder something" not in page(people.viewer, "")
+    assert "Stop this step" in page(people.member, "steps/s1/") and "Answer" in page(
+        people.member, "steps/s1/"
+    )
+    assert "Stop this step" not in page(people.viewer, "steps/s1/")
+    services.steer_run(run=worker.run, by=people.member, kind="message", text="<b>Use tabs</b>")
+    assert "Member: &lt;b&gt;Use tabs&lt;/b&gt; (not heard yet)" in page(people.member, "")
+    worker.say(engine.RunFinished, answer="done")
+    assert "Tell @coder something" not in page(people.member, "")
+    assert "Run again from here" in page(people.member, "steps/s1/")
+    assert "Run again from here" not in page(people.viewer, "steps/s1/")
+
+
+def test_the_page_of_a_delegation_leads_to_the_run_that_it_waits_for(worker, people, browser):
+    hand_on(worker)
+    child = child_of(worker)
+    step = browser(people.viewer).get(url(worker.run, "steps/d1/")).content.decode()
+    assert url(child, "") in step and "Open the run of @tidy" in step
+    tree = browser(people.viewer).get(url(child, "lineage/")).content.decode()
+    assert url(worker.run, "") in tree and 'aria-current="page"' in tree
+
+
+def test_an_agent_without_a_model_is_not_offered_words(worker, people, browser):
+    hand_on(worker)
+    child = at_work(child_of(worker))
+    child.step("s1", "command")
+    step = browser(people.member).get(url(child.run, "steps/s1/")).content.decode()
+    assert "Stop this step" in step and "Answer" not in step
