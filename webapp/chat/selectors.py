@@ -25,6 +25,7 @@ PAGE_SIZE = 50
 HISTORY_SIZE = 30
 MAX_PAGE_SIZE = 200
 TOPICS_SHOWN = 40
+PEOPLE_SHOWN = 4
 CONVERSATION_MESSAGES = 30
 SUMMED_MESSAGES = 500
 SUMMED_CHARS = 200_000
@@ -257,11 +258,11 @@ def people_of(workspace: Workspace, *, limit: int = 50) -> list[Any]:
 
 
 def mentionable(
-    user: User | AnonymousUser, workspace: Workspace, query: str, *, limit: int = 8
+    user: User | AnonymousUser, workspace: Workspace, query: str, *, limit: int = 12
 ) -> list[dict[str, Any]]:
     """Return people and agents whose handle or name begins with `query`: kind, handle, name.
 
-    Agents come first, and of them who does best in this workspace.
+    Agents come first, and of them who does best in this workspace; however many there are, a few people have their place.
     """
     query = query.lower()
     agents = [
@@ -275,7 +276,8 @@ def mentionable(
         {"kind": "person", "handle": user.handle, "name": user.display_name}
         for user in matching.distinct()[:limit]
     ]
-    return [*agents, *named][:limit]
+    room = limit - min(len(named), PEOPLE_SHOWN)
+    return [*agents[:room], *named][:limit]
 
 
 # --- search ------------------------------------------------------------------------------------------------------------

@@ -68,8 +68,10 @@ export class Completion {
 
   mark() {
     for (const [at, item] of [...this.list.children].entries()) item.setAttribute("aria-selected", String(at === this.at));
-    if (this.isOpen) this.field.setAttribute("aria-activedescendant", `completion-${this.at}`);
-    else this.field.removeAttribute("aria-activedescendant");
+    if (this.isOpen) {
+      this.field.setAttribute("aria-activedescendant", `completion-${this.at}`);
+      this.list.children[this.at].scrollIntoView({ block: "nearest" });
+    } else this.field.removeAttribute("aria-activedescendant");
   }
 
   close() {

@@ -284,4 +284,6 @@ def test_offers_agents_and_members_for_completion(company: Company):
 
     assert offered("m") == ["max", "mia"]
     assert offered("ti") == ["tidy"]
+    assert {"coder", "explainer", "reviewer", "scribe", "tester", "tidy"} <= set(offered(""))
+    assert offered("")[-4:] == ["max", "mia", "olga", "vera"]
     assert "stan" not in offered("s")

@@ -37,5 +37,5 @@ MEND = (
 
 NOTHING = "There is nothing to sum up in {place} yet."
 UNREAD = "**Not finished.** {reason} {count} of {total} messages were read."
-READ = "_{count} message{s} of {place} read{span}._"
-DROPPED = "_{count} entr{s} dropped: the messages they name are not there._"
+READ = "{count} message{s} of {place} read{span}."
+DROPPED = "{count} entr{s} dropped: the messages they name are not there."

@@ -68,7 +68,7 @@ async def test_sums_up_decisions_actions_and_questions_with_links(
         "## Decisions\n- The release is on Monday. — [Ada](message:101), [Bob](message:102)\n\n"
         "## Actions\n- **Bob**: Write the notes. (due Friday) — [Bob](message:102)\n\n"
         "## Open questions\n- Who tests? — [Ada](message:103)\n\n"
-        "_3 messages of #general read, 2026-11-20 to 2026-11-20._"
+        "3 messages of #general read, 2026-11-20 to 2026-11-20."
     )
     assert provider_double.asked[0].tools == ["finish"]
     assert "[2] Bob 2026-11-20 10:02 in release: Agreed." in provider_double.asked[0].messages[1]["content"]
@@ -84,7 +84,7 @@ async def test_sends_entries_without_a_message_back_once_and_then_drops_them(
     assert await bench.run(scribe_job(bench, provider_double)) == "finished"
     assert "decisions, entry 1: there is no message 41" in provider_double.asked[1].last["content"]
     assert "cake" not in answer_of(bench) and "Write the notes." in answer_of(bench)
-    assert "_1 entry was dropped: the messages they name are not there._" in answer_of(bench)
+    assert "1 entry was dropped: the messages they name are not there." in answer_of(bench)
 
 
 async def test_reads_a_long_channel_in_parts_and_settles_what_was_open(
@@ -113,7 +113,7 @@ async def test_reads_a_long_channel_in_parts_and_settles_what_was_open(
     assert all(len(str(asked.messages)) < 9_000 * 3 for asked in provider_double.asked)
     answer = answer_of(bench)
     assert "- The release is on Monday." in answer and "- Bob tests. — [Bob](message:144)" in answer
-    assert "## Open questions\nNone." in answer and "_44 messages of #general read" in answer
+    assert "## Open questions\nNone." in answer and "44 messages of #general read" in answer
 
 
 async def test_goes_on_with_the_part_that_was_open_when_its_worker_died(

@@ -101,8 +101,8 @@ def test_writes_sections_with_owner_due_and_links() -> None:
     )
     assert "## Actions\n- **Cleo**: Write the notes. (due Friday) — [Bob](message:108)" in text
     assert "## Open questions\nNone." in text
-    assert "_3 messages of #general read, 2026-11-20 to 2026-11-21._" in text
-    assert "_2 entries were dropped: the messages they name are not there._" in text
+    assert "3 messages of #general read, 2026-11-20 to 2026-11-21." in text
+    assert "2 entries were dropped: the messages they name are not there." in text
 
 
 def test_reads_messages_from_the_job_and_nothing_that_cannot_be_linked() -> None:
