@@ -33,6 +33,7 @@ export function statusOf(run) {
 }
 
 export const STEP_STATUS = {
+  asked: { words: "waits for a yes", icon: () => icon("hand") },
   running: { words: "running", icon: () => icon("loader-circle") },
   ok: { words: "done", icon: () => icon("check") },
   failed: { words: "failed", icon: () => icon("circle-x") },

@@ -19,7 +19,7 @@ export function stepRow({ step, level, position, count }, view) {
   const nameId = `t-${view.runId}-${step.id}`;
   return html`<div class="step level-${Math.min(level, DEEPEST)} is-${step.status}" role="treeitem" data-step=${step.id} aria-level=${level} aria-posinset=${position}
     aria-setsize=${count} aria-expanded=${isExpanded ? "true" : "false"} aria-selected="false" aria-labelledby=${nameId} tabindex=${view.isFocus ? 0 : -1} @focus=${view.focused}>
-    <div class="step-line" @click=${view.activate}>${twisty(view, isExpanded)}${name(step, nameId)}${facts(step)}${stop(step, view)}</div>
+    <div class="step-line" @click=${view.activate}>${twisty(view, isExpanded)}${name(step, nameId, view)}${facts(step, view)}${stop(step, view)}</div>
     ${view.text && step.status === "running" ? html`<pre class="step-stream" tabindex="0" aria-label="What the model writes">${visible(view.text)}</pre>` : nothing}
     ${isDetailOpen ? detail(view.detail) : nothing}
   </div>`;
@@ -44,15 +44,15 @@ function twisty(view, isExpanded) {
   return html`<span class="step-twisty ${isExpanded ? "is-open" : ""}" @click=${twist}>${icon("chevron-right")}</span>`;
 }
 
-function name(step, nameId) {
+function name(step, nameId, view) {
   const kind = KINDS[step.kind] ?? KINDS.thought;
-  const status = STEP_STATUS[step.status] ?? STEP_STATUS.running;
+  const status = STEP_STATUS[view.isAsked ? "asked" : step.status] ?? STEP_STATUS.running;
   return html`<span class="step-name" id=${nameId}><span class="step-kind" title=${kind.words}>${kind.icon()}<span class="visually-hidden">${kind.words}:</span></span>
     <span class="step-title">${visible(step.title, 300)}</span><span class="visually-hidden">, ${status.words}</span></span>`;
 }
 
-function facts(step) {
-  const status = STEP_STATUS[step.status] ?? STEP_STATUS.running;
+function facts(step, view) {
+  const status = STEP_STATUS[view.isAsked ? "asked" : step.status] ?? STEP_STATUS.running;
   const used = step.input_tokens + step.output_tokens;
   return html`<span class="step-facts small">
     ${used ? html`<span class="hide-on-phone">${tokens(used)}</span><span class="hide-on-phone">${cost(step.cost_usd)}</span>` : nothing}

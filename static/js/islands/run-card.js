@@ -446,17 +446,22 @@ class RunCard extends LitElement {
   // All that a row shows. Of two thousand rows few change between two paints; the others are not even looked at.
   #seenOf(row, focusId) {
     const { id } = row;
-    return [row.step, row.hidden, row.level, row.position, row.count, id === focusId, this.#tree.childCount(id), this.#tree.isCollapsed(id), this.#texts.get(id), this.#details.get(id), this.#mayStop(row)];
+    return [row.step, row.hidden, row.level, row.position, row.count, id === focusId, this.#tree.childCount(id), this.#tree.isCollapsed(id), this.#texts.get(id), this.#details.get(id), this.#mayStop(row), this.#isAsked(id)];
   }
 
   #mayStop({ step }) {
     return step?.status === "running" && this.may.cancel && !this.isFinal;
   }
 
+  #isAsked(id) {
+    return this.#approvals.some((item) => item.is_open && item.step_id === id);
+  }
+
   #view(row, focusId) {
     return {
       runId: this.run.id,
       isFocus: row.id === focusId,
+      isAsked: this.#isAsked(row.id),
       childCount: this.#tree.childCount(row.id),
       isCollapsed: this.#tree.isCollapsed(row.id),
       text: this.#texts.get(row.id),

@@ -18,7 +18,7 @@ from workers.agents.delegating import Delegated, Delegation, child_run_id
 from workers.agents.lineage import CascadeContext
 from workers.agents.registry import AGENTS, AgentEntry
 from workers.agents.toolloop.agent import ToolLoopAgent
-from workers.events import RunDelegated, RunFinished, RunSuspended, StepFinished, StepStarted
+from workers.events import ApprovalAsked, RunDelegated, RunFinished, RunSuspended, StepFinished, StepStarted
 from workers.queue import Budget, Job
 from workers.registry import load
 from workers.tools.base import Toolbox
@@ -258,3 +258,32 @@ def test_a_delegation_is_named_by_what_is_asked() -> None:
 def test_a_result_survives_fields_it_does_not_know() -> None:
     step = {"kind": "delegation", "step_id": "d1", "detail": {"result": result("coder", odd=1)}}
     assert Delegated.from_step(step) == Delegated(agent="coder", status="finished", answer="@coder is done.")
+
+
+async def test_the_policy_speaks_of_handing_on_too_and_leave_stays_given_while_children_work(
+    make_bench: MakeBench, provider_double: ProviderDouble
+) -> None:
+    bench = make_bench({"a.py": "x = 1\n"})
+    rule = 'name = "own"\nreason = "Ask first."\ntools = ["delegate*"]\n'
+    refused = {"text": f'version = 1\n[[rule]]\neffect = "refuse"\n{rule}', "role": "member"}
+    hand_on = Say(calls=(Call("delegate_several", BOTH),))
+    provider_double.say(hand_on, Say(calls=(DONE,)))
+    assert await bench.run(lead_job(bench, provider_double, policy=refused)) == "finished"
+    assert not bench.relay.of(RunDelegated)
+    told = [message["content"] for message in provider_double.asked[-1].messages if message["role"] == "tool"]
+    assert "Ask first." in told[0]
+
+    provider_double.say(hand_on)
+    job = lead_job(
+        bench, provider_double, policy={"text": refused["text"].replace("refuse", "ask"), "role": "member"}
+    )
+    assert await bench.run(job) == "suspended"
+    (asked,) = bench.relay.of(ApprovalAsked, job.run_id)
+    verdict = {"step_id": asked.step_id, "call_hash": asked.call_hash, "is_approved": True, "by": "Ada"}
+    answered = replace(bench.resumed(job), policy=job.policy | {"verdicts": [verdict]})
+    assert await bench.run(answered) == "suspended"
+    delegated = bench.relay.of(RunDelegated, job.run_id)
+    assert [event.agent for event in delegated] == ["coder", "tidy"]
+    # Resumed before the children are done: it waits for them again, and asks nobody a second time.
+    assert await bench.run(bench.resumed(answered)) == "suspended"
+    assert len(bench.relay.of(ApprovalAsked, job.run_id)) == 1

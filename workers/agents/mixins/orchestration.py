@@ -68,7 +68,8 @@ class OrchestrationMixin(PersistenceMixin, BaseAgent):
             arguments = validate(call.arguments, tool.parameters)
             check_scope(run, tool)
             if isinstance(tool, Delegate):
-                return await self._hand_on(run, tool, call, arguments, parent)
+                refused = await self._ask_leave(run, tool, call, arguments, parent)
+                return refused or await self._hand_on(run, tool, call, arguments, parent)
         except ToolError as error:
             return await self._refuse(run, call, error, parent)
         try:
@@ -164,6 +165,34 @@ class OrchestrationMixin(PersistenceMixin, BaseAgent):
             RunSuspends: they are at work; the run is resumed when all of them have ended.
         """
         return await delegating.delegate(run, delegations, parent=parent)
+
+    async def _ask_leave(
+        self,
+        run: RunState,
+        tool: Tool,
+        call: ToolCall,
+        arguments: dict[str, Any],
+        parent: Step | str | None,
+    ) -> Called | None:
+        """Return why goals are not handed on, or None when they may be. Leave that was given stays given while the run waits for
+        its children."""
+        judgement = await self.judge(run, tool, arguments)
+        has_leave = any((step.get("detail") or {}).get("leave_for") == call.id for step in run.history)
+        if judgement.decision.effect == "allow" or has_leave:
+            return None
+        detail = {"name": call.name, "arguments": arguments}
+        title = f"May it: {tool.title(arguments)}"
+        async with run.recorder.step(
+            "tool_call", title, parent=parent, detail=detail, step_id=judgement.step_id
+        ) as step:
+            step.detail |= detail
+            if (refusal := await self.permit(run, step, judgement, tool, arguments)) is None:
+                step.detail["leave_for"] = call.id
+                return None
+            told = {"result": refusal.text, "is_error": True, "facts": refusal.facts}
+            step.detail |= {"call_id": call.id, **told}
+            step.status = "failed"
+        return Called(call, refusal)
 
     async def _hand_on(
         self,
