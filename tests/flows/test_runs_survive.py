@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ import psutil
 import pytest
 import redis
 
+from tests.framework.crashing import IS_FULL
 from tests.framework.stack import ROOT, Stack, free_port
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(240)]
@@ -205,6 +209,95 @@ def test_stops_when_a_person_says_so(desk):
     assert run["status"] == "cancelled"
     # It may have edited something by then; what is offered is said, and what is said is offered.
     assert (run["review_id"] is not None) == ("offered for review" in run["error_message"])
+
+
+# --- many runs, random kills -----------------------------------------------------------------------------------------
+
+SEED = 20261126
+RUNS, KILLS = (100, 200) if IS_FULL else (12, 10)
+MAX_ATTEMPTS = 3
+"""A run that lost its worker so often is given up at the next loss, so nobody is killed under it any more."""
+AT_ONCE = 4
+
+
+class Storm:
+    """Calls runs, kills what they stand on at random moments of a fixed seed, and notes each finished step that it sees."""
+
+    def __init__(self, desk: Desk, installation: Stack) -> None:
+        self.desk, self.installation = desk, installation
+        self.random = random.Random(SEED)
+        self.runs: dict[str, dict[str, Any]] = {}
+        self.finished: dict[tuple[str, str], dict[str, Any]] = {}
+        self.lost: list[str] = []
+        self.kills: Counter[str] = Counter()
+
+    def look(self) -> None:
+        """Read the runs that have not ended; a finished step that is gone, or was done again, is lost."""
+        for run_id in list(self.runs):
+            if self.runs[run_id].get("status") in FINAL:
+                continue
+            reply = self.desk.client.get(f"{self.desk.base}/runs/{run_id}")
+            if reply.status_code != 200:
+                continue
+            run: dict[str, Any] = reply.json()
+            steps = {step["id"]: step for step in run["steps"] if step["status"] in ("ok", "failed")}
+            for (owner, step_id), seen in self.finished.items():
+                if owner == run_id and steps.get(step_id) != seen:
+                    self.lost.append(f"{run_id} {step_id}: {seen} became {steps.get(step_id)}")
+            self.finished |= {(run_id, step_id): step for step_id, step in steps.items()}
+            self.runs[run_id] = run
+
+    @property
+    def open(self) -> list[dict[str, Any]]:
+        return [run for run in self.runs.values() if run.get("status") not in FINAL]
+
+    def strike(self) -> None:
+        """Kill something; a worker only while no run would be given up for it."""
+        targets = ["valkey", "flushall", "relay", "node"]
+        if all(run.get("attempts", 1) < MAX_ATTEMPTS for run in self.open):
+            targets += ["child", "worker"] * 2
+        target = self.random.choice(targets)
+        self.kills[target] += 1
+        workers = processes_of(self.installation, "celery")
+        pids = {process.pid for process in workers}
+        if target == "child":
+            kill([self.random.choice([one for one in workers if one.ppid() in pids] or workers)])
+        elif target == "worker":
+            kill(workers)
+        elif target == "flushall":
+            with redis.Redis(unix_socket_path=str(self.installation.home / "run" / "valkey.sock")) as client:
+                client.flushall()
+        else:
+            words = {"valkey": "valkey-server", "relay": "manage.py relay", "node": "workers.node"}
+            kill(processes_of(self.installation, words[target]))
+
+    def blow(self) -> None:
+        """Go on until all runs have ended and all kills are done."""
+        strikes_at = time.monotonic() + self.random.uniform(2, 6)
+        called = 0
+        while called < RUNS or self.open:
+            while called < RUNS and len(self.open) < AT_ONCE:
+                self.runs[self.desk.call()] = {}
+                called += 1
+            self.look()
+            if time.monotonic() >= strikes_at and self.kills.total() < KILLS and self.open:
+                with contextlib.suppress(psutil.NoSuchProcess, AssertionError, redis.RedisError):
+                    self.strike()  # what has just died and is not back yet cannot be killed
+                strikes_at = time.monotonic() + self.random.uniform(3, 9)
+            time.sleep(0.3)
+
+
+@pytest.mark.timeout(7200 if IS_FULL else 900)
+def test_every_run_ends_once_and_no_finished_step_is_lost_whatever_is_killed(desk, installation, capsys):
+    storm = Storm(desk, installation)
+    storm.blow()
+    with capsys.disabled():
+        print(
+            f"\n{RUNS} runs, kills {dict(storm.kills)}, {len(storm.finished)} finished steps, {len(storm.lost)} lost"
+        )
+    assert storm.lost == []
+    for run in storm.runs.values():
+        assert_solved_once(run)
 
 
 def test_leaves_the_key_nowhere(desk, installation):

@@ -96,10 +96,15 @@ class Runner:
     async def run(self) -> Ending:
         """Run the job to its end and say which it was."""
         async with self._publisher, self._tokens:
+            await self._tell_fleet()  # before a first run in this process loads its model's client
             beats = asyncio.create_task(self._beat())
             ending: Ending = "unheard"
             try:
                 ending = await self._conclude(await self._run_watched())
+                await end_tasks(beats)
+                if not self.request.needs_gpu:
+                    # What is left to do takes a moment, in which the leader sends the next job on its way.
+                    await self.leave()
                 return ending
             finally:
                 self._spans.close(ending)
@@ -218,6 +223,10 @@ class Runner:
             return None
         except (RedisError, OSError, TimeoutError):
             return None  # Redis is away: nobody can ask for anything now
+
+    async def leave(self) -> None:
+        """Give the slot back; told twice it does no harm."""
+        await report(self._client, "left", self.request, worker=worker_name(), reason=self.comes_back)
 
     async def _tell_fleet(self, *, tokens_per_s: float = 0.0) -> None:
         await report(

@@ -33,8 +33,11 @@ from workers.fleet.entries import (
 from workers.fleet.preemption import choose_victims
 from workers.fleet.sharing import Turns
 
-LOST_AFTER_S: Final = 12.0
-"""A worker that was not heard of for so long (it speaks every 3 s) holds its slot no more."""
+LOST_AFTER_S: Final = 20.0
+"""A worker that was not heard of for so long (it speaks every 3 s) holds its slot no more.
+
+Longer than the lease of its row: a run that goes on is rung for with a higher fence before, which frees the slot at once.
+"""
 SEND_AGAIN_S: Final = 5.0
 ASK_AGAIN_S: Final = 2.0
 LIMIT_PAUSE_S: Final = 10.0
@@ -127,7 +130,8 @@ class FleetCore:
             actions.append(self._release(run))
             run = None
         if run is None:
-            run = Running(request=request, rank=request.level, admitted_at=now, heard_at=now)
+            known = self._with_past(request, self.waiting.get(request.run_id), now=now)
+            run = Running(request=known, rank=request.level, admitted_at=now, heard_at=now)
             self.running[request.run_id] = run
         held = self.waiting.get(request.run_id)
         if held is not None and held.fence <= request.fence:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
-AGAIN_S = 0.2
+AGAIN_S = 0.05
 
 
 async def end_tasks(*tasks: asyncio.Task[None], again_s: float = AGAIN_S) -> None:

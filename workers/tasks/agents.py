@@ -6,10 +6,16 @@ import asyncio
 import multiprocessing
 import os
 import signal
-from typing import Any
+from importlib import import_module
+from typing import Any, Final
 
 import orjson
-from celery.signals import worker_process_init, worker_process_shutdown, worker_shutting_down
+from celery.signals import (
+    worker_init,
+    worker_process_init,
+    worker_process_shutdown,
+    worker_shutting_down,
+)
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisAway
 
@@ -27,6 +33,12 @@ from workers.telemetry import tracing
 from workers.telemetry.logging import configure_logging, get_logger
 
 log = get_logger(__name__)
+PRELOADED: Final = (
+    "workers.agents.coder.agent",
+    "workers.providers.openai_compatible",
+    "openai.resources.chat.completions",
+    "openai.types.chat",
+)
 # Made before Celery forks, so that the children see what the parent is told.
 _shutting_down = multiprocessing.get_context("fork").Event()
 
@@ -34,6 +46,13 @@ _shutting_down = multiprocessing.get_context("fork").Event()
 @worker_shutting_down.connect
 def _tell_children(**_: Any) -> None:
     _shutting_down.set()
+
+
+@worker_init.connect
+def _load_before_fork(**_: Any) -> None:
+    """Load once, for all children, what their first runs would each load for seconds, silent all the while."""
+    for module in PRELOADED:
+        import_module(module)
 
 
 @worker_process_init.connect
@@ -95,7 +114,7 @@ async def _run(job: Job) -> str:
             should_stop=lambda: told_to_end.is_set() or _shutting_down.is_set(),
         )
         ending = await runner.run()
-        await report(client, "left", runner.request, worker=worker_name(), reason=runner.comes_back)
+        await runner.leave()
         log.info("a run ended", run_id=job.run_id, fence=job.fence, ending=ending)
         return ending
     except RedisAway as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.workers.fleet.conftest import Fleet, crew, released
@@ -381,12 +383,25 @@ def test_a_run_that_a_worker_tells_of_is_known_even_when_everything_was_forgotte
     assert fresh.core.waiting == {}
 
 
+def test_a_run_that_was_taken_for_lost_and_speaks_again_has_not_grown_old_by_that(fleet: Fleet) -> None:
+    fleet.submit("a", "low")
+    fleet.decide()
+    told = replace(fleet.core.running["a"].request, since=0.0, queued_at=0.0)  # a worker does not know these
+    fleet.decide(after_s=LOST_AFTER_S)
+    assert fleet.running == set()
+    fleet.core.hear(told, worker="one:7", now=fleet.now)
+    fleet.let_go("a")
+    assert fleet.core.waiting["a"].waited(fleet.now) < 1
+    assert fleet.core.waiting["a"].since == fleet.now - LOST_AFTER_S
+    fresh = Fleet()
+    fresh.core.hear(told, worker="one:7", now=fresh.now)
+    assert fresh.core.running["a"].request.since == fresh.now
+
+
 def test_an_overtaken_worker_is_not_heard(fleet: Fleet) -> None:
     fleet.submit("a", fence=2)
     fleet.decide()
     old = fleet.core.running["a"].request
-    from dataclasses import replace
-
     fleet.core.hear(replace(old, fence=1), worker="old:1", now=fleet.now)
     assert fleet.core.running["a"].worker == "one:7"
     assert fleet.core.leave("a", 1) == []
