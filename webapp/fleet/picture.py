@@ -276,7 +276,7 @@ def _running_line(run: Run, known: RunningRun | None, names: dict[str, str] | No
         line,
         since=datetime.fromtimestamp(known.since, UTC),
         node=(names or {}).get(known.node, ""),
-        model=one_line(known.model) or line.model,
+        model=line.model or one_line(known.model),
         tokens_per_s=round(known.tokens_per_s, 1) or line.tokens_per_s,
     )
 

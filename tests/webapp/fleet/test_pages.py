@@ -85,7 +85,7 @@ def test_the_owner_sees_machines_and_runs_but_not_what_people_wrote(
     html = page(browser(people.boss))
     assert "canary" not in html
     text = words(html)
-    for told in ("alpha", "1 of 2 taken", "21.5 tokens/s", "gpt (openai)", workspace.name, "lost 3 times"):
+    for told in ("alpha", "1 of 2 taken", "21.5 tokens/s", "m (embedded)", workspace.name, "lost 3 times"):
         assert told in text, told
     assert "H100 0: 30.0 GB of 80.0 GB free, 1.0 GB promised" in text
     assert "no GPU here" not in text

@@ -80,7 +80,7 @@ def test_a_run_at_work_has_its_node_model_speed_and_since_when(whole, workspace,
     told = state(running=[works(run, since=1_700_000_000.0)], nodes=[node(busy=1, devices=[gpu()])])
     picture = see(whole, told)
     (line,) = picture.running
-    assert (line.node, line.model, line.tokens_per_s) == ("alpha", "gpt (openai)", 21.5)
+    assert (line.node, line.model, line.tokens_per_s) == ("alpha", "m (embedded)", 21.5)
     assert line.since == datetime.fromtimestamp(1_700_000_000, UTC)
     assert (picture.slots, picture.busy, picture.free_mb) == (2, 1, 30_720)
     assert (picture.nodes[0].host, picture.nodes[0].pid) == ("alpha.example.org", 4711)
