@@ -24,7 +24,8 @@ class Place:
 
     @property
     def goal(self) -> str:
-        return one_line(self.run.goal, limit=120)
+        """What it was asked, without what was put below it of other runs' results."""
+        return one_line((self.run.goal.strip().splitlines() or [""])[0], limit=120)
 
     def walk(self, depth: int = 0) -> Iterator[tuple[int, Place]]:
         """Yield this place and all below it with their depth, in the order of a tree that is read aloud."""

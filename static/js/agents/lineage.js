@@ -3,24 +3,41 @@ import { events } from "../events.js";
 
 const QUIET_MS = 200;
 let timer = null;
+let isFetching = false;
 
 const nav = () => document.getElementById("lineage");
 
+function soon() {
+  timer ??= setTimeout(refresh, QUIET_MS);
+}
+
+// One at a time: of two replies on their way the older could come last.
 async function refresh() {
   timer = null;
-  const reply = await fetch(nav().dataset.src);
-  if (!reply.ok) return;
-  const fresh = new DOMParser().parseFromString(await reply.text(), "text/html").getElementById("lineage");
+  if (isFetching) return soon();
+  isFetching = true;
+  try {
+    const reply = await fetch(nav().dataset.src);
+    if (reply.ok) show(await reply.text());
+  } finally {
+    isFetching = false;
+  }
+}
+
+function show(markup) {
+  const fresh = new DOMParser().parseFromString(markup, "text/html").getElementById("lineage");
   const focused = nav().contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
   if (fresh) nav().replaceWith(fresh);
   if (focused) nav().querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
 }
 
+// The address that it is fetched from names this run, each link another one.
 function changed({ run }) {
-  const isNear = run.parent || nav()?.innerHTML.includes(run.id);
-  if (nav() && isNear) timer ??= setTimeout(refresh, QUIET_MS);
+  const shown = nav()?.outerHTML ?? "";
+  const isKnown = !nav()?.hidden && shown.includes(run.id);
+  if (isKnown || (run.parent && shown.includes(run.parent))) soon();
 }
 
 events.on("RunQueued", changed);
 events.on("RunChanged", changed);
-events.onResync(() => nav() && refresh());
+events.onResync(() => nav() && soon());
