@@ -136,6 +136,13 @@ class Bench:
                 fields.get(b"run_id", b"").decode(),
             )
 
+    def cpu_ms(self) -> list[float]:
+        """Return the processor time of the node, and of the worker with its children."""
+        worker = psutil.Process(self.processes[1].pid)
+        groups = [[self.node], [worker, *worker.children(recursive=True)]]
+        times = [[process.cpu_times() for process in group] for group in groups]
+        return [1000 * sum(one.user + one.system for one in group) for group in times]
+
     def is_asked(self, jobs: Iterable[Job]) -> bool:
         """Whether one of these runs is asked to suspend now."""
         fences = {suspend_key(job.run_id): str(job.fence).encode() for job in jobs}
@@ -176,8 +183,9 @@ def answers(tokens: int) -> Any:
     return brain
 
 
-def measure_dispatch(bench: Bench) -> list[float]:
-    """Return for each run after the first eight how many ms its slot stood empty."""
+def measure_dispatch(bench: Bench) -> tuple[list[float], list[float]]:
+    """Return for each run after the first eight how many ms its slot stood empty, and the CPU ms a run of node and worker."""
+    before = bench.cpu_ms()
     bench.relay.wait_s = 1.0
     bench.client.delete(INBOX_KEY)
     jobs = [bench.job(agent="nobody", model={}) for _ in range(RUNS)]
@@ -200,7 +208,8 @@ def measure_dispatch(bench: Bench) -> list[float]:
             left[run_id] = at_ms  # told twice: when its end is known, and when its process is free
     bench.relay.wait_s = 0.0
     starts = sorted(began.values())[SLOTS:]
-    return [start - end for start, end in zip(starts, sorted(left.values()), strict=False)]
+    used = [(now - then) / RUNS for now, then in zip(bench.cpu_ms(), before, strict=True)]
+    return [start - end for start, end in zip(starts, sorted(left.values()), strict=False)], used
 
 
 def measure_handover(bench: Bench, double: Any) -> tuple[list[float], list[float]]:
@@ -308,7 +317,7 @@ def main() -> None:
     report_noise()
     decisions = measure_decision()
     with opened() as (bench, double):
-        gaps = measure_dispatch(bench)
+        gaps, (node_ms, worker_ms) = measure_dispatch(bench)
         told_s, handed_s = measure_handover(bench, double)
     with opened() as (bench, _):
         grown_mb = measure_memory(bench)
@@ -318,6 +327,7 @@ def main() -> None:
         f"  {RUNS} runs on {SLOTS} slots, a slot stands empty: median {median:.0f} ms, p95 {worst:.0f} ms   "
         f"{verdict(median <= MAX_OVERHEAD_MS, f'median <= {MAX_OVERHEAD_MS} ms')}"
     )
+    print(f"  CPU of one such run: node {node_ms:.1f} ms, worker {worker_ms:.1f} ms")
     print(
         f"  decision with {WAITING} waiting, CPU: median {statistics.median(decisions):.1f} ms, worst {max(decisions):.1f} ms   "
         f"{verdict(max(decisions) <= MAX_DECISION_MS, f'<= {MAX_DECISION_MS} ms')}"

@@ -63,10 +63,9 @@ class Desk:
     def __init__(self, client: httpx.Client, workspace_id: int) -> None:
         self.client, self.base = client, f"workspaces/{workspace_id}"
 
-    def call(self) -> str:
-        reply = self.client.post(
-            f"{self.base}/runs", json={"agent": "coder", "goal": "fix the failing test in calc.py"}
-        )
+    def call(self, **fields: str) -> str:
+        asked = {"agent": "coder", "goal": "fix the failing test in calc.py", **fields}
+        reply = self.client.post(f"{self.base}/runs", json=asked)
         assert reply.status_code == 201, reply.text
         return str(reply.json()["id"])
 
@@ -129,7 +128,9 @@ def kill(processes: list[psutil.Process]) -> None:
 
 
 def assert_solved_once(run: dict[str, Any]) -> None:
-    assert run["status"] == "finished", run
+    assert run["status"] == "finished", {
+        key: value for key, value in run.items() if key not in ("steps", "goal")
+    }
     assert run["review_id"] is not None
     assert [step["kind"] for step in run["steps"]].count("proposal") == 1
     assert all(step["status"] == "ok" for step in run["steps"]), run["steps"]
@@ -200,6 +201,22 @@ def test_goes_on_when_the_relay_is_killed(desk, installation):
     run_id = desk.call_and_wait_for_work()
     kill(processes_of(installation, "manage.py relay") or processes_of(installation, "relay"))
     assert_solved_once(desk.end_of(run_id))
+
+
+def test_makes_room_for_a_critical_run_and_goes_on_by_itself(desk):
+    lower = [desk.call(priority="low") for _ in range(2)]
+    for run_id in lower:
+        desk.wait(run_id, lambda run: len(run["steps"]) >= 4)
+    urgent = desk.call(priority="critical")
+    began = desk.wait(urgent, lambda run: run["status"] != "queued")
+    assert began["status"] == "running"
+    rows = [desk.client.get(f"{desk.base}/runs/{run_id}").json() for run_id in lower]
+    assert sorted(row["status"] for row in rows) == ["queued", "running"]
+    assert [row["suspend_reason"] for row in rows if row["status"] == "queued"] == ["preempted"]
+    for run_id in (urgent, *lower):
+        run = desk.end_of(run_id)
+        assert_solved_once(run)
+        assert run["attempts"] == 1, "to make room is no loss"
 
 
 def test_stops_when_a_person_says_so(desk):
@@ -296,7 +313,10 @@ def test_every_run_ends_once_and_no_finished_step_is_lost_whatever_is_killed(des
             f"\n{RUNS} runs, kills {dict(storm.kills)}, {len(storm.finished)} finished steps, {len(storm.lost)} lost"
         )
     assert storm.lost == []
-    for run in storm.runs.values():
+    for run_id, run in storm.runs.items():
+        if run["status"] != "finished":
+            lines = installation.log.read_text(errors="replace").splitlines()
+            print("\n".join(line for line in lines if run_id in line and "GET" not in line))
         assert_solved_once(run)
 
 
