@@ -46,7 +46,7 @@ class CallingForm(forms.Form):
     """How an agent is called."""
 
     name = forms.CharField(label="Name", max_length=80)
-    agent = forms.ChoiceField(label="Agent")
+    agent = forms.ChoiceField(label="Agent", initial="coder")
     goal = forms.CharField(
         label="What to do",
         max_length=GOAL_CHARS,

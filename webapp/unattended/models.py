@@ -255,7 +255,7 @@ class Act(models.Model):
         DISABLED = "disabled", "switched it off"
         STARTED = "started", "started it by hand"
         STOPPED = "stopped", "stopped it"
-        ENDED = "ended", "came to its end"
+        ENDED = "ended", "ended it"
         RENEWED = "renewed", "made a new secret"
         DELETED = "deleted", "deleted it"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
+from uuid import UUID
 
 from webapp.agents.budgets import default_budget
 from webapp.agents.models import Run
@@ -28,15 +29,24 @@ class Spent:
 def spent_on(goal: Goal, *, now: datetime) -> Spent:
     """Return what the goal has used up until `now`, or until its end."""
     rows = list(goal.rounds.values_list("run_id", "audit_id"))
-    ids = [run_id for row in rows for run_id in row if run_id is not None]
-    runs = Run.objects.filter(pk__in=ids).values_list("input_tokens", "output_tokens", "cost_usd")
-    costs = [cost for *_, cost in runs]
+    runs = _with_delegated({run_id for row in rows for run_id in row if run_id is not None})
+    costs = [run.cost_usd for run in runs]
     return Spent(
         rounds=len(rows),
-        tokens=sum(read + written for read, written, _ in runs),
+        tokens=sum(run.input_tokens + run.output_tokens for run in runs),
         cost_usd=None if None in costs else sum(cost for cost in costs if cost is not None),
         seconds=int(((goal.ended_at or now) - goal.created_at).total_seconds()),
     )
+
+
+def _with_delegated(run_ids: set[UUID]) -> list[Run]:
+    """Return these runs and all that they delegated, whose tokens stand in rows of their own."""
+    columns = Run.objects.only("input_tokens", "output_tokens", "cost_usd")
+    found = level = {run.pk: run for run in columns.filter(pk__in=run_ids)}
+    while level:
+        level = {run.pk: run for run in columns.filter(parent__in=level) if run.pk not in found}
+        found |= level
+    return list(found.values())
 
 
 def exceeded(goal: Goal, spent: Spent, *, is_between: bool = True) -> str:

@@ -208,6 +208,21 @@ def test_the_next_run_gets_only_what_is_left(company: Company) -> None:
     assert last(goal).run.budget["tokens"] == 300  # type: ignore[union-attr]
 
 
+def test_what_its_runs_hand_on_counts_too(company: Company) -> None:
+    goal = set_goal(company, max_tokens=1_000)
+    run = last(goal).run
+    assert run is not None
+    child = Run.objects.create(
+        workspace=run.workspace, agent="tidy", goal="x", status="finished", parent=run, input_tokens=300
+    )
+    Run.objects.create(
+        workspace=run.workspace, agent="tidy", goal="x", status="finished", parent=child, output_tokens=60
+    )
+    work(goal, "one\n", tokens=40)
+    judge_command(goal, "failed")
+    assert last(goal).run.budget["tokens"] == 600  # type: ignore[union-attr]
+
+
 def test_no_auditor_is_paid_beyond_the_budget(company: Company) -> None:
     goal = set_goal(company, command="", criteria="x", max_tokens=500)
     work(goal, "one\n", tokens=600)

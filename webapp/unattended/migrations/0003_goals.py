@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
                     ("disabled", "switched it off"),
                     ("started", "started it by hand"),
                     ("stopped", "stopped it"),
-                    ("ended", "came to its end"),
+                    ("ended", "ended it"),
                     ("renewed", "made a new secret"),
                     ("deleted", "deleted it"),
                 ],
