@@ -181,7 +181,7 @@ SIGNED_OUT = {
 
 
 def furnish_unattended(api: httpx.Client, workspace_id: int) -> tuple[int, int, int]:
-    """Make unattended work and return the ids of a schedule, of a webhook that was called and of a goal that has ended."""
+    """Make unattended work and return the ids of a schedule, of a webhook that was called and of a goal."""
     place = f"workspaces/{workspace_id}/unattended"
     schedule = {
         "name": "Tidy at night",
@@ -200,20 +200,15 @@ def furnish_unattended(api: httpx.Client, workspace_id: int) -> tuple[int, int, 
         "Webhook-Id": "72d3162e",
     }
     httpx.post(made["address"], json={"issue": {"title": "It breaks"}}, headers=headers).raise_for_status()
-    # @tidy changes something in its first round only; the command never succeeds.
+    # One round, whose command never succeeds; nobody waits for its end.
     goal = {
         "name": "Tidy and typed",
         "agent": "tidy",
         "goal": "Tidy up src",
         "command": "false",
-        "max_rounds": 3,
+        "max_rounds": 1,
     }
     goal_id = int(api.post(f"{place}/goals", json=goal).raise_for_status().json()["id"])
-
-    def end() -> bool | None:
-        return api.get(f"{place}/goals/{goal_id}").raise_for_status().json()["state"] != "working" or None
-
-    wait_for(end, what="the goal's end", timeout_s=120)
     return schedule_id, int(made["id"]), goal_id
 
 
