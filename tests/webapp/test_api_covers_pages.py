@@ -169,8 +169,16 @@ SAME_OVER_REST = {
     "workspace_git": f"GET {W}/git, POST {W}/git/commit, GET {W}/git/log, GET {W}/git/archive, POST {W}/git/push",
 }
 # The way in, and what programs ask.
-WITHOUT = {"hook", "setup", "invitation", "internal_credentials", "healthz", "readyz", "metrics"}
-WITHOUT = {"setup", "invitation", "internal_credentials", "internal_spend", "healthz", "readyz", "metrics"}
+WITHOUT = {
+    "hook",
+    "setup",
+    "invitation",
+    "internal_credentials",
+    "internal_spend",
+    "healthz",
+    "readyz",
+    "metrics",
+}
 
 
 def test_every_page_has_operations_that_do_the_same() -> None:

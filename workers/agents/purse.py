@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 LEASE_S: Final = 60.0
 """For how long what a killed worker had reserved stays reserved."""
 SEED_TRIES: Final = 3
+AWAY_S: Final = 60.0
+"""For how long a Redis that is away is waited for."""
+POLL_S: Final = 0.5
 MICRO: Final = 1_000_000
 _SCRIPT: Final = Path(__file__).with_name("purse.lua")
 _AWAY: Final = (RedisError, OSError, TimeoutError)
@@ -128,18 +131,27 @@ class Purse:
         is_limited = int(bool(self._job.spend.get("is_limited")))
         amounts = (_micro(worst.cost_usd), worst.tokens)
         for _ in range(SEED_TRIES):
-            try:
-                answer = await self._do(
-                    scopes, "reserve", call, *amounts, person, round(LEASE_S * 1000), is_limited
-                )
-            except _AWAY as error:
-                raise BudgetUnknown("Redis cannot be asked what is left of the budget.") from error
+            answer = await self._ask(
+                scopes, "reserve", call, *amounts, person, round(LEASE_S * 1000), is_limited
+            )
             if answer[0] in ("held", "free"):
                 return bool(answer[0] == "held")
             if answer[0] != "seed":
                 raise _exceeded(answer, name=scopes[answer[1]][1], worst=worst, model=model)
             await self._seed()
         raise BudgetUnknown("Nobody can say what is left of the budget.")
+
+    async def _ask(self, scopes: list[tuple[str, str]], *args: Any) -> list[Any]:
+        """Return what Redis says, waiting for one that is started again."""
+        try:
+            async with asyncio.timeout(AWAY_S):
+                while True:
+                    try:
+                        return await self._do(scopes, *args)
+                    except _AWAY:
+                        await asyncio.sleep(POLL_S)
+        except TimeoutError:
+            raise BudgetUnknown("Redis cannot be asked what is left of the budget.") from None
 
     async def _renew(self, call: str, scopes: list[tuple[str, str]]) -> None:
         while True:

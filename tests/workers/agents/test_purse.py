@@ -183,6 +183,24 @@ async def test_nothing_is_asked_when_nobody_can_say_what_is_left(till: Till) -> 
         await spend(purse, worst=0.0)
 
 
+async def test_waits_for_a_redis_that_is_started_again(
+    till: Till, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redis_server.kill()
+    spending = asyncio.create_task(spend(till.purse(is_limited=False), worst=1.0))
+    await asyncio.sleep(0.8)
+    assert not spending.done()
+    redis_server.start()
+    await asyncio.wait_for(spending, 20)
+    redis_server.kill()
+    try:
+        monkeypatch.setattr(purse_module, "AWAY_S", 0.3)
+        with pytest.raises(BudgetUnknown):
+            await spend(till.purse(is_limited=False), worst=1.0)
+    finally:
+        redis_server.start()
+
+
 async def test_what_a_killed_worker_had_reserved_comes_free(
     till: Till, monkeypatch: pytest.MonkeyPatch
 ) -> None:
