@@ -1,4 +1,4 @@
-"""What a browser makes of the pages: `python -m tests.benchmarks.in_browser [--only weights,tasks,margin,axe,lighthouse]`.
+"""What a browser makes of the pages: `python -m tests.benchmarks.in_browser [--only weights,tasks,tree,margin,axe,lighthouse]`.
 
 The whole product as `make run` starts it, Debian's Chromium, and an installation with something on every page.
 """
@@ -22,11 +22,12 @@ from tests.browser.conftest import DESKTOP, FLAGS, Person, keep_cookies, program
 from tests.browser.furnished import SIGNED_OUT, Furnished, furnish
 from tests.browser.test_accessibility import PAGES, find_everywhere
 from tests.browser.test_long_channel import LONG_TASK_MS, MESSAGES, make_long_channel, open_long_channel
+from tests.browser.test_long_tree import STEPS, make_long_run, open_whole_tree, scroll_through, watch_growth
 from tests.browser.test_weight import WITH_EDITOR, WITHOUT_EDITOR, weigh
 from tests.framework.stack import Stack
 
 LOADS, SAVES = 5, 60
-MARGIN_MS, LIGHTHOUSE_SCORE = 300, 95
+MARGIN_MS, LIGHTHOUSE_SCORE, SMOOTH_MS = 300, 95, 50
 LIGHTHOUSE = Path(__file__).parent / "lighthouse"
 JUDGED = ["channel", "run", "review", "files", "members", "sign-in"]
 """The pages that Lighthouse sees; axe-core, which does its work, sees all of them, on a phone and in the dark too."""
@@ -85,6 +86,23 @@ def tasks(scene: Scene) -> None:
         f"  longest task opening {MESSAGES} messages: median {statistics.median(longest):.0f} ms, "
         f"worst {max(longest):.0f} ms of {LOADS}   {told}"
     )
+
+
+def tree(scene: Scene) -> None:
+    """How smoothly a tree of 2,000 steps, all unfolded, scrolls and grows."""
+    run_id = make_long_run(scene.stack, scene.furnished)
+    person = scene.owner()
+    open_whole_tree(person, scene.furnished, run_id)
+    for words, seen in (
+        ("scrolling", scroll_through(person)),
+        ("growing by 200", watch_growth(person, scene.stack, run_id)),
+    ):
+        told = verdict(seen.p95 <= SMOOTH_MS and seen.longest_task <= LONG_TASK_MS, f"p95 <= {SMOOTH_MS} ms")
+        print(
+            f"  a tree of {STEPS} steps, {words}: frames median {seen.median:.0f} ms, p95 {seen.p95:.0f} ms, "
+            f"longest task {seen.longest_task:.0f} ms   {told}"
+        )
+    person.context.close()
 
 
 def margin(scene: Scene) -> None:
@@ -171,7 +189,7 @@ def lighthouse(scene: Scene) -> None:
 
 
 PARTS: dict[str, Callable[[Scene], None]] = {
-    one.__name__: one for one in (weights, tasks, margin, axe, lighthouse)
+    one.__name__: one for one in (weights, tasks, tree, margin, axe, lighthouse)
 }
 
 
