@@ -153,12 +153,14 @@ class Runner:
         spending = Spending.resume(job.budget, job.history)
         guard = SecretGuard(pattern_set(tuple(Rule.from_dict(rule) for rule in job.rules)))
         try:
+            # Making the worktree is the first effect; and a key is handed out only for a run whose row says that it runs, which
+            # takes a while when the relay was killed.
+            await self._publisher.settle()
             if choice is not None:
                 models = await open_models(
                     job, config=self._config, client=self._client, recorder=self._recorder, spending=spending
                 )
                 provider = GuardedProvider(models, guard)
-            await self._publisher.settle()  # making the worktree is the first effect
             root = self._config.workspace_root(job.workspace_id)
             self._workplace = await asyncio.to_thread(Workplace.open, root, job)
             state = RunState(

@@ -394,3 +394,26 @@ async def test_what_was_written_before_a_suspension_is_there_on_the_next_worker(
     spent = sum(event.input_tokens + event.output_tokens for event in asked if event.status == "ok")
     told = sum(step["input_tokens"] + step["output_tokens"] for step in bench.relay.history(job.run_id))
     assert spent == told, "no finished step is billed twice"
+
+
+async def test_asks_for_its_models_key_only_once_its_row_says_that_it_runs(
+    make_bench: MakeBench, provider_double: ProviderDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relay that was killed writes the start late; the key would be refused, and the run fail, meanwhile."""
+    bench = make_bench(FILES)
+    provider_double.say(Say("hello"))
+    asked = asyncio.Event()
+    real = runner.open_models
+
+    async def noting(*args: Any, **fields: Any) -> Any:
+        asked.set()
+        return await real(*args, **fields)
+
+    monkeypatch.setattr(runner, "open_models", noting)
+    bench.relay.deafen()
+    task = asyncio.create_task(bench.run(coder_job(bench, provider_double)))
+    await asyncio.sleep(1.0)
+    assert not asked.is_set()
+    bench.relay.answers.set()
+    assert await task == "finished"
+    assert asked.is_set()
