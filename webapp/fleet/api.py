@@ -67,6 +67,16 @@ class NodeOut(Schema):
     is_quiet: bool = Field(description="Whether it was not heard of for a while.")
 
 
+class LimitOut(Schema):
+    """How much of a model's limits is used; null where it has none."""
+
+    model: str
+    running: int
+    concurrency: int | None
+    tokens_used_per_minute: int
+    tokens_per_minute: int | None
+
+
 class FleetOut(Schema):
     """The fleet now, as you may see it."""
 
@@ -81,6 +91,9 @@ class FleetOut(Schema):
     running: list[LineOut]
     suspended: list[LineOut]
     others_running: int = Field(description="Runs of other workspaces at work.")
+    limits: list[LimitOut] = Field(
+        description="Models with limits; empty for who does not own the installation."
+    )
 
 
 class ShareOut(Schema):

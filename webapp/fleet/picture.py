@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from math import ceil
-from typing import Final
+from typing import Any, Final
 
 from webapp.agents.models import Run
 from webapp.agents.plain import one_line, sentence
@@ -120,6 +120,17 @@ class NodePicture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LimitLine:
+    """How much of a model's limits is used; None where it has none."""
+
+    model: str
+    running: int
+    concurrency: int | None
+    tokens_used_per_minute: int
+    tokens_per_minute: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
     """Everything that one person sees of the fleet now."""
 
@@ -133,6 +144,8 @@ class Picture:
     suspended: list[RunLine]
     others_running: int
     """Runs of other workspaces at work."""
+    limits: list[LimitLine] = field(default_factory=list)
+    """Of models that have any; told to the installation's owner alone, since models are people's and workspaces' own."""
 
     @property
     def listed(self) -> list[RunLine]:
@@ -203,6 +216,17 @@ def draw(state: FleetState | None, rows: Iterable[Run], *, sight: Sight, now: da
         running=[line for line in running if _is_shown(line, sight)],
         suspended=[line for line in suspended if _is_shown(line, sight)],
         others_running=sum(not _is_shown(line, sight) for line in running),
+        limits=[_limit(key, told) for key, told in state.limits.items()] if state and sight.is_whole else [],
+    )
+
+
+def _limit(key: str, told: dict[str, Any]) -> LimitLine:
+    return LimitLine(
+        model=one_line(str(told.get("model") or key), limit=80),
+        running=told.get("running") or 0,
+        concurrency=told.get("concurrency"),
+        tokens_used_per_minute=told.get("tokens_used_per_minute") or 0,
+        tokens_per_minute=told.get("tokens_per_minute"),
     )
 
 

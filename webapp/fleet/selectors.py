@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, Final
 
 import orjson
@@ -13,7 +14,7 @@ from django.utils import timezone
 
 from webapp.agents.models import Run, Step
 from webapp.agents.plain import one_line
-from webapp.agents.selectors import ACTIVE, given_up
+from webapp.agents.selectors import HELD, given_up
 from webapp.events.publish import redis_client
 from webapp.fleet.access import Sight
 from webapp.fleet.models import Share
@@ -44,13 +45,11 @@ def fleet_state() -> FleetState | None:
 
 def look(sight: Sight) -> Picture:
     """Return the fleet as this person sees it now."""
-    rows = (
-        Run.objects.filter(status__in=ACTIVE)
-        .select_related("workspace", "requested_by")
-        .defer(*_UNSEEN)
-        .order_by("created_at")
-    )
-    return draw(fleet_state(), rows[:MOST_ROWS], sight=sight, now=timezone.now())
+    runs = Run.objects.select_related("workspace", "requested_by").defer(*_UNSEEN).order_by("created_at")
+    # Asked for apart, so that a long line of those that wait hides nobody who works.
+    begun = runs.filter(status__in=[*HELD, Run.Status.SUSPENDED])[:MOST_ROWS]
+    queued = runs.filter(status=Run.Status.QUEUED)[:MOST_ROWS]
+    return draw(fleet_state(), chain(begun, queued), sight=sight, now=timezone.now())
 
 
 @dataclass(frozen=True, slots=True)

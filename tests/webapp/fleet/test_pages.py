@@ -81,13 +81,18 @@ def test_the_owner_sees_machines_and_runs_but_not_what_people_wrote(
         run=run, step_id="s", kind="thought", title="canary-step", started_at=run.created_at, seq=1
     )
     make_run(workspace, "dead", error_message="Its worker was lost 3 times.")
-    leader(running=[works(run)], nodes=[node(busy=1, devices=[gpu(reserved_mb=1024)], queues=["cpu", "gpu"])])
+    leader(
+        running=[works(run)],
+        nodes=[node(busy=1, devices=[gpu(reserved_mb=1024)], queues=["cpu", "gpu"])],
+        limits={"k": {"model": "openai/gpt", "running": 1, "concurrency": 4}},
+    )
     html = page(browser(people.boss))
     assert "canary" not in html
     text = words(html)
     for told in ("alpha", "1 of 2 taken", "21.5 tokens/s", "m (embedded)", workspace.name, "lost 3 times"):
         assert told in text, told
     assert "H100 0: 30.0 GB of 80.0 GB free, 1.0 GB promised" in text
+    assert "openai/gpt 1 of 4 0" in text
     assert "no GPU here" not in text
     assert reverse("run", args=[workspace.pk, run.pk]) not in html
 

@@ -122,6 +122,14 @@ def test_a_member_sees_their_own_by_name_and_others_as_places(part, workspace, e
         assert secret not in repr(picture), secret
 
 
+def test_limits_of_models_are_told_to_the_owner_alone(whole, part):
+    limits = {"k": {"model": "openai/gpt", "running": 2, "concurrency": 2, "tokens_per_minute": None}}
+    told = state(limits=limits)
+    (line,) = see(whole, told).limits
+    assert (line.model, line.running, line.concurrency, line.tokens_per_minute) == ("openai/gpt", 2, 2, None)
+    assert see(part, told).limits == []
+
+
 def test_the_owner_of_the_installation_reads_nobodys_goals(whole, people, workspace, make_run):
     run = make_run(workspace)
     line = see(whole, state(waiting=[waits(run)])).waiting[0]
