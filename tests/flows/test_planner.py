@@ -1,10 +1,12 @@
-"""@planner over the whole stack: it hands on, waits without a slot, gives results on, and ends within its budget."""
+"""@planner over the whole stack with one slot: it hands on, waits without it, gives results on, and ends within its budget."""
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,6 +20,18 @@ from tests.framework.stack import Stack
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(240)]
 FINAL = ("finished", "failed", "cancelled", "dead")
+
+
+@pytest.fixture(scope="module")
+def one_slot() -> Iterator[Stack]:
+    """An installation whose only worker can do one thing at a time: a parent that held its slot would wait for ever."""
+    with tempfile.TemporaryDirectory(prefix="pyagent-planner-") as folder:
+        running = Stack(Path(folder) / "home", PYAGENT_WORKERS="1")
+        try:
+            running.start(timeout_s=90)
+            yield running
+        finally:
+            running.stop()
 
 
 @contextmanager
@@ -50,8 +64,8 @@ def wait(api: httpx.Client, address: str, *, timeout_s: float = 120) -> dict[str
         time.sleep(0.2)
 
 
-def test_two_children_one_after_the_other_bring_two_change_sets(stack: Stack) -> None:
-    with plan(stack, "pia", play) as (api, base, address):
+def test_two_children_one_after_the_other_bring_two_change_sets(one_slot: Stack) -> None:
+    with plan(one_slot, "pia", play) as (api, base, address):
         run = wait(api, address)
         assert run["status"] == "finished", run
         lineage = api.get(f"{address}/lineage").raise_for_status().json()
@@ -93,9 +107,9 @@ def land(api: httpx.Client, review: str) -> None:
     assert reply.status_code == 200, reply.text
 
 
-def test_a_planner_that_hands_on_other_words_for_ever_ends_within_its_budget(stack: Stack) -> None:
+def test_a_planner_that_hands_on_other_words_for_ever_ends_within_its_budget(one_slot: Stack) -> None:
     budget = {"steps": 40, "tokens": 60_000, "seconds": 600}
-    with plan(stack, "per", Insatiable(), budget=budget) as (api, _, address):
+    with plan(one_slot, "per", Insatiable(), budget=budget) as (api, _, address):
         run = wait(api, address, timeout_s=180)
         lineage = api.get(f"{address}/lineage").raise_for_status().json()
     runs = [row["run"] for row in lineage]
