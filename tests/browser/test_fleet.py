@@ -177,7 +177,7 @@ def test_axe_finds_nothing_on_a_busy_fleet(scene: Scene, chromium: Browser) -> N
             expect(looking.page.get_by_text("A person suspended it.").first).to_be_visible(timeout=RUN_MS)
             for theme in ("light", "dark"):
                 looking.page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
-                looking.page.wait_for_timeout(50)
+                looking.page.wait_for_timeout(150)
                 found += [f"{place} {size['width']} {theme}: {line}" for line in violations(looking.page)]
     context.close()
     scene.api.post(f"workspaces/{scene.workspace_id}/runs/{run_id}/cancel")
