@@ -69,7 +69,7 @@ class EngineRelay:
         return self._seqs[run_id] + 1
 
     def history(self, run_id: str) -> list[dict[str, Any]]:
-        """Return the finished steps as a job carries them."""
+        """Return the finished steps as a job carries them; what a person stopped is finished, what broke off is not."""
         started = {event.step_id: event for event in self.of(StepStarted, run_id)}
         return [
             {
@@ -85,7 +85,7 @@ class EngineRelay:
                 "cost_usd": event.cost_usd,
             }
             for event in self.of(StepFinished, run_id)
-            if event.status in ("ok", "failed")
+            if event.status in ("ok", "failed") or "stopped_by" in event.detail
         ]
 
     def _read(self) -> None:
