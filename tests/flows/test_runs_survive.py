@@ -36,7 +36,7 @@ def installation() -> Iterator[Stack]:
     with tempfile.TemporaryDirectory(prefix="pyagent-survive-") as folder:
         running = Stack(Path(folder) / "home")
         try:
-            running.start(timeout_s=90)
+            running.start(timeout_s=180)
             yield running
         finally:
             running.stop()
