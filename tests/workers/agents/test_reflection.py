@@ -11,7 +11,7 @@ import pytest
 from tests.framework.agent_bench import Bench, MakeBench
 from tests.framework.provider_double.script import Asked, Call, Fault, Say
 from tests.framework.provider_double.server import ProviderDouble
-from workers.events import ChangeProposed, RunFinished, StepFinished
+from workers.events import ChangeProposed, LessonObserved, RunFinished, StepFinished
 from workers.queue import Budget, Job
 
 FILES = {"calc.py": "def add(a, b):\n    return a - b\n"}
@@ -72,6 +72,12 @@ async def test_each_pass_is_looked_at_once_and_the_critique_never_is_the_answer(
     assert "+    return a +  b" in shown[0].messages[1]["content"]
     told = [message["content"] for message in provider_double.asked[3].messages if message["role"] == "user"]
     assert "there are two blanks" in told[-1]
+    (lesson,) = bench.relay.of(LessonObserved)  # what it saw itself is remembered; what it confirmed is not
+    assert (lesson.source, lesson.pattern, lesson.step_id) == (
+        "reflection",
+        "there are two blanks.",
+        first.step_id,
+    )
     (proposal,) = bench.relay.of(ChangeProposed)
     assert bench.relay.of(RunFinished)[0].answer == "Mended for good."
     assert "a + b" in bench.read(proposal.commit, "calc.py")

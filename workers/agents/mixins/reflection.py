@@ -10,6 +10,7 @@ from workers.agents.base import BaseAgent, Outcome, RunState
 from workers.agents.critique import AGAIN_NOTE, Critique, ReflectionCore
 from workers.agents.mixins.governance import GovernanceMixin
 from workers.errors import ProviderError
+from workers.events import LessonObserved
 
 MAX_AGAIN = 2
 """Passes that critiques may ask for in one run; after that the answer stands."""
@@ -127,6 +128,14 @@ class ReflectionMixin(GovernanceMixin, BaseAgent):
                 self.charge(run, step, reply, sent_chars=sent_chars)
                 critique = self.reflection_core.read(reply.text)
                 step.detail |= self._told(critique, pass_key) | {"text": reply.text}
+            if critique.sends_back:
+                run.publisher.publish(
+                    LessonObserved,
+                    source="reflection",
+                    pattern=critique.reason,
+                    evidence=run.job.goal,
+                    step_id=step.step_id,
+                )
         except ProviderError:
             return None  # the step says why; an opinion that cannot be had changes nothing
         return critique
