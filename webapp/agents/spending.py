@@ -84,7 +84,7 @@ def note_step(run: Run, step: Step) -> None:
     )
     DailySpend.objects.filter(pk=row.pk).update(
         calls=F("calls") + 1,
-        unpriced_calls=F("unpriced_calls") + (step.cost_usd is None),
+        unpriced_calls=F("unpriced_calls") + int(step.cost_usd is None),
         input_tokens=F("input_tokens") + step.input_tokens,
         output_tokens=F("output_tokens") + step.output_tokens,
         cost_usd=F("cost_usd") + (step.cost_usd or 0.0),
