@@ -4,7 +4,7 @@ import { build, context } from "esbuild";
 import { createHash } from "node:crypto";
 import { mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { gzipSync } from "node:zlib";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 
 const OUT = "static/dist";
 const isWatching = process.argv.includes("--watch");
@@ -16,7 +16,7 @@ async function filesUnder(folder, ending) {
 
 async function entryPoints() {
   const scripts = [...(await filesUnder("static/js/pages", ".js")), ...(await filesUnder("static/js/islands", ".js"))];
-  return ["static/js/base.js", "static/js/shell.js", "static/css/app.css", ...scripts];
+  return ["static/js/base.js", "static/js/shell.js", ...["app", "chat", "reviews", "places"].map((name) => `static/css/${name}.css`), ...scripts];
 }
 
 async function iconSprite() {
@@ -50,7 +50,9 @@ async function finish(result) {
   manifest["icons.svg"] = spriteName;
   const outputs = [...Object.keys(result.metafile.outputs), path.join(OUT, spriteName)];
   for (const file of outputs.filter((f) => /\.(js|css|svg)$/.test(f))) {
-    await writeFile(`${file}.gz`, gzipSync(await readFile(file), { level: 9 }));
+    const content = await readFile(file);
+    await writeFile(`${file}.gz`, gzipSync(content, { level: 9 }));
+    await writeFile(`${file}.br`, brotliCompressSync(content));
   }
   // Written last and at once: a server that starts meanwhile sees the old build or the new one, never half of each.
   await writeFile(path.join(OUT, "manifest.json.new"), JSON.stringify(manifest, null, 1));
@@ -84,6 +86,6 @@ if (isWatching) {
   const manifest = JSON.parse(await readFile(path.join(OUT, "manifest.json"), "utf8"));
   const keep = new Set([...Object.keys(metafile.outputs), ...Object.values(manifest).map((f) => path.join(OUT, f)), path.join(OUT, "manifest.json")]);
   for (const file of await filesUnder(OUT, "")) {
-    if (!keep.has(file.replace(/\.gz$/, ""))) await rm(file, { force: true });
+    if (!keep.has(file.replace(/\.(gz|br)$/, ""))) await rm(file, { force: true });
   }
 }

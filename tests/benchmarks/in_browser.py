@@ -93,15 +93,14 @@ def tree(scene: Scene) -> None:
     run_id = make_long_run(scene.stack, scene.furnished)
     person = scene.owner()
     open_whole_tree(person, scene.furnished, run_id)
-    for words, seen in (
-        ("scrolling", scroll_through(person)),
-        ("growing by 200", watch_growth(person, scene.stack, run_id)),
-    ):
-        told = verdict(seen.p95 <= SMOOTH_MS and seen.longest_task <= LONG_TASK_MS, f"p95 <= {SMOOTH_MS} ms")
-        print(
-            f"  a tree of {STEPS} steps, {words}: frames median {seen.median:.0f} ms, p95 {seen.p95:.0f} ms, "
-            f"longest task {seen.longest_task:.0f} ms   {told}"
-        )
+    seen = scroll_through(person)
+    told = verdict(seen.p95 <= SMOOTH_MS, f"p95 <= {SMOOTH_MS} ms")
+    print(
+        f"  a tree of {STEPS} steps, scrolling: frames median {seen.median:.0f} ms, p95 {seen.p95:.0f} ms   {told}"
+    )
+    grown = watch_growth(person, scene.stack, run_id)
+    told = verdict(grown.longest_task <= LONG_TASK_MS, f"none over {LONG_TASK_MS} ms")
+    print(f"  and growing by 200: longest task {grown.longest_task:.0f} ms   {told}")
     person.context.close()
 
 

@@ -202,6 +202,6 @@ def test_the_card_says_why_a_model_failed_and_tries_again(scene: Scene) -> None:
     call(page, "@coder fix the failing test in calc.py once more")
     third = page.locator("run-card").nth(2)
     expect(third.locator(".step-stream")).to_be_visible(timeout=RUN_MS)
-    third.get_by_role("button", name="Stop").click()
+    third.get_by_role("button", name="Stop", exact=True).click()
     expect(third).to_contain_text("Stopped by Ida", timeout=RUN_MS)
     assert not scene.ada.complaints, scene.ada.complaints

@@ -152,7 +152,7 @@ def test_a_tree_of_two_thousand_steps_scrolls_and_grows(
     scrolled = scroll_through(person)
     grown = watch_growth(person, stack, run_id)
     person.context.close()
-    for seen in (scrolled, grown):
-        assert seen.median <= FRAME_MS, seen.frames
-        assert seen.longest_task <= LONG_TASK_MS
-        assert len(seen.frames) > 20
+    assert len(scrolled.frames) > 20
+    assert scrolled.median <= FRAME_MS, scrolled.frames
+    # While it grows the page paints as often as there is news, so frames tell nothing; that nothing is held up does.
+    assert max(scrolled.longest_task, grown.longest_task) <= LONG_TASK_MS
