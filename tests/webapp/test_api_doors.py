@@ -9,6 +9,8 @@ import json
 import re
 import shutil
 import uuid
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.http import HttpResponse
 from django.test import Client
+from ninja import Schema
 
 from tests.framework.people import Company
 from tests.framework.unattended import unattended_of
@@ -374,3 +377,17 @@ def test_whatever_must_be_sent_has_an_example() -> None:
             needed |= {name: body["properties"][name] for name in body.get("required", [])}
         for name, schema in needed.items():
             assert _shows_how(schema), f"{operation}: {name} has no example"
+
+
+def _all_schemas(kind: type) -> Iterator[type]:
+    for sub in kind.__subclasses__():
+        yield sub
+        yield from _all_schemas(sub)
+
+
+def test_each_schema_has_a_name_of_its_own() -> None:
+    """Of two with one name the description knows only one, and says the other's fields wrongly."""
+    names = Counter(
+        kind.__name__ for kind in set(_all_schemas(Schema)) if kind.__module__.startswith("webapp.")
+    )
+    assert [name for name, count in names.items() if count > 1] == []

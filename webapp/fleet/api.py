@@ -33,7 +33,7 @@ class DeviceOut(Schema):
     reserved_mb: int = Field(description="Promised to runs that were admitted.")
 
 
-class LineOut(Schema):
+class FleetLineOut(Schema):
     """A run of the fleet. Of another workspace's run only status and priority are told; its `run_id` is empty."""
 
     run_id: str
@@ -87,9 +87,9 @@ class FleetOut(Schema):
     slots: int
     busy: int
     nodes: list[NodeOut]
-    waiting: list[LineOut] = Field(description="In the order in which they get a slot.")
-    running: list[LineOut]
-    suspended: list[LineOut]
+    waiting: list[FleetLineOut] = Field(description="In the order in which they get a slot.")
+    running: list[FleetLineOut]
+    suspended: list[FleetLineOut]
     others_running: int = Field(description="Runs of other workspaces at work.")
     limits: list[LimitOut] = Field(
         description="Models with limits; empty for who does not own the installation."

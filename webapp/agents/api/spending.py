@@ -49,7 +49,7 @@ class LimitFields(Schema):
     month_tokens: int | None = Field(None, ge=0, le=spending.MAX_TOKENS)
 
 
-class LimitsIn(LimitFields):
+class SpendLimitsIn(LimitFields):
     """Limits of all together, or of one person."""
 
     person_id: int | None = Field(None, ge=1, le=2**63 - 1, description="Null for all together.")
@@ -130,7 +130,7 @@ def get_spend(request: HttpRequest, workspace_id: int) -> Any:
     response={200: LimitFields, **ERRORS},
     summary="Set the limits of spending",
 )
-def set_limits(request: HttpRequest, workspace_id: int, body: LimitsIn) -> Any:
+def set_limits(request: HttpRequest, workspace_id: int, body: SpendLimitsIn) -> Any:
     """Set what may be spent by all, or by one person; it binds the next call of every run. For maintainers."""
     workspace = workspace_for(require_scope(request, "admin"), workspace_id, role=Role.MAINTAINER)
     person: User | None = None

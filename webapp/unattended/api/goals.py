@@ -46,7 +46,7 @@ class GoalIn(CallingIn):
         return Limits(**{name: getattr(self, name) for name in names})
 
 
-class SpentOut(Schema):
+class GoalSpentOut(Schema):
     """Used up by all runs of a goal."""
 
     rounds: int
@@ -68,7 +68,7 @@ class GoalOut(CallingOut):
     note: str = Field(description="How it ended, in words.")
     change_set_id: int | None = Field(description="What the rounds propose together; it waits for people.")
     ended_at: datetime | None
-    spent: SpentOut
+    spent: GoalSpentOut
 
 
 class RoundOut(Schema):
