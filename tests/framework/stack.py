@@ -47,7 +47,7 @@ class Stack:
         }
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self, *, timeout_s: float = 120) -> None:
+    def start(self, *, timeout_s: float = 60) -> None:
         """Start the supervisor and wait until everything that is needed answers."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(

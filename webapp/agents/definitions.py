@@ -78,12 +78,12 @@ def visible_definitions(user: User | AnonymousUser | None, workspace: Workspace)
 
 
 def agents_for(run: Run) -> list[dict[str, str]]:
-    """Return whom this run may hand goals to, as its job says it; nobody for an agent that hands nothing on."""
+    """Return whom this run may hand goals to, who does best here first; nobody for an agent that hands nothing on."""
     if run.agent not in DELEGATING:
         return []
     return [
         {"name": agent.name, "description": agent.description}
-        for agent in callable_agents(run.requested_by, run.workspace)
+        for agent in suggested_agents(run.requested_by, run.workspace)
     ]
 
 

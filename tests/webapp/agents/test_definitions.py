@@ -10,6 +10,7 @@ from webapp.agents import access, definitions, services
 from webapp.agents.models import AgentDefinition, ModelProfile, Run
 from webapp.agents.services.definitions import MAX_AGENTS, AgentFields
 from webapp.errors import Conflict, Forbidden, Invalid, NotFound
+from webapp.learning.models import AgentWeight
 from workers.queue import Budget
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -322,3 +323,12 @@ def test_chat_knows_the_agents_that_the_author_may_call(writer, workspace, peopl
     assert [run.agent for run in posted.runs] == ["mine"]
     posted = post_message(workspace=workspace, channel=channel, author=people.owner, text="@mine look")
     assert posted.runs == []
+
+
+def test_who_hands_goals_on_is_told_of_the_agents_that_do_best_first(workspace, people):
+    AgentWeight.objects.create(workspace=workspace, agent="tidy", kind="", successes=9, failures=0)
+    AgentWeight.objects.create(workspace=workspace, agent="coder", kind="", successes=0, failures=9)
+    run = services.start_run(workspace=workspace, requested_by=people.member, agent="planner", goal="go")
+    names = [agent["name"] for agent in definitions.agents_for(run)]
+    assert names[0] == "tidy"
+    assert names[-1] == "coder"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
@@ -16,6 +17,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
 
 from webapp.agents import access, definitions, selectors, services
+from webapp.agents.definitions import AgentInfo
 from webapp.agents.forms import StartForm
 from webapp.agents.lineage import lineage_of
 from webapp.agents.models import Run
@@ -26,7 +28,7 @@ from webapp.agents.services import steering
 from webapp.agents.tree import build_tree
 from webapp.errors import Invalid
 from webapp.workspaces.access import includes, workspace_for
-from webapp.workspaces.models import Role, Workspace
+from webapp.workspaces.models import Role
 from workers.errors import PyAgentError
 from workers.queue import PRIORITIES
 
@@ -44,8 +46,7 @@ TABS = {
 Choices = tuple[tuple[str, str], ...]
 
 
-def _agents(user: Any, workspace: Workspace) -> Choices:
-    found = definitions.suggested_agents(user, workspace)
+def _choices(found: Sequence[AgentInfo]) -> Choices:
     return tuple((agent.name, f"@{agent.name}: {agent.description}") for agent in found)
 
 
@@ -73,12 +74,12 @@ def _asked(request: HttpRequest) -> RunFilter:
     )
 
 
-def _filters(user: Any, workspace: Workspace, asked: RunFilter) -> list[dict[str, Any]]:
+def _filters(user: Any, found: Sequence[AgentInfo], asked: RunFilter) -> list[dict[str, Any]]:
     """Return what the list can be narrowed by: name, label, choices, and the one that is chosen."""
     people = [(str(user.pk), "Me")]
     if asked.requested_by is not None and asked.requested_by != user.pk:
         people.append((str(asked.requested_by), "One person"))
-    agents = [(agent.name, f"@{agent.name}") for agent in definitions.callable_agents(user, workspace)]
+    agents = [(agent.name, f"@{agent.name}") for agent in found]
     if asked.agent and asked.agent not in dict(agents):
         agents.append((asked.agent, f"@{asked.agent}"))
     return [
@@ -104,6 +105,7 @@ def runs(request: HttpRequest, workspace_id: int) -> HttpResponse:
         return HttpResponse(rows)
     role: str = workspace.role  # type: ignore[attr-defined]
     may_start = includes(role, Role.MEMBER)
+    found = definitions.suggested_agents(request.user, workspace)
     context = {
         "workspace": workspace,
         "page": page,
@@ -112,10 +114,10 @@ def runs(request: HttpRequest, workspace_id: int) -> HttpResponse:
         "asked": asked,
         "is_narrowed": asked != RunFilter(status=asked.status),
         "narrowed": urlencode({**asked.query(), "status": ""}),
-        "filters": _filters(request.user, workspace, asked),
+        "filters": _filters(request.user, found, asked),
         "tabs": TABS.items(),
         "counts": selectors.counts(workspace.pk),
-        "start_fields": _start_fields(role, _agents(request.user, workspace)) if may_start else "",
+        "start_fields": _start_fields(role, _choices(found)) if may_start else "",
     }
     return render(request, "agents/runs.html", context)
 
@@ -127,7 +129,7 @@ def start(request: HttpRequest, workspace_id: int) -> HttpResponse:
     workspace = workspace_for(request.user, workspace_id, role=Role.MEMBER)
     role = workspace.role  # type: ignore[attr-defined]
     access.check_priority(role, request.POST.get("priority", ""))
-    form = _start_form(role, _agents(request.user, workspace), request.POST)
+    form = _start_form(role, _choices(definitions.suggested_agents(request.user, workspace)), request.POST)
     if not form.is_valid():
         raise Invalid("Choose an agent and say what to do.")
     run = services.start_run(workspace=workspace, requested_by=request.user, **form.cleaned_data)  # type: ignore[arg-type]
