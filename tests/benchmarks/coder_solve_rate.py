@@ -38,7 +38,12 @@ BENCH_DIR = Path("var/bench")
 async def main(options: argparse.Namespace) -> int:
     """Run the contest, print the table and write the details; return 0 when @coder solved at least as many."""
     tasks = load_tasks(options.tasks.split(",") if options.tasks else None)
-    budget = Budget(tokens=options.tokens, steps=options.steps, seconds=options.seconds)
+    budget = Budget(
+        tokens=options.tokens,
+        steps=options.steps,
+        seconds=options.seconds,
+        answer_tokens=options.answer_tokens,
+    )
     attempts: list[Attempt] = []
     stamp = time.strftime("solve-rate-%Y%m%d-%H%M%S")
     async with AsyncExitStack() as stack:
@@ -109,6 +114,7 @@ def _write(attempts: list[Attempt], endpoint: Endpoint, budget: Budget, folder: 
         "tokens": budget.tokens,
         "steps": budget.steps,
         "seconds": budget.seconds,
+        "answer_tokens": budget.answer_tokens,
     }
     data = {**facts, "mini_swe_agent": VERSION, "attempts": [one.to_dict() for one in attempts]}
     path.write_text(json.dumps(data, indent=1))
@@ -132,5 +138,6 @@ if __name__ == "__main__":
     parser.add_argument("--tokens", type=int, default=150_000)
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--seconds", type=int, default=900)
+    parser.add_argument("--answer-tokens", type=int, default=4096, help="of one answer, for both")
     parser.add_argument("--model", choices=["endpoint", "solver", "fool"], default="endpoint")
     sys.exit(asyncio.run(main(parser.parse_args())))

@@ -32,10 +32,10 @@ def short_home() -> Iterator[Path]:
         yield Path(folder)
 
 
-def test_there_are_eight_tasks_and_each_says_what_is_wanted() -> None:
+def test_there_are_sixteen_tasks_and_each_says_what_is_wanted() -> None:
     tasks = load_tasks()
-    assert len(tasks) == 8
-    assert all(len(task.goal) > 100 and task.files("hidden") for task in tasks)
+    assert len(tasks) == 16
+    assert all(len(task.goal) > 80 and task.files("hidden") for task in tasks)
 
 
 @pytest.mark.parametrize("task", load_tasks(), ids=lambda task: task.name)

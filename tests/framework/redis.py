@@ -51,6 +51,10 @@ class RedisServer:
                 "",
                 "--appendonly",
                 "yes",
+                # With Redis's own fsync each second, a write waits in its memory while one before it is on its way to a
+                # slow disk, and `kill` would lose what was acknowledged.
+                "--appendfsync",
+                "no",
                 "--loglevel",
                 "warning",
                 "--daemonize",

@@ -24,6 +24,8 @@ class Budget:
     tokens: int = 150_000
     steps: int = 30
     seconds: int = 900
+    answer_tokens: int = 4096
+    """The longest single answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ async def attempt(
     """Let one agent try one task in the new folder `place`, score what it left, and return how it went."""
     place.mkdir(parents=True)
     started = time.monotonic()
-    async with Meter(endpoint, budget_tokens=budget.tokens) as meter:
+    async with Meter(endpoint, budget_tokens=budget.tokens, answer_tokens=budget.answer_tokens) as meter:
         metered = Endpoint(
             meter.base_url,
             endpoint.model,

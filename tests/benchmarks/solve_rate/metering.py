@@ -30,11 +30,16 @@ class Endpoint:
 
 
 class Meter:
-    """A proxy for one attempt. After `budget_tokens` every further request is answered 403."""
+    """A proxy for one attempt. After `budget_tokens` every further request is answered 403.
 
-    def __init__(self, upstream: Endpoint, *, budget_tokens: int) -> None:
+    No answer may be longer than `answer_tokens`, whatever the agent asks for: a small model that repeats itself
+    would fill its whole context for the agent that names no limit.
+    """
+
+    def __init__(self, upstream: Endpoint, *, budget_tokens: int, answer_tokens: int = 4096) -> None:
         self._upstream = upstream
         self._budget_tokens = budget_tokens
+        self._answer_tokens = answer_tokens
         self.calls = 0
         self.refused_calls = 0
         self.input_tokens = 0
@@ -92,6 +97,8 @@ class Meter:
         self.calls += 1
         body = json.loads(request.body)
         body["model"] = self._upstream.model
+        limit = "max_completion_tokens" if "max_completion_tokens" in body else "max_tokens"
+        body[limit] = min(body.get(limit) or self._answer_tokens, self._answer_tokens)
         if body.get("stream"):
             body["stream_options"] = {"include_usage": True}
         headers = {"Authorization": f"Bearer {self._upstream.key}"} if self._upstream.key else {}

@@ -1,0 +1,11 @@
+"""How often each word stands in a text."""
+
+PUNCTUATION = ".,;:!?\"'()"
+
+
+def count_words(text):
+    """Return a dict from each word to how often it stands in `text`."""
+    counts = {}
+    for word in text.split():
+        counts[word] = counts.get(word, 0) + 1
+    return counts
