@@ -21,7 +21,7 @@ def fresh_stack() -> Iterator[Stack]:
     """An installation on which nobody has signed up yet."""
     with tempfile.TemporaryDirectory(prefix="pyagent-firefox-") as folder:
         running = Stack(Path(folder) / "home")
-        running.start()
+        running.start(is_first=True)
         yield running
         running.stop()
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
+import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -13,10 +16,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import httpx
 import pytest
+
+from tests.framework.operator import Operator
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "correct horse battery"
@@ -46,9 +52,17 @@ class Stack:
             **environment,
         }
         self.process: subprocess.Popen[bytes] | None = None
+        self._operator: Operator | None = None
 
-    def start(self, *, timeout_s: float = 60) -> None:
-        """Start the supervisor and wait until everything that is needed answers."""
+    def start(self, *, timeout_s: float = 60, is_first: bool = False) -> None:
+        """Start the supervisor and wait until everything that is needed answers.
+
+        Unless it `is_first`, the very first start of a new machine, a SQLite database comes with its tables.
+        """
+        database = self.home / "pyagent.sqlite3"
+        if not (is_first or database.exists() or "DATABASE_URL" in self.environment):
+            self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            shutil.copyfile(migrated_database(), database)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "workers.supervisor"],
@@ -89,6 +103,9 @@ class Stack:
 
     def stop(self) -> None:
         """Press Ctrl-C and wait."""
+        if self._operator is not None:
+            self._operator.stop()
+            self._operator = None
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             self.process.wait(timeout=15)
@@ -107,31 +124,46 @@ class Stack:
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
+    @property
+    def operator(self) -> Operator:
+        """The operator's commands, in one process for as long as the installation runs."""
+        if self._operator is None:
+            self._operator = Operator(self.environment)
+        return self._operator
+
     def person(self, name: str, *, is_owner: bool = False) -> str:
         """Make an account and return its address."""
         email = f"{name}@example.org"
-        self.manage(
-            "createuser",
-            email,
-            "--password-stdin",
-            "--name",
-            name.title(),
-            *(["--owner"] if is_owner else []),
-            stdin=PASSWORD + "\n",
+        more = ["--owner"] if is_owner else []
+        self.operator.run(
+            "createuser", email, "--password-stdin", "--name", name.title(), *more, stdin=PASSWORD + "\n"
         )
         return email
 
     def api(self, email: str, *scopes: str) -> httpx.Client:
         """Return a client of the REST API with a key of this person."""
-        key = self.manage(
-            "createapikey",
-            email,
-            "--scopes",
-            ",".join(scopes or ("read", "write", "run", "review", "apply", "admin")),
-        )
+        allowed = ",".join(scopes or ("read", "write", "run", "review", "apply", "admin"))
+        key = self.operator.run("createapikey", email, "--scopes", allowed)
         return httpx.Client(
             base_url=f"{self.url}/api/v1/", headers={"Authorization": f"Bearer {key}"}, timeout=30
         )
+
+
+@cache
+def migrated_database() -> Path:
+    """Return a SQLite file with all tables and no rows of people, made once in a test run."""
+    home = Path(tempfile.mkdtemp(prefix="pyagent-tables-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    subprocess.run(
+        [sys.executable, "manage.py", "migrate", "--no-input", "--skip-checks", "--verbosity", "0"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8", "PYAGENT_HOME": str(home)},
+        check=True,
+        timeout=120,
+    )
+    with sqlite3.connect(home / "pyagent.sqlite3") as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return home / "pyagent.sqlite3"
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,8 @@ class Command(BaseCommand):
     """Prints the key alone on standard output, so that a script can catch it."""
 
     help = f"Make an API key. Scopes: {', '.join(SCOPES)}."
+    # They load every page and operation, which takes longer than the command.
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare EMAIL, --scopes, --workspace and --name."""

@@ -17,6 +17,8 @@ class Command(BaseCommand):
     """Reads the password from standard input, so that it stands in no process list."""
 
     help = "Make an account. The password is read from standard input."
+    # They load every page and operation, which takes longer than the command.
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare EMAIL, --password-stdin, --owner and --name."""

@@ -15,6 +15,8 @@ class Command(BaseCommand):
     """Says whether the backup holds the keys: without them, stored provider keys cannot be read again."""
 
     help = "Write the database and every repository to a new folder."
+    # They load every page and operation, which takes longer than the command.
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare DIR and --with-keys."""

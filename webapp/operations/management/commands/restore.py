@@ -15,6 +15,8 @@ class Command(BaseCommand):
     """Only into an empty installation: nothing that exists is overwritten."""
 
     help = "Put a backup back into an empty installation."
+    # They load every page and operation, which takes longer than the command.
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare DIR."""

@@ -20,6 +20,8 @@ class Command(BaseCommand):
     """The one door through which a repository of this machine's own disk comes in."""
 
     help = "Make a workspace from a git repository or archive on this machine, or from an https URL."
+    # They load every page and operation, which takes longer than the command.
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare NAME, PATH_OR_URL and --owner."""
