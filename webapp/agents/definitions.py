@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Count, Q
+from django.db.models import Count, F, Q, QuerySet
 
 from webapp.accounts.models import User
 from webapp.agents.models import AgentDefinition, AgentVersion, Run
@@ -39,14 +39,20 @@ DELEGATING: Final = ("planner",)
 
 
 @dataclass(frozen=True, slots=True)
-class AgentInfo:
-    """An agent as people see it. `version` is set for one that people defined."""
+class AgentOffer:
+    """An agent as a menu offers it."""
 
     name: str
     description: str
     needs_model: bool
     needs_goal: bool
     """Whether it must be told what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentInfo(AgentOffer):
+    """An agent as people see it. `version` is set for one that people defined."""
+
     definition: AgentDefinition | None = None
 
     @property
@@ -70,11 +76,14 @@ class Record:
 
 def visible_definitions(user: User | AnonymousUser | None, workspace: Workspace) -> list[AgentDefinition]:
     """Return what people defined and this person may call here, by name; without a person, what everybody may."""
+    return list(_visible(user, workspace).select_related("current", "owner").order_by("name"))
+
+
+def _visible(user: User | AnonymousUser | None, workspace: Workspace) -> QuerySet[AgentDefinition]:
     is_seen = Q(workspace=workspace, visibility=Visibility.WORKSPACE) | Q(workspace=None)
     if isinstance(user, User):
         is_seen |= Q(workspace=workspace, visibility=Visibility.PRIVATE, owner=user)
-    rows = AgentDefinition.objects.filter(is_seen, is_archived=False, current__isnull=False)
-    return list(rows.select_related("current", "owner").order_by("name"))
+    return AgentDefinition.objects.filter(is_seen, is_archived=False, current__isnull=False)
 
 
 def agents_for(run: Run) -> list[dict[str, str]]:
@@ -99,10 +108,21 @@ def callable_agents(user: User | AnonymousUser | None, workspace: Workspace) -> 
     return [found[name] for name in sorted(found)]
 
 
-def suggested_agents(user: User | AnonymousUser | None, workspace: Workspace) -> list[AgentInfo]:
-    """Return the agents that this person may call, in the order in which menus offer them: who does best here first."""
-    found = {agent.name: agent for agent in callable_agents(user, workspace)}
-    return [found[name] for name in agents_by_weight(workspace, list(found))]
+def suggested_agents(user: User | AnonymousUser | None, workspace: Workspace) -> list[AgentOffer]:
+    """Return the agents that this person may call, in the order in which menus offer them: who does best here first.
+
+    They are those of `callable_agents`. Menus stand on pages that are often opened, so nothing is read but what they show.
+    """
+    defined = _visible(user, workspace).order_by(F("workspace").asc(nulls_first=True), "name")
+    found = {
+        name: AgentOffer(name, description, True, True)
+        for name, description in defined.values_list("name", "current__description")
+        if name not in AGENTS
+    } | {
+        entry.name: AgentOffer(entry.name, entry.description, entry.needs_model, entry.needs_goal)
+        for entry in AGENTS.values()
+    }
+    return [found[name] for name in agents_by_weight(workspace, sorted(found))]
 
 
 def agent_names(user: User | AnonymousUser | None, workspace: Workspace) -> list[str]:

@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
 
 from webapp.agents import access, definitions, selectors, services
-from webapp.agents.definitions import AgentInfo
+from webapp.agents.definitions import AgentOffer
 from webapp.agents.forms import StartForm
 from webapp.agents.lineage import lineage_of
 from webapp.agents.models import Run
@@ -46,7 +46,7 @@ TABS = {
 Choices = tuple[tuple[str, str], ...]
 
 
-def _choices(found: Sequence[AgentInfo]) -> Choices:
+def _choices(found: Sequence[AgentOffer]) -> Choices:
     return tuple((agent.name, f"@{agent.name}: {agent.description}") for agent in found)
 
 
@@ -74,7 +74,7 @@ def _asked(request: HttpRequest) -> RunFilter:
     )
 
 
-def _filters(user: Any, found: Sequence[AgentInfo], asked: RunFilter) -> list[dict[str, Any]]:
+def _filters(user: Any, found: Sequence[AgentOffer], asked: RunFilter) -> list[dict[str, Any]]:
     """Return what the list can be narrowed by: name, label, choices, and the one that is chosen."""
     people = [(str(user.pk), "Me")]
     if asked.requested_by is not None and asked.requested_by != user.pk:
