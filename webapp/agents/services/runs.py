@@ -96,28 +96,11 @@ def start_run(
         NotFound: what the agent is to work on is not there.
         InvalidAttachment: a file that is to come with the goal is absent, too large, or of a kind that no model reads.
     """
-    info = definitions.find_agent(agent, requested_by, workspace)
-    if info is None:
-        names = ", ".join(f"@{name}" for name in definitions.agent_names(requested_by, workspace))
-        raise UnknownAgent(f"There is no agent named @{agent}. There are {names}.")
-    if (info.needs_goal and not goal.strip()) or len(goal) > GOAL_CHARS:
-        raise Invalid(f"Tell @{agent} what to do, in at most {GOAL_CHARS:,} characters.")
-    if priority not in PRIORITIES:
-        raise Invalid(f"The priority is one of {', '.join(PRIORITIES)}.")
-    if workspace.state != Workspace.State.READY:
-        raise Conflict("This workspace is not ready yet.", state=workspace.state)
-    if (
-        Run.objects.filter(
-            workspace=workspace, requested_by=requested_by, status__in=selectors.ACTIVE
-        ).count()
-        >= MAX_ACTIVE_RUNS
-    ):
-        raise Conflict(f"You have {MAX_ACTIVE_RUNS} runs at work here. Wait for one to end, or stop one.")
+    info = _agent_to_call(agent, goal, requested_by=requested_by, workspace=workspace)
+    _check_room(priority, requested_by=requested_by, workspace=workspace)
     budget = budget or _budget_of(info) or default_budget(workspace)
     check_budget(budget)
-    profile = model_profile or choosing.profile_of(agent, info.version, requested_by, workspace)
-    if not info.needs_model:
-        profile = None
+    profile = _route(info, model_profile, requested_by=requested_by, workspace=workspace)
     run = Run(
         workspace=workspace,
         requested_by=requested_by,
@@ -135,25 +118,81 @@ def start_run(
         cost_usd=0.0,
         **(_descent(parentage) if parentage is not None else {"origin": origin}),
     )
+    _record(run, info, goal, conversation=conversation, revision=revision, attachments=attachments)
+    _submit(run)
+    return run
+
+
+def _agent_to_call(agent: str, goal: str, *, requested_by: User, workspace: Workspace) -> AgentInfo:
+    """Return the agent of this name, once the goal suits it."""
+    info = definitions.find_agent(agent, requested_by, workspace)
+    if info is None:
+        names = ", ".join(f"@{name}" for name in definitions.agent_names(requested_by, workspace))
+        raise UnknownAgent(f"There is no agent named @{agent}. There are {names}.")
+    if (info.needs_goal and not goal.strip()) or len(goal) > GOAL_CHARS:
+        raise Invalid(f"Tell @{agent} what to do, in at most {GOAL_CHARS:,} characters.")
+    return info
+
+
+def _check_room(priority: str, *, requested_by: User, workspace: Workspace) -> None:
+    """Let pass a run that the workspace and its person's other runs leave room for."""
+    if priority not in PRIORITIES:
+        raise Invalid(f"The priority is one of {', '.join(PRIORITIES)}.")
+    if workspace.state != Workspace.State.READY:
+        raise Conflict("This workspace is not ready yet.", state=workspace.state)
+    active = Run.objects.filter(
+        workspace=workspace, requested_by=requested_by, status__in=selectors.ACTIVE
+    ).count()
+    if active >= MAX_ACTIVE_RUNS:
+        raise Conflict(f"You have {MAX_ACTIVE_RUNS} runs at work here. Wait for one to end, or stop one.")
+
+
+def _route(
+    info: AgentInfo, asked_for: ModelProfile | None, *, requested_by: User, workspace: Workspace
+) -> ModelProfile | None:
+    """Return the model that the run begins on; None for the default one, and for an agent that needs none."""
+    profile = asked_for or choosing.profile_of(info.name, info.version, requested_by, workspace)
+    return profile if info.needs_model else None
+
+
+def _record(
+    run: Run,
+    info: AgentInfo,
+    goal: str,
+    *,
+    conversation: Sequence[Mapping[str, str]],
+    revision: Mapping[str, Any] | None,
+    attachments: Sequence[str],
+) -> None:
+    """Write the run with its base and its job."""
     prepared = prepare_run(run)
-    run.base_commit = prepared.base_commit or base_commit
+    run.base_commit = prepared.base_commit or run.base_commit
     run.job = {
         **new_job(
             run,
             conversation=_conversation(conversation),
             revision_of=storable(dict(revision)) if revision is not None else None,
-            credential=choosing.credential_ref(profile),
+            credential=choosing.credential_ref(run.model_profile),
             definition=definitions.job_definition(info),
         ),
-        "attachments": attached(workspace, attachments, named=named_in(goal)) if info.needs_model else [],
+        "attachments": attached(run.workspace, attachments, named=named_in(goal)) if info.needs_model else [],
         **prepared.job,
     }
     run.save(force_insert=True)
+
+
+def _submit(run: Run) -> None:
+    """Tell the workspace of the run; once the transaction commits, hand it to the engine."""
     run_queued(run)
-    publish_on_commit(workspace.pk, events.RunQueued(run_id=str(run.pk), run=selectors.summary(run)))
+    publish_on_commit(run.workspace_id, events.RunQueued(run_id=str(run.pk), run=selectors.summary(run)))
     transaction.on_commit(lambda: launch(run.pk), robust=True)
-    log.info("run queued", run_id=str(run.pk), workspace_id=workspace.pk, agent=agent, model=run.model_label)
-    return run
+    log.info(
+        "run queued",
+        run_id=str(run.pk),
+        workspace_id=run.workspace_id,
+        agent=run.agent,
+        model=run.model_label,
+    )
 
 
 def _budget_of(info: AgentInfo) -> Budget | None:
