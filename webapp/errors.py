@@ -84,8 +84,11 @@ STATUS: dict[str, int] = {
     "transaction_refused": 422,
     "workspace_busy": 503,
     "storage_full": 507,
-    "storage_failed": 500,
-    "journal_damaged": 500,
+    # The disk under us, not what was asked for: whoever runs the server mends it.
+    "storage_failed": 503,
+    "backup_damaged": 503,
+    "journal_damaged": 503,
+    "kernel_too_old": 503,
     "access_denied": 422,
     "diff_unreadable": 422,
     "search_pattern_invalid": 422,
@@ -127,6 +130,9 @@ STATUS: dict[str, int] = {
     "invalid_attachment": 422,
 }
 
+RETRY_AFTER_S: dict[str, int] = {"storage_failed": 60}
+"""Errors with 503 that take longer than the usual seconds to go away."""
+
 
 def status_of(error: PyAgentError) -> int:
     """Return the HTTP status for this error; 500 for a code that has none."""
@@ -149,11 +155,11 @@ def log_failure(request: HttpRequest, error: PyAgentError, status: int) -> None:
 
 
 def say_when_to_retry(response: HttpResponse, error: PyAgentError, status: int) -> None:
-    """Set Retry-After where the error knows it, and on every 503."""
+    """Set Retry-After where the error knows it, and on every 503 that goes away without a person who mends it."""
     if retry_after := error.facts.get("retry_after_s"):
         response["Retry-After"] = str(int(retry_after))
-    elif status == 503:
-        response["Retry-After"] = "5"
+    elif status == 503 and error.retryable:
+        response["Retry-After"] = str(RETRY_AFTER_S.get(error.code, 5))
 
 
 def wants_json(request: HttpRequest) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import pkgutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from django.test import RequestFactory
@@ -15,6 +17,7 @@ import workers.sandbox
 from webapp import errors
 from webapp.agents import endpoints
 from webapp.api import api
+from workers.changes.errors import BackupDamaged, JournalDamaged, KernelTooOld, storage_error
 from workers.errors import PyAgentError
 
 ROOTS = (workers.changes, workers.providers, workers.sandbox)
@@ -38,11 +41,29 @@ def test_every_error_of_files_git_models_and_sandbox_has_a_status() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "expected"), [(errors.TooMany("Wait.", retry_after_s=7), "7"), (errors.Unavailable(), "5")]
+    ("error", "expected"),
+    [
+        (errors.TooMany("Wait.", retry_after_s=7), "7"),
+        (errors.Unavailable(), "5"),
+        (storage_error(OSError(errno.EIO, "Input/output error"), "store data"), "60"),
+    ],
 )
 def test_says_when_to_try_again_over_rest_too(error: PyAgentError, expected: str) -> None:
     reply = api.on_exception(RequestFactory().get("/api/v1/me"), error)
     assert reply["Retry-After"] == expected
+
+
+@pytest.mark.parametrize(
+    "error", [JournalDamaged("Unreadable.", Path("/srv/w/1/vault/journal")), BackupDamaged(), KernelTooOld()]
+)
+def test_does_not_ask_for_another_try_where_a_person_has_to_mend_something_first(error: PyAgentError) -> None:
+    reply = api.on_exception(RequestFactory().get("/api/v1/me"), error)
+    assert reply.status_code == 503 and "Retry-After" not in reply
+    assert b"/srv" not in reply.content
+
+
+def test_no_error_with_a_name_is_a_fault_of_ours() -> None:
+    assert 500 not in errors.STATUS.values()
 
 
 def test_every_operation_may_answer_that_the_database_is_away() -> None:

@@ -22,6 +22,10 @@ ADVICE: Final[dict[str, str]] = {
     "relay_silent": "Try again; if it happens again, the relay process is not running.",
     "worker_lost": "Look at the last step: it most likely used too much memory. Ask for something smaller.",
     "storage_full": "The server's disk is full; whoever runs it has to make room.",
+    "storage_failed": "The server's disk has a fault; whoever runs it has to look at it. Then try again.",
+    "journal_damaged": "The message says what whoever runs this server has to do.",
+    "backup_damaged": "The server's disk has lost data; whoever runs it has to look at it.",
+    "kernel_too_old": "This server needs Linux 5.6 or newer; whoever runs it has to update it.",
     "conflict": "Try again when the workspace is ready.",
     "internal_error": "This is a fault of ours; the server's log has the details.",
 }

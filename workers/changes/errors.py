@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 
 from workers.errors import PyAgentError
 
@@ -80,13 +81,33 @@ class StorageFull(ChangeError):
 class StorageFailed(ChangeError):
     """The disk refused to store or return data; `operation` and `errno` say more."""
 
-    code = "storage_failed"
+    code, retryable = "storage_failed", True
+
+
+class BackupDamaged(StorageFailed):
+    """The bytes of a backup in the vault are not the ones it was named after; `version` says which."""
+
+    code, retryable = "backup_damaged", False
+
+
+class KernelTooOld(StorageFailed):
+    """This kernel cannot open files the way that keeps inside a workspace."""
+
+    code, retryable = "kernel_too_old", False
 
 
 class JournalDamaged(ChangeError):
-    """The vault's journal cannot be read; `path` is the journal."""
+    """The vault's journal cannot be read; `path` is the journal, seen from the workspace's folder."""
 
     code = "journal_damaged"
+
+    def __init__(self, problem: str, path: Path) -> None:
+        shown = f"{path.parent.name}/{path.name}"
+        super().__init__(
+            f"{problem} Nothing in this workspace changes until whoever runs this server restores {shown} in its folder from "
+            "a backup, or moves it away: then its files stay as they are now, and a change that was cut off is not finished.",
+            path=shown,
+        )
 
 
 class SearchPatternInvalid(ChangeError):
@@ -209,7 +230,10 @@ def storage_error(error: OSError, operation: str) -> StorageFull | StorageFailed
     facts = {"operation": operation, "errno": errno.errorcode.get(error.errno or 0, str(error.errno))}
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StorageFull("The disk is full; nothing was changed.", **facts)
-    return StorageFailed(f"The disk failed to {operation}: {error.strerror}.", **facts)
+    return StorageFailed(
+        f"The disk failed to {operation}: {error.strerror}. Try again once whoever runs this server has looked at it.",
+        **facts,
+    )
 
 
 class PushRejected(GitFailed):

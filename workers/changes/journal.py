@@ -89,7 +89,7 @@ class Journal:
             self.generation = 0
             self.reset()
         else:
-            raise JournalDamaged("Both heads of the journal are damaged.", path=str(path))
+            raise JournalDamaged("Both heads of the journal are damaged.", path)
 
     def _read_head(self, at: int) -> tuple[int, bytes] | None:
         data = os.pread(self.fd, _HEAD.size + _DIGEST, at)
@@ -98,7 +98,7 @@ class Journal:
             return None
         magic, form, generation, key = _HEAD.unpack(body)
         if magic != b"PyAgentJ" or form != _FORMAT:
-            raise JournalDamaged("The journal has an unknown format.", path=str(self.path))
+            raise JournalDamaged("The journal has an unknown format.", self.path)
         return generation, key
 
     def close(self) -> None:

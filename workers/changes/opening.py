@@ -19,6 +19,7 @@ from typing import Self
 from workers.changes.errors import (
     AccessDenied,
     FileMissing,
+    KernelTooOld,
     NotAFile,
     PathRefused,
     StorageFailed,
@@ -203,6 +204,6 @@ def explain(error: OSError, path: str) -> Exception:
     if error.errno == errno.ENAMETOOLONG:
         return PathRefused("The path is too long.", path=shown, reason="too_long")
     if error.errno == errno.ENOSYS:
-        return StorageFailed("This kernel has no openat2 (Linux 5.6 or newer is needed).", path=shown)
+        return KernelTooOld("This kernel has no openat2; this server needs Linux 5.6 or newer.", path=shown)
     found: StorageFull | StorageFailed = storage_error(error, "open a file")
     return found

@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from blake3 import blake3
 
-from workers.changes.errors import FileMissing, NotAFile, StorageFailed, storage_error
+from workers.changes.errors import BackupDamaged, FileMissing, NotAFile, storage_error
 from workers.changes.journal import Journal
 from workers.changes.opening import Tree, explain, sync_filesystem
 from workers.changes.paths import from_bytes, to_bytes, to_portable
@@ -128,12 +128,15 @@ class Vault:
         """Return the backup with this content, checked against its name.
 
         Raises:
-            StorageFailed: its bytes are not the ones it was named after.
+            BackupDamaged: its bytes are not the ones it was named after.
         """
         file = self.object_path(version).open("rb")
         if _digest(file.fileno())[0] != version:
             file.close()
-            raise StorageFailed("A backup in the vault is damaged.", version=version)
+            raise BackupDamaged(
+                "A backup in the vault is damaged; whoever runs this server has to restore it, and to look at the disk.",
+                version=version,
+            )
         return file
 
     def stage(

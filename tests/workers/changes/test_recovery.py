@@ -184,9 +184,13 @@ def test_a_journal_with_both_heads_gone_is_an_error_and_no_silence(root: Path) -
     data = bytearray(path.read_bytes())
     data[:2048] = os.urandom(2048)
     path.write_bytes(data)
-    with pytest.raises(JournalDamaged):
+    with pytest.raises(JournalDamaged) as caught:
         write(root, a=b"two")
+    assert caught.value.facts == {"path": "vault/journal"} and str(root) not in str(caught.value)
     assert (root / "files/a").read_bytes() == b"one"
+    path.rename(root / "journal-aside")  # as the message says
+    write(root, a=b"two")
+    assert (root / "files/a").read_bytes() == b"two"
 
 
 def test_one_head_gone_is_no_loss(root: Path) -> None:

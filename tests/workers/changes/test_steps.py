@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.framework.crashing import snapshot_of
-from workers.changes.errors import StorageFailed
+from workers.changes.errors import BackupDamaged, StorageFailed
 from workers.changes.files import WorkspaceFiles, version_of
 from workers.changes.transaction import StateTransaction
+from workers.changes.vault import Vault
 
 
 class Place:
@@ -79,3 +80,16 @@ def test_gives_everything_back_when_the_last_step_fails(
         tx.write("fresh/file", b"new")
         tx.chmod("mode", 0o755)
     assert snapshot_of(place.files) == before
+
+
+def test_a_backup_whose_bytes_have_changed_is_not_given_back(place: Place) -> None:
+    place.write("a", b"old")
+    place.write("a", b"new")
+    vault = Vault(place.files, place.vault)
+    try:
+        vault.open_object(version_of(b"old")).close()
+        vault.object_path(version_of(b"old")).write_bytes(b"rot")
+        with pytest.raises(BackupDamaged):
+            vault.open_object(version_of(b"old"))
+    finally:
+        vault.close()
