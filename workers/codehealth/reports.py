@@ -105,7 +105,7 @@ def _complex(audits: Sequence[FileAudit], limit: int) -> Iterator[dict[str, Any]
             "ruleId": "complex-function",
             "ruleIndex": 0,
             "level": "warning",
-            "message": {"text": f"{one.qualname} has complexity {one.cyclomatic}, over {limit}."},
+            "message": _message(f"{one.qualname} has complexity {one.cyclomatic}, over {limit}."),
             "locations": [place],
             "partialFingerprints": {"function/v1": f"{over.path}:{one.qualname}"},
         }
@@ -119,9 +119,14 @@ def _unparsed(audits: Sequence[FileAudit]) -> Iterator[dict[str, Any]]:
                 "ruleId": "does-not-parse",
                 "ruleIndex": 1,
                 "level": "error",
-                "message": {"text": error.message},
+                "message": _message(error.message),
                 "locations": [_place(audit.path, region)],
             }
+
+
+def _message(text: str) -> dict[str, str]:
+    """Return a message that has no placeholders: braces are doubled, as section 3.11.5 of the standard says."""
+    return {"text": text.replace("{", "{{").replace("}", "}}")}
 
 
 def _place(path: str, region: dict[str, int]) -> dict[str, Any]:

@@ -8,10 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema_rs
 import pytest
 
 from tests.framework.stack import ROOT
 
+SARIF = Path(__file__).parent / "sarif-2.1.0-subset.json"
 HARD = "class C:\n    def m(self, a):\n" + "        if a:\n            a -= 1\n" * 17
 
 
@@ -56,8 +58,8 @@ def test_prints_json_and_sarif(folder: Path, tmp_path: Path) -> None:
     done = codehealth(str(folder), "--format", "sarif", "--fail-over", "10", home=tmp_path / "home")
     assert done.returncode == 1
     log = json.loads(done.stdout)
+    jsonschema_rs.validate(json.loads(SARIF.read_text()), log, validate_formats=True)
     (run,) = log["runs"]
-    assert log["version"] == "2.1.0"
     rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
     hard, broken = run["results"]
     assert [rules[one["ruleIndex"]] for one in (hard, broken)] == [hard["ruleId"], broken["ruleId"]]
@@ -66,6 +68,22 @@ def test_prints_json_and_sarif(folder: Path, tmp_path: Path) -> None:
     assert place["region"] == {"startLine": 2, "endLine": 36}
     assert hard["message"]["text"] == "C.m has complexity 18, over 10."
     assert (broken["ruleId"], broken["level"]) == ("does-not-parse", "error")
+
+
+def test_sarif_holds_for_every_language_and_odd_names(tmp_path: Path) -> None:
+    folder = tmp_path / "code"
+    folder.mkdir()
+    (folder / "a:b %41 #1.py").write_text(HARD)
+    (folder / os.fsdecode(b"odd\xff.py")).write_text(HARD)
+    (folder / "broken.js").write_text("function f( {\n")
+    (folder / "deep.rs").write_text("fn f(a: u8) {\n" + "    if a > 1 {}\n" * 17 + "}\n")
+    log = json.loads(codehealth(str(folder), "--format", "sarif", home=tmp_path / "home").stdout)
+    jsonschema_rs.validate(json.loads(SARIF.read_text()), log, validate_formats=True)
+    results = log["runs"][0]["results"]
+    places = [one["locations"][0]["physicalLocation"] for one in results]
+    found = {place["artifactLocation"]["uri"]: one for place, one in zip(places, results, strict=True)}
+    assert {"a%3Ab%20%2541%20%231.py", "broken.js", "deep.rs"} < set(found) and len(found) == 4
+    assert "{{" in found["broken.js"]["message"]["text"]  # a single brace would begin a placeholder
 
 
 def test_measures_one_file_and_a_folder_without_git(folder: Path, tmp_path: Path) -> None:
