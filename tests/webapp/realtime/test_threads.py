@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import pytest
-from asgiref.sync import sync_to_async
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.db import connection
 
 from tests.framework.people import Company
@@ -34,6 +35,25 @@ class Application:
         connection.ensure_connection()
         self.seen.append((threading.get_ident(), id(connection.connection)))
         self.may_go_on.wait(10)
+
+
+async def test_asgiref_runs_a_request_in_the_thread_that_it_is_given() -> None:
+    """`RequestThreads` stands on this; of all packages it is asgiref that may move, and then pages would only grow slower."""
+    moved = (
+        "asgiref has moved: webapp/realtime/threads.py must learn its new way of giving a request a thread"
+    )
+    given = ThreadPoolExecutor(max_workers=1, thread_name_prefix="given")
+    seen = []
+    try:
+        for _ in range(2):
+            async with ThreadSensitiveContext(executor=given):
+                seen.append(await sync_to_async(threading.current_thread, thread_sensitive=True)())
+        seen.append(given.submit(threading.current_thread).result())
+    except (TypeError, RuntimeError) as error:
+        pytest.fail(f"{moved}: {error}")
+    finally:
+        given.shutdown()
+    assert len(set(seen)) == 1, f"{moved}: it chose threads of its own"
 
 
 async def test_finds_the_database_open() -> None:
