@@ -134,6 +134,14 @@ OPERATIONS = _operations()
 IN_WORKSPACES = [one for one in OPERATIONS if one.is_of_a_workspace]
 
 
+@pytest.fixture(autouse=True)
+def _nothing_uploaded_stays() -> Iterator[None]:
+    """Rows are rolled back, so nobody unpacks or removes what a test has sent, whether it passes or not."""
+    yield
+    for archive in (Path(settings.PYAGENT_HOME) / "uploads").glob("*"):
+        shutil.rmtree(archive)
+
+
 @pytest.fixture
 def values(company: Company) -> dict[str, Any]:
     """Identities of real things in the company's workspace and of its owner, each holding the canary."""
@@ -294,7 +302,6 @@ def test_a_session_needs_the_csrf_token(company: Company, values: dict[str, Any]
 @pytest.mark.timeout(180)
 def test_the_owner_finds_no_server_error(company: Company, values: dict[str, Any]) -> None:
     headers = headers_of(company.owner, list(SCOPES))
-    kept = Path(settings.PYAGENT_HOME) / "uploads"
     for operation in sorted(OPERATIONS, key=lambda one: one.path.endswith("{workspace_id}/delete")):
         reply = operation.call(Client(), values, **headers)
         documented = SCHEMA["paths"][operation.path][operation.method]["responses"]
@@ -302,8 +309,6 @@ def test_the_owner_finds_no_server_error(company: Company, values: dict[str, Any
         assert reply.status_code in documented, (
             f"{operation} answered {reply.status_code}, which is not documented"
         )
-    for archive in kept.iterdir():  # the rows are rolled back, so nobody unpacks it
-        shutil.rmtree(archive)
 
 
 HUGE = (2**31, 10**30)

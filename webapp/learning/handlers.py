@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from django.db import close_old_connections
+from django.db import connection
 
 from webapp.events.registry import on_run_ended, periodic
 from webapp.learning import services
@@ -42,7 +42,7 @@ class Settler:
         except Exception:
             log.exception("lessons not settled; it is tried again")
         finally:
-            close_old_connections()
+            connection.close()  # the thread ends here
 
 
 settler = Settler()

@@ -17,7 +17,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.db import close_old_connections, transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -86,7 +86,6 @@ def start(workspace_id: int, user_id: int, source: Source) -> None:
 
 
 def _run(workspace_id: int, user_id: int, source: Source) -> None:
-    close_old_connections()
     try:
         prepare(workspace_id, user_id, source)
     except PyAgentError:
@@ -94,7 +93,7 @@ def _run(workspace_id: int, user_id: int, source: Source) -> None:
     except Exception:
         log.exception("preparing a workspace failed", workspace_id=workspace_id)
     finally:
-        close_old_connections()
+        connection.close()  # the thread may wait for days until it is needed again
 
 
 def stop(workspace: Workspace, *, stopped_by: User) -> None:
