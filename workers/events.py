@@ -92,7 +92,11 @@ class Heartbeat(EngineEvent):
     """The worker still holds the run. Its `run_seq` is 0: it is news, not history."""
 
     type: ClassVar[str] = "Heartbeat"
-    tokens_per_s: float = 0.0
+    tokens_per_s: float | None = None
+    """None where nobody measured: what was told before stays."""
+    calls: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What model calls that have begun to answer have used so far, by step: input_tokens, output_tokens, cost_usd (estimates).
+    Of a worker that is lost this is all that anybody knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

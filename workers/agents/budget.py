@@ -33,8 +33,17 @@ class Spending:
         """None once a call had an unknown price: then the sum is unknown too."""
 
     @classmethod
-    def resume(cls, budget: Mapping[str, Any], history: Iterable[Mapping[str, Any]]) -> Spending:
+    def resume(
+        cls,
+        budget: Mapping[str, Any],
+        history: Iterable[Mapping[str, Any]],
+        cut_off: Mapping[str, Any] | None = None,
+    ) -> Spending:
         """Return the spending of a run of which these steps are finished.
+
+        Args:
+            cut_off: What calls used that were cut off (`Job.cut_off`). They are asked again, so they are no calls of the run,
+                but their tokens and dollars are gone.
 
         Raises:
             ConfigError: the budget holds something else than limits.
@@ -50,17 +59,21 @@ class Spending:
                 spending._add_child((step.get("detail") or {}).get("result") or {})
                 continue
             spending._earlier_s += (step.get("duration_ms") or 0) / 1000
-            if step["kind"] == "model_call" and (step["status"] == "ok" or step.get("output_tokens")):
-                spending.add(
-                    input_tokens=step.get("input_tokens", 0),
-                    output_tokens=step.get("output_tokens", 0),
-                    cost_usd=step.get("cost_usd"),
-                )
+            used = step.get("input_tokens", 0), step.get("output_tokens", 0)
+            if step["kind"] == "model_call" and (step["status"] == "ok" or any(used)):
+                spending.add(input_tokens=used[0], output_tokens=used[1], cost_usd=step.get("cost_usd"))
+        if cut_off:
+            spending._add_tokens(
+                int(cut_off["input_tokens"]), int(cut_off["output_tokens"]), cut_off["cost_usd"]
+            )
         return spending
 
     def add(self, *, input_tokens: int, output_tokens: int, cost_usd: float | None) -> None:
         """Count one model call."""
         self.steps += 1
+        self._add_tokens(input_tokens, output_tokens, cost_usd)
+
+    def _add_tokens(self, input_tokens: int, output_tokens: int, cost_usd: float | None) -> None:
         self.input_tokens += input_tokens
         self.output_tokens += output_tokens
         self.cost_usd = None if cost_usd is None or self.cost_usd is None else self.cost_usd + cost_usd

@@ -150,7 +150,7 @@ class Runner:
         choice = ModelChoice.from_dict(job.model) if entry.needs_model else None
         self._publisher.publish(RunStarted, worker=worker_name(), model=label_of(choice))
         provider: Provider | None = None
-        spending = Spending.resume(job.budget, job.history)
+        spending = Spending.resume(job.budget, job.history, job.cut_off)
         guard = SecretGuard(pattern_set(tuple(Rule.from_dict(rule) for rule in job.rules)))
         try:
             # Making the worktree is the first effect; and a key is handed out only for a run whose row says that it runs, which
@@ -246,7 +246,9 @@ class Runner:
             count, before = self._tokens.count - before, self._tokens.count
             speed = round(count / HEARTBEAT_S, 1)
             await self._tell_fleet(tokens_per_s=speed)
-            await self._publisher.announce(Heartbeat, tokens_per_s=speed)
+            await self._publisher.announce(
+                Heartbeat, tokens_per_s=speed, calls=self._recorder.calls_at_work()
+            )
             try:
                 await self._client.set(
                     claim_key(self.job.run_id), claim_value(self.job.fence), ex=CLAIM_TTL_S

@@ -41,6 +41,9 @@ class Job:
     history: list[dict[str, Any]] = field(default_factory=list)
     """Finished steps of earlier attempts at this run, oldest first, to resume from: step_id, parent_id, kind,
     title, status, detail, duration_ms, input_tokens, output_tokens, cost_usd."""
+    cut_off: dict[str, Any] = field(default_factory=dict)
+    """What calls have used that earlier attempts were cut off in, and that is in no finished step: input_tokens, output_tokens,
+    cost_usd (None where a price is unknown); empty means nothing."""
     rules: list[dict[str, Any]] = field(default_factory=list)
     """The workspace's own patterns (workers.codehealth.patterns.Rule as dicts); those of kind secret are hidden from models."""
     lineage: dict[str, Any] = field(default_factory=dict)

@@ -37,6 +37,8 @@ class Step:
         self.cost_usd: float | None = None
         self.stopped_by = ""
         """Who asked to stop it, while it ends."""
+        self.used_so_far: Callable[[], dict[str, Any] | None] = lambda: None
+        """What a model call has used that has begun to answer, as `Heartbeat.calls` tells it."""
 
     def fail(self, message: str) -> None:
         """Mark the step as failed; it ends when its block ends."""
@@ -82,6 +84,11 @@ class StepRecorder:
             step.stopped_by = by
             task.cancel()
         return True
+
+    def calls_at_work(self) -> dict[str, dict[str, Any]]:
+        """Return what the open model calls have used so far, by step."""
+        used = {step_id: step.used_so_far() for step_id, (step, _) in self._open.items()}
+        return {step_id: told for step_id, told in used.items() if told is not None}
 
     async def close(self, *, within_s: float) -> None:
         """Let no further step begin, and wait until the effects that have begun are done and told, at most `within_s`.

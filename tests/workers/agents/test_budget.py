@@ -80,3 +80,24 @@ def test_takes_up_what_earlier_attempts_spent() -> None:
     assert (spending.steps, spending.tokens, spending.cost_usd) == (1, 7, 0.5)
     with pytest.raises(ConfigError):
         Spending.resume({"stepz": 1}, [])
+
+
+def test_what_was_cut_off_is_spent_and_is_no_call() -> None:
+    cut_off = {"input_tokens": 300, "output_tokens": 20, "cost_usd": 0.25}
+    spending = Spending.resume(asdict(Budget(tokens=400)), [], cut_off)
+    assert (spending.steps, spending.tokens, spending.cost_usd) == (0, 320, 0.25)
+    with pytest.raises(BudgetExceeded, match="tokens"):
+        spending.answer_room(50, price=None)
+    unpriced = Spending.resume(asdict(Budget()), [], {**cut_off, "cost_usd": None})
+    assert unpriced.cost_usd is None
+
+
+def test_a_connection_that_broke_before_it_said_a_word_has_cost_its_question() -> None:
+    broken = {
+        "kind": "model_call",
+        "status": "failed",
+        "input_tokens": 40,
+        "output_tokens": 0,
+        "cost_usd": 0.1,
+    }
+    assert Spending.resume(asdict(Budget()), [broken]).tokens == 40

@@ -286,7 +286,9 @@ async def test_beats_while_it_lives(
     monkeypatch.setattr(runner, "HEARTBEAT_S", 0.1)
     provider_double.say(Say("word " * 20, token_wait_s=0.05))
     await bench.run(coder_job(bench, provider_double))
-    beats = [event for event in bench.relay.news if isinstance(event, Heartbeat)]
+    beats = [
+        event for event in bench.relay.news if isinstance(event, Heartbeat) and event.tokens_per_s is not None
+    ]
     assert len(beats) > 5
     assert any(beat.tokens_per_s > 0 for beat in beats)
 
@@ -346,6 +348,47 @@ async def test_lets_go_when_it_is_asked_to_suspend_and_goes_on_elsewhere(
         next_seq=bench.relay.next_seq(job.run_id),
     )
     assert await bench.run(later) == "finished"
+
+
+async def test_a_resumed_run_cannot_spend_again_what_was_cut_off(
+    make_bench: MakeBench, provider_double: ProviderDouble, redis_server: RedisServer
+) -> None:
+    """Trap: a run that was preempted often could spend its budget each time."""
+    bench = make_bench(FILES)
+    provider_double.say(Say("word " * 400, token_wait_s=0.05))
+    job = replace(coder_job(bench, provider_double), budget={"steps": 9, "tokens": 4_000, "seconds": 60})
+    task = asyncio.create_task(bench.run(job))
+    await begun(bench, job, "m, turn 1")
+    await asyncio.sleep(0.6)
+    suspend_run(job.run_id, fence=job.fence, client=redis_server.client)
+    assert await task == "suspended"
+    (told, *_) = [event.calls for event in bench.relay.news if isinstance(event, Heartbeat) and event.calls]
+    (cut_off,) = [event for event in bench.relay.of(StepFinished) if event.status == "cancelled"]
+    assert told[cut_off.step_id]["input_tokens"] == cut_off.input_tokens, "told with its first word"
+    used = {"input_tokens": 3_000, "output_tokens": 990, "cost_usd": None}
+    later = replace(
+        job,
+        fence=2,
+        history=bench.relay.history(job.run_id),
+        next_seq=bench.relay.next_seq(job.run_id),
+        cut_off=used,
+    )
+    asked_before = len(provider_double.asked)
+    assert await bench.run(later) == "failed"
+    assert len(provider_double.asked) == asked_before
+    (failure,) = bench.relay.of(RunFailed)
+    assert failure.code == "budget_exceeded"
+
+
+async def test_a_connection_that_breaks_in_mid_answer_has_cost_what_it_said(
+    make_bench: MakeBench, provider_double: ProviderDouble
+) -> None:
+    bench = make_bench(FILES)
+    provider_double.say(Say("word " * 400, fault=Fault("cut")), Say("all is well"))
+    assert await bench.run(coder_job(bench, provider_double)) == "finished"
+    (broken,) = [event for event in bench.relay.of(StepFinished) if event.status == "failed"]
+    assert broken.input_tokens > 100 and broken.output_tokens > 10
+    assert broken.detail["tokens"] == "estimated: the answer was cut off"
 
 
 async def test_an_effect_that_has_begun_is_done_before_the_run_lets_go_and_is_not_done_again(

@@ -20,6 +20,7 @@ from kombu.exceptions import OperationalError
 from webapp.agents import definitions, routes, selectors, spending
 from webapp.agents.models import Run
 from webapp.agents.policies.selectors import policy_of
+from webapp.agents.services import counting
 from webapp.agents.services.ending import end_run
 from webapp.agents.services.teaching import lessons_for
 from webapp.codehealth.rules import stored_rules
@@ -112,6 +113,7 @@ def build_job(run: Run) -> Job:
             **run.job,
             "fence": run.fence,
             "history": finished_steps(run),
+            "cut_off": counting.cut_off_of(run),
             "steering": selectors.waiting_notes(run),
             "fallbacks": routes.fallbacks_of(run),
             "spend": spending.payer(run),

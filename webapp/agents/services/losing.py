@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from webapp.agents import selectors
 from webapp.agents.models import Run
+from webapp.agents.services import counting
 from webapp.agents.services.ending import announce, end_run
 from webapp.agents.services.launching import finished_steps, launch
 from webapp.agents.services.recording import run_of
@@ -87,3 +88,5 @@ def _close_open_steps(run: Run, *, now: datetime) -> None:
         step.detail = {**step.detail, "note": "The worker was lost during this step; it is done again."}
         step.duration_ms = min(max(0, int((now - step.started_at).total_seconds() * 1000)), MAX_MS)
         step.save(update_fields=["status", "detail", "duration_ms"])
+        if step.kind == "model_call" and step.input_tokens:
+            run.save(update_fields=sorted(counting.count_step(run, step)))

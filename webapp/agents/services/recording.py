@@ -11,9 +11,10 @@ from typing import Any, Final
 
 from django.utils import timezone
 
-from webapp.agents import events, selectors, spending
+from webapp.agents import events, selectors
 from webapp.agents.models import Run, Step
 from webapp.agents.plain import storable, storable_text
+from webapp.agents.services import counting
 from webapp.agents.services.ending import announce, end_run
 from webapp.events.publish import publish_on_commit
 from workers import events as engine
@@ -21,7 +22,6 @@ from workers.telemetry.logging import get_logger
 
 log = get_logger(__name__)
 LEASE: Final = timedelta(seconds=15)
-MAX_COUNT: Final = 2_147_483_647
 
 
 def run_of(event: engine.EngineEvent) -> Run | None:
@@ -30,10 +30,6 @@ def run_of(event: engine.EngineEvent) -> Run | None:
     if run is None or run.is_final or event.fence != run.fence:
         return None
     return run
-
-
-def _count(value: Any) -> int:
-    return min(max(0, int(value or 0)), MAX_COUNT)
 
 
 def _moment(at: float) -> datetime:
@@ -68,8 +64,21 @@ def record_heartbeat(event: engine.Heartbeat) -> None:
     run = run_of(event)
     if run is None or run.status == Run.Status.QUEUED:
         return
-    run.tokens_per_s = max(0.0, float(event.tokens_per_s))
+    if event.tokens_per_s is not None:
+        run.tokens_per_s = max(0.0, float(event.tokens_per_s))
+    for step_id, used in event.calls.items():
+        _note_so_far(run, step_id, used)
     hold(run, event, {"tokens_per_s"})
+
+
+def _note_so_far(run: Run, step_id: str, used: dict[str, Any]) -> None:
+    """Keep what an open model call has used: it counts when its worker is lost, and its end says better."""
+    cost_usd = used.get("cost_usd")
+    run.steps.filter(step_id=step_id[:40], status="running", kind="model_call").update(
+        input_tokens=counting.bounded(used.get("input_tokens")),
+        output_tokens=counting.bounded(used.get("output_tokens")),
+        cost_usd=None if cost_usd is None else float(cost_usd),
+    )
 
 
 def record_step_started(event: engine.StepStarted) -> None:
@@ -88,7 +97,9 @@ def record_step_started(event: engine.StepStarted) -> None:
     }
     step, is_new = Step.objects.get_or_create(run=run, step_id=event.step_id[:40], defaults=fields)
     if not is_new and event.run_seq > step.seq:
-        for name, value in {**fields, "duration_ms": None}.items():
+        fields["detail"] = {**fields["detail"], **counting.kept(step)}
+        unspent = {"duration_ms": None, "input_tokens": 0, "output_tokens": 0, "cost_usd": None}
+        for name, value in {**fields, **unspent}.items():
             setattr(step, name, value)
         step.save()
         is_new = True
@@ -112,32 +123,19 @@ def record_step_finished(event: engine.StepFinished) -> None:
         hold(run, event, set())
         return
     step.status = event.status
-    step.duration_ms = _count(event.duration_ms)
-    step.input_tokens, step.output_tokens = _count(event.input_tokens), _count(event.output_tokens)
+    step.duration_ms = counting.bounded(event.duration_ms)
+    step.input_tokens, step.output_tokens = (
+        counting.bounded(event.input_tokens),
+        counting.bounded(event.output_tokens),
+    )
     step.cost_usd = event.cost_usd
     step.detail = {**step.detail, **storable(event.detail)}
     step.save(update_fields=["status", "duration_ms", "input_tokens", "output_tokens", "cost_usd", "detail"])
-    run.input_tokens = _count(run.input_tokens + step.input_tokens)
-    run.output_tokens = _count(run.output_tokens + step.output_tokens)
-    run.cost_usd = _cost_after(run.cost_usd, step)
-    spending.note_step(run, step)
-    hold(run, event, {"input_tokens", "output_tokens", "cost_usd"})
+    hold(run, event, counting.count_step(run, step))
     publish_on_commit(
         run.workspace_id,
         events.StepFinished(run_id=str(run.pk), step=selectors.step_row(step), totals=selectors.totals(run)),
     )
-
-
-def _cost_after(so_far: float | None, step: Step) -> float | None:
-    """Return the run's cost with this step; one unknown price makes the whole unknown, for good."""
-    is_priced = (
-        step.kind == "model_call" or step.input_tokens + step.output_tokens > 0 or step.cost_usd is not None
-    )
-    if not is_priced:
-        return so_far
-    if so_far is None or step.cost_usd is None:
-        return None
-    return so_far + step.cost_usd
 
 
 def record_proposed(event: engine.ChangeProposed | engine.ReviewCommented) -> None:

@@ -106,16 +106,23 @@ class GovernanceMixin(BaseAgent):
             input_tokens=step.input_tokens, output_tokens=step.output_tokens, cost_usd=step.cost_usd
         )
 
-    def charge_cut_off(self, run: RunState, step: Step, *, sent_chars: int, said_chars: int) -> None:
-        """Count an answer that was cut off: what was asked and said so far is spent, and nobody counted it."""
-        step.input_tokens = max(1, round(sent_chars / CHARS_PER_TOKEN))
-        step.output_tokens = round(said_chars / CHARS_PER_TOKEN)
-        step.detail["tokens"] = "estimated: the answer was cut off"
+    def used_so_far(self, run: RunState, *, sent_chars: int, said_chars: int) -> dict[str, Any]:
+        """Return what an answer has used that has not ended, and that nobody counts: an estimate of tokens and cost."""
+        used = Usage(max(1, round(sent_chars / CHARS_PER_TOKEN)), round(said_chars / CHARS_PER_TOKEN))
         price = run.provider.capabilities().price if run.provider else None
-        step.cost_usd = cost_usd(Usage(step.input_tokens, step.output_tokens), price)
-        run.spending.add(
-            input_tokens=step.input_tokens, output_tokens=step.output_tokens, cost_usd=step.cost_usd
-        )
+        return {
+            "input_tokens": used.input_tokens,
+            "output_tokens": used.output_tokens,
+            "cost_usd": cost_usd(used, price),
+        }
+
+    def charge_cut_off(self, run: RunState, step: Step, *, sent_chars: int, said_chars: int) -> None:
+        """Count an answer that was cut off: what was asked and said so far is spent."""
+        used = self.used_so_far(run, sent_chars=sent_chars, said_chars=said_chars)
+        step.input_tokens, step.output_tokens = used["input_tokens"], used["output_tokens"]
+        step.cost_usd = used["cost_usd"]
+        step.detail["tokens"] = "estimated: the answer was cut off"
+        run.spending.add(**used)
 
     def check_budget(self, run: RunState) -> None:
         """Raise BudgetExceeded when a limit is used up; its `limit` says which."""

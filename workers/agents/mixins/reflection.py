@@ -9,7 +9,7 @@ from typing import Any
 from workers.agents.base import BaseAgent, Outcome, RunState
 from workers.agents.critique import AGAIN_NOTE, Critique, ReflectionCore
 from workers.agents.mixins.governance import GovernanceMixin
-from workers.errors import ProviderError
+from workers.errors import ProviderCutOff, ProviderError
 from workers.events import LessonObserved
 
 MAX_AGAIN = 2
@@ -123,8 +123,12 @@ class ReflectionMixin(GovernanceMixin, BaseAgent):
         try:
             async with run.recorder.step("model_call", title, detail=mark) as step:
                 step.detail |= mark
-                reply = await provider.generate(request)
                 sent_chars = sum(len(message.content) for message in request.messages)
+                try:
+                    reply = await provider.generate(request)
+                except (asyncio.CancelledError, ProviderCutOff):
+                    self.charge_cut_off(run, step, sent_chars=sent_chars, said_chars=0)
+                    raise
                 self.charge(run, step, reply, sent_chars=sent_chars)
                 critique = self.reflection_core.read(reply.text)
                 step.detail |= self._told(critique, pass_key) | {"text": reply.text}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import aclosing
-from typing import Protocol
+from typing import Any, Protocol
 
 from workers.agents.base import RunState
 from workers.agents.errors import ModelRefused
@@ -15,6 +15,7 @@ from workers.agents.toolloop.conversation import Conversation, Turn, size_of
 from workers.agents.toolloop.core import recorded
 from workers.agents.toolloop.protocol import ThoughtReader, read_turn, response_schema
 from workers.errors import ContextTooLong, ProviderBadReply, ProviderCutOff, ProviderError, ProviderTimeout
+from workers.events import Heartbeat
 from workers.providers.base import Provider
 from workers.providers.types import (
     Capabilities,
@@ -43,6 +44,8 @@ class Accountant(Protocol):
     """Who counts what a reply cost."""
 
     def charge(self, run: RunState, step: Step, reply: ModelReply, *, sent_chars: int) -> None: ...
+
+    def used_so_far(self, run: RunState, *, sent_chars: int, said_chars: int) -> dict[str, Any]: ...
 
     def charge_cut_off(self, run: RunState, step: Step, *, sent_chars: int, said_chars: int) -> None: ...
 
@@ -147,8 +150,8 @@ class Asker:
         number = run.spending.steps + 1
         async with run.recorder.step("model_call", f"{provider.choice.model}, turn {number}") as step:
             try:
-                reply = await self._stream(run, provider, request, step)
-            except asyncio.CancelledError:
+                reply = await self._stream(run, provider, request, step, sent_chars=sent_chars)
+            except (asyncio.CancelledError, ProviderError):
                 if self._has_begun:
                     self._accountant.charge_cut_off(
                         run, step, sent_chars=sent_chars, said_chars=self._said_chars
@@ -178,13 +181,15 @@ class Asker:
         return list(turns[-1].notes) if turns else []
 
     async def _stream(
-        self, run: RunState, provider: Provider, request: ModelRequest, step: Step
+        self, run: RunState, provider: Provider, request: ModelRequest, step: Step, *, sent_chars: int
     ) -> ModelReply:
         thought = ThoughtReader() if not self._dialogue.is_native and self._dialogue.specs else None
         self._has_begun, self._said_chars = False, 0
         async with aclosing(provider.stream(request)) as items:
             async for item in items:
-                self._has_begun = True
+                if not self._has_begun:
+                    self._has_begun = True
+                    await self._tell_begun(run, step, sent_chars=sent_chars)
                 if isinstance(item, Finished):
                     return item.reply
                 if isinstance(item, ToolCallDelta):
@@ -194,6 +199,13 @@ class Asker:
                     text = item.text if thought is None else thought.feed(item.text)
                     run.tokens.write(step.step_id, text)
         raise ProviderBadReply("the stream ended without a reply")
+
+    async def _tell_begun(self, run: RunState, step: Step, *, sent_chars: int) -> None:
+        """Tell what the question cost before its answer ends: a worker that is killed tells nothing later."""
+        step.used_so_far = lambda: self._accountant.used_so_far(
+            run, sent_chars=sent_chars, said_chars=self._said_chars
+        )
+        await run.publisher.announce(Heartbeat, calls=run.recorder.calls_at_work())
 
     def _read(self, reply: ModelReply, *, call_id: str) -> Turn:
         """Return what a reply says as a turn; what is wrong with it becomes a note to the model."""
