@@ -7,6 +7,8 @@ deleted after each run.
 
 What it proves: that a mistake becomes a lesson, that the lesson is found for the next goal of its kind and told to the model, and
 that goals of other kinds are told nothing. Not that a real model heeds what it is told.
+
+`--first` measures only how soon the first lesson after a start is known.
 """
 
 from __future__ import annotations
@@ -277,8 +279,28 @@ def experiment(stack: Stack, api: httpx.Client, *, rounds: int, with_lessons: bo
         return Result(mistakes, astray, laboratory.known_after_s, laboratory.lessons())
 
 
+def first_lesson() -> int:
+    """Print how soon the first lessons are known that an installation learns."""
+    with tempfile.TemporaryDirectory(prefix="pyagent-bench-") as folder:
+        stack = Stack(Path(folder) / "home")
+        stack.start(timeout_s=180)
+        try:
+            with stack.api(stack.person("bench", is_owner=True)) as api:
+                known = experiment(stack, api, rounds=1, with_lessons=True).known_after_s
+        finally:
+            stack.stop()
+    report_noise()
+    told = ", ".join(f"{seconds:.2f}" for seconds in known)
+    print(
+        f"  from the rejection to the lesson, after a start: {told} s   {verdict(known[0] <= 1.0, '<= 1 s')}"
+    )
+    return 0
+
+
 def main() -> int:
     """Print the table; exit status 1 when a promise was not kept."""
+    if "--first" in sys.argv:
+        return first_lesson()
     with tempfile.TemporaryDirectory(prefix="pyagent-bench-") as folder:
         stack = Stack(Path(folder) / "home")
         stack.start(timeout_s=180)
@@ -302,12 +324,8 @@ def main() -> int:
     print(
         f"  lessons told to {len(UNRELATED)} unrelated goals: {given.told_astray}   {verdict(given.told_astray == 0, '0')}"
     )
-    # The first one loads the model.
-    first, *later = given.known_after_s
-    worst = max(later, default=first)
-    print(
-        f"  from the rejection to the lesson: first {first:.2f} s, then at most {worst:.2f} s   {verdict(worst <= 1.0, '<= 1 s')}"
-    )
+    worst = max(given.known_after_s)
+    print(f"  from the rejection to the lesson: at most {worst:.2f} s   {verdict(worst <= 1.0, '<= 1 s')}")
     return 0
 
 

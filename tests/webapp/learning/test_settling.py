@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import threading
+import time
+from uuid import uuid4
 
 import pytest
 from django.db import connection
 from django.utils import timezone
 
 from tests.webapp.learning.conftest import MONEY, School
+from webapp.events.registry import engine_handlers
 from webapp.learning import handlers, services
 from webapp.learning.models import Lesson, LessonEvidence
 from webapp.learning.services import settling
+from workers.events import RunStarted
 from workers.learning.core import LessonCore
+from workers.memory.embedding.model import MiniLM
 
 core = LessonCore()
 
@@ -110,3 +115,31 @@ def test_the_relays_clock_settles_in_a_thread_of_its_own(school: School) -> None
     assert Lesson.objects.get().hits == 1
     handlers.settle()  # nothing waits: nothing is begun
     assert handlers.settler._thread is thread
+
+
+def test_the_model_is_loaded_before_the_first_mistake_and_not_where_no_agent_works(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trap: the first rejection after a start waited for the model, 4.8 s on a busy machine."""
+    model = MiniLM()
+    warmer = handlers.Helper("warm-lessons", model.warm)
+    monkeypatch.setattr(handlers, "warmer", warmer)
+    handlers.warm()
+    assert not warmer.has_begun
+    school.finish()
+    begun = time.monotonic()
+    handlers.warm()
+    assert time.monotonic() - begun < 0.5, "it holds nothing up"
+    while not model.is_loaded and time.monotonic() - begun < 60:
+        time.sleep(0.05)
+    assert model.is_loaded
+
+
+def test_the_model_is_loaded_when_the_first_run_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = threading.Event()
+    monkeypatch.setattr(handlers, "warmer", handlers.Helper("warm-lessons", begun.set))
+    for event in (RunStarted, RunStarted):
+        for handler in engine_handlers(event(run_id=str(uuid4()), fence=1, run_seq=1, worker="", model="")):
+            if handler.__module__ == handlers.__name__:
+                handler(event)
+    assert begun.wait(5)

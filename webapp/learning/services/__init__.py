@@ -2,7 +2,7 @@
 
 from webapp.learning.services.crediting import give_lessons, record_cycle, record_outcome
 from webapp.learning.services.observing import observe, observe_event, withdraw
-from webapp.learning.services.settling import has_unsettled, settle_all
+from webapp.learning.services.settling import has_learners, has_unsettled, settle_all
 from webapp.learning.services.tending import (
     archive_faded,
     archive_lesson,
@@ -19,6 +19,7 @@ __all__ = [
     "delete_lesson",
     "edit_lesson",
     "give_lessons",
+    "has_learners",
     "has_unsettled",
     "observe",
     "observe_event",

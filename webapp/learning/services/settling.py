@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from webapp.events.publish import publish_on_commit
 from webapp.learning import events
-from webapp.learning.models import Lesson, LessonEvidence
+from webapp.learning.models import Cycle, Lesson, LessonEvidence
 from webapp.learning.selectors import current_cycle, row_of, times_seen
 from webapp.learning.services.crediting import mark_repeated
 from webapp.learning.vectors import embed_all, from_bytes
@@ -33,6 +33,11 @@ def has_unsettled() -> bool:
         LessonEvidence.objects.filter(lesson=None).exists()
         or Lesson.objects.filter(is_embedded=False).exists()
     )
+
+
+def has_learners() -> bool:
+    """Return whether agents have worked here, or somebody wrote a lesson, so that a mistake may be seen at any moment."""
+    return Cycle.objects.exists() or Lesson.objects.exists()
 
 
 def settle_all() -> int:

@@ -1,7 +1,7 @@
 """Meaning as a vector: all-MiniLM-L6-v2 in a package, run by onnxruntime on one thread.
 
 The weights are stored as int8 and computed as float32, so a loaded model takes about 120 MB. It is loaded by the
-first text that a process embeds and by nothing else; importing this module costs nothing.
+first text that a process embeds, or by `warm` before that, and by nothing else; importing this module costs nothing.
 """
 
 from __future__ import annotations
@@ -62,6 +62,14 @@ class MiniLM:
         for row, encoding in enumerate(tokenizer.encode_batch(cut)):
             vectors[row] = _pooled(session, encoding)
         return vectors
+
+    def warm(self) -> None:
+        """Load the model now, so that the first text need not wait for it.
+
+        Raises:
+            EmbeddingUnavailable: the model or its runtime is not installed.
+        """
+        _ = self._loaded
 
     @property
     def is_loaded(self) -> bool:
