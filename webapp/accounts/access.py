@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from webapp.errors import Forbidden, NotFound
 
 if TYPE_CHECKING:
-    from webapp.accounts.models import User
+    from webapp.accounts.models import ApiKey, User
 
 
 def require_scope(request: HttpRequest, scope: str) -> User:
@@ -40,6 +40,11 @@ def require_whole_person(request: HttpRequest, scope: str) -> User:
 def is_bound(user: Any) -> bool:
     """Return whether the person asks with a key that is bound to one workspace."""
     return getattr(user, "bound_workspace_id", None) is not None
+
+
+def used_key(user: Any) -> ApiKey | None:
+    """Return the key with which the person asks; None where they ask themselves, at a page."""
+    return getattr(user, "used_key", None)
 
 
 def require_owner(user: Any) -> User:

@@ -18,7 +18,7 @@ from webapp.accounts import events, selectors
 from webapp.accounts.models import SCOPES, ApiKey, Invitation, User
 from webapp.errors import Conflict, Invalid, NotFound
 from webapp.events.publish import publish_to_person_on_commit
-from webapp.events.registry import rights_lost
+from webapp.events.registry import key_revoked, rights_lost
 from webapp.workspaces.models import Membership, Role, Workspace
 
 SESSION_KEY = "invitation"
@@ -157,14 +157,19 @@ def create_api_key(
     return row, key
 
 
+@transaction.atomic
 def revoke_api_key(*, user: User, key_id: int) -> None:
-    """Make the person's key useless from now on.
+    """Make the person's key useless from now on; what was set going with it and works by itself stops.
 
     Raises:
         NotFound: the person has no such key.
     """
-    if not selectors.keys_of(user).filter(pk=key_id).update(revoked_at=timezone.now()):
+    key = selectors.keys_of(user).select_for_update().filter(pk=key_id).first()
+    if key is None:
         raise NotFound()
+    key.revoked_at = timezone.now()
+    key.save(update_fields=["revoked_at"])
+    key_revoked(key)
 
 
 def authenticate_key(key: str) -> User | None:
@@ -177,6 +182,7 @@ def authenticate_key(key: str) -> User | None:
         ApiKey.objects.filter(pk=row.pk).update(last_used_at=now)
     row.user.key_scopes = frozenset(row.scopes)  # type: ignore[attr-defined]
     row.user.bound_workspace_id = row.workspace_id  # type: ignore[attr-defined]
+    row.user.used_key = row  # type: ignore[attr-defined]
     return row.user
 
 

@@ -48,6 +48,7 @@ _run_ended: list[RunHook] = []
 _approval_asked: list[RunHook] = []
 _workspace_created: list[Callable[[Any], None]] = []
 _rights_lost: list[Callable[[int, int | None], None]] = []
+_key_revoked: list[Callable[[Any], None]] = []
 
 
 def on_engine_event(kind: type[EngineEvent]) -> Callable[[EngineHandler], EngineHandler]:
@@ -177,3 +178,15 @@ def rights_lost(user_id: int, workspace_id: int | None) -> None:
     """Tell the apps above that this person may call agents no more, in the transaction that takes the right away."""
     for hook in _rights_lost:
         hook(user_id, workspace_id)
+
+
+def on_key_revoked(hook: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Register what ends with a key (an `accounts.ApiKey`): called in the transaction that revokes it."""
+    _key_revoked.append(hook)
+    return hook
+
+
+def key_revoked(key: Any) -> None:
+    """Tell the apps above that this key was revoked."""
+    for hook in _key_revoked:
+        hook(key)

@@ -26,7 +26,7 @@ def item_for(
         Forbidden: the person is in it with less than `role`.
     """
     workspace = workspace_for(user, workspace_id, role=role)
-    rows: Any = model._default_manager.select_related("owner", "channel")
+    rows: Any = model._default_manager.select_related("owner", "channel", "api_key")
     item = rows.filter(workspace=workspace, pk=item_id).first() if item_id <= BIGGEST_ID else None
     if item is None:
         raise NotFound("There is no such thing here.")

@@ -1,12 +1,13 @@
-"""What unattended work answers: the relay's clock, the end of runs, and people who lose their rights."""
+"""What unattended work answers: the relay's clock, the end of runs, people who lose their rights, and keys that are revoked."""
 
 from __future__ import annotations
 
 from webapp.agents.models import Run
-from webapp.events.registry import on_rights_lost, on_run_ended, periodic
+from webapp.events.registry import on_key_revoked, on_rights_lost, on_run_ended, periodic
 from webapp.unattended.services import delivering, firing, rights, rounds
 
 on_rights_lost(rights.stop_unattended_of)
+on_key_revoked(rights.stop_unattended_by)
 
 
 @on_run_ended

@@ -24,6 +24,8 @@ class Calling(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
     """Who answers for it: its runs are this person's. Whoever sets it going anew becomes the owner."""
+    api_key = models.ForeignKey("accounts.ApiKey", null=True, on_delete=models.SET_NULL, related_name="+")
+    """The key with which its owner set it going, and with whose end it stops; null for one that a person set going at a page."""
     name = models.CharField(max_length=80)
     agent = models.CharField(max_length=40)
     goal = models.TextField(blank=True)

@@ -30,6 +30,7 @@ def calling_row(item: Calling) -> dict[str, Any]:
         "channel_id": item.channel_id,
         "topic": item.topic,
         "owner_id": item.owner_id,
+        "api_key_id": item.api_key_id,
         "created_at": item.created_at,
     }
 
@@ -83,7 +84,7 @@ def delivery_row(delivery: Delivery) -> dict[str, Any]:
 
 def webhooks_of(workspace: Workspace) -> list[Webhook]:
     """Return the workspace's webhooks by name."""
-    return list(workspace.webhooks.select_related("owner", "channel"))
+    return list(workspace.webhooks.select_related("owner", "channel", "api_key"))
 
 
 def deliveries_of(webhook: Webhook, *, limit: int = HISTORY) -> list[Delivery]:
@@ -117,7 +118,9 @@ def round_row(one: Round) -> dict[str, Any]:
 def goals_of(workspace: Workspace, *, limit: int = 100) -> list[Goal]:
     """Return the workspace's goals, newest first."""
     return list(
-        workspace.goals.select_related("owner", "channel").annotate(round_count=Count("rounds"))[:limit]
+        workspace.goals.select_related("owner", "channel", "api_key").annotate(round_count=Count("rounds"))[
+            :limit
+        ]
     )
 
 
@@ -129,7 +132,7 @@ def rounds_of(goal: Goal) -> list[Round]:
 
 def schedules_of(workspace: Workspace) -> list[Schedule]:
     """Return the workspace's schedules by name."""
-    return list(workspace.schedules.select_related("owner", "channel"))
+    return list(workspace.schedules.select_related("owner", "channel", "api_key"))
 
 
 def firings_of(schedule: Schedule, *, limit: int = HISTORY) -> list[Firing]:

@@ -60,6 +60,9 @@ class CallingOut(Schema):
     owner_id: int | None = Field(
         description="Whose runs they are. Whoever changes it or switches it on takes it over."
     )
+    api_key_id: int | None = Field(
+        description="The key with which it was made, changed or switched on last; it stops when that is revoked. Null at a page."
+    )
     created_at: datetime
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from webapp.accounts.access import used_key
 from webapp.accounts.models import User
 from webapp.events.publish import publish_on_commit
 from webapp.unattended.events import UnattendedChanged
@@ -18,6 +19,9 @@ def announce(item: Calling) -> None:
 
 def record(item: Calling, verb: str, *, by: User | None, note: str = "") -> None:
     """Write the act down and tell the workspace; `by` is None for what PyAgent does by itself."""
+    key = used_key(by) if by is not None else None
+    if key is not None:
+        note = "; ".join(filter(None, (note, f"with the key “{key.name}”")))
     Act.objects.create(
         workspace_id=item.workspace_id,
         kind=item.kind,

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
-from webapp.accounts.models import User
+from webapp.accounts.access import used_key
+from webapp.accounts.models import ApiKey, User
 from webapp.agents import definitions as agents
 from webapp.agents.access import profile_to_run_on
 from webapp.agents.budgets import check_budget
@@ -31,6 +32,7 @@ UNATTENDED_PRIORITIES: Final = tuple(name for name in PRIORITIES if name != "cri
 MAX_ITEMS: Final = 100
 """Schedules, webhooks or goals that a workspace may have of each kind."""
 RIGHTS_LOST: Final = "Who answered for it may call agents here no more."
+KEY_REVOKED: Final = "Stopped: its key “{name}” was revoked on {at:%Y-%m-%d %H:%M} UTC."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +83,8 @@ def fill(item: Calling, given: CallingFields, *, by: User) -> None:
     if given.profile_id is not None:
         profile_to_run_on(by, item.workspace, given.profile_id)
     channel = writable(channel_in(item.workspace, given.channel_id)) if given.channel_id is not None else None
-    item.name, item.agent, item.goal, item.owner = name, info.name, goal, by
+    item.name, item.agent, item.goal = name, info.name, goal
+    answer_for(item, by)
     item.profile_id, item.priority, item.channel = given.profile_id, given.priority, channel
     item.budget = asdict(given.budget) if given.budget is not None else {}
     item.topic = clean_topic(given.topic) if channel is not None and given.topic.strip() else ""
@@ -115,14 +118,33 @@ def profile_of(item: Calling) -> ModelProfile | None:
     return profile_to_run_on(item.owner, item.workspace, item.profile_id)
 
 
+def answer_for(item: Calling, by: User) -> None:
+    """Make the person answer for the item, by the key with which they ask, or by themselves."""
+    item.owner, item.api_key = by, used_key(by)
+
+
+def key_revoked(key: ApiKey) -> str:
+    """Return why what was set going with a revoked key stops."""
+    return KEY_REVOKED.format(name=key.name, at=key.revoked_at)
+
+
+def lost_rights(item: Calling) -> str:
+    """Return why the item may call agents no more; empty while it may."""
+    if item.owner is None or not access.may_call(item.owner, item.workspace_id):
+        return RIGHTS_LOST
+    if item.api_key is not None and item.api_key.revoked_at is not None:
+        return key_revoked(item.api_key)
+    return ""
+
+
 def check_rights(item: Calling) -> User:
-    """Return who answers for the item, while they may still call agents.
+    """Return who answers for the item, while they may still call agents, and so may the key that set it going.
 
     Raises:
         Forbidden: they may not.
     """
-    if item.owner is None or not access.may_call(item.owner, item.workspace_id):
-        raise Forbidden(RIGHTS_LOST)
+    if (reason := lost_rights(item)) or item.owner is None:
+        raise Forbidden(reason)
     return item.owner
 
 
@@ -161,9 +183,10 @@ def _place(item: Calling) -> Iterator[None]:
 
 def switch(item: Switched, *, is_on: bool, by: User | None, note: str = "") -> None:
     """Switch a locked item and write it down. Whoever switches it on answers for it from now on."""
-    if by is not None and is_on and item.owner_id != by.pk:
-        note = taken_over(item.owner, by).removeprefix("; ")
-        item.owner = by
+    if by is not None and is_on:
+        if item.owner_id != by.pk:
+            note = taken_over(item.owner, by).removeprefix("; ")
+        answer_for(item, by)
     item.is_enabled, item.stop_note = is_on, "" if by is not None else note
     item.save()
     record(item, Act.Verb.ENABLED if is_on else Act.Verb.DISABLED, by=by, note=note)

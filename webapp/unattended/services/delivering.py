@@ -16,7 +16,7 @@ from webapp.agents.models import Run
 from webapp.agents.plain import sentence, storable_text
 from webapp.errors import Conflict, Invalid, NotFound, TooMany
 from webapp.events.counting import count_within
-from webapp.unattended import access, templating
+from webapp.unattended import templating
 from webapp.unattended.models import Delivery, Webhook
 from webapp.unattended.proofs import Sent, is_proven
 from webapp.unattended.services import calling
@@ -70,10 +70,11 @@ def _proven(public_id: str, sent: Sent, address: str) -> Webhook:
         Webhook.objects.select_related("workspace", "owner", "channel").filter(public_id=public_id).first()
     )
     if is_proven(webhook, _secret_of(webhook), sent, now=timezone.now()) and webhook is not None:
-        if webhook.is_enabled and access.may_call(webhook.owner, webhook.workspace_id):
+        reason = calling.lost_rights(webhook)
+        if webhook.is_enabled and not reason:
             return webhook
         if webhook.is_enabled:
-            switch_webhook(webhook=webhook, is_on=False, by=None, note=calling.RIGHTS_LOST)
+            switch_webhook(webhook=webhook, is_on=False, by=None, note=reason)
     elif count_within(refused_key, MINUTE_S) > REFUSED_PER_MINUTE:
         raise TooMany("Too many calls that prove nothing.", retry_after_s=MINUTE_S)
     raise NotFound

@@ -16,7 +16,7 @@ from webapp.accounts.models import User
 from webapp.agents.models import Run
 from webapp.agents.plain import sentence
 from webapp.errors import Conflict
-from webapp.unattended import access, cron
+from webapp.unattended import cron
 from webapp.unattended.models import Act, Firing, Schedule
 from webapp.unattended.services import calling
 from webapp.unattended.services.acts import announce, record
@@ -46,8 +46,8 @@ def _fire(schedule_id: int, *, now: datetime) -> None:
     schedule = _locked(schedule_id)
     if schedule is None or not schedule.is_enabled or schedule.next_at is None or schedule.next_at > now:
         return  # another relay was faster, or somebody switched it off
-    if not access.may_call(schedule.owner, schedule.workspace_id):
-        switch_schedule(schedule=schedule, is_on=False, by=None, note=calling.RIGHTS_LOST)
+    if reason := calling.lost_rights(schedule):
+        switch_schedule(schedule=schedule, is_on=False, by=None, note=reason)
         return
     due = cron.last_due(schedule.cron, schedule.zone, since=schedule.next_at, until=now)
     schedule.next_at = cron.next_after(schedule.cron, schedule.zone, now)

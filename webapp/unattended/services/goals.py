@@ -127,14 +127,16 @@ def stop_goal(*, goal: Goal, stopped_by: User) -> Goal:
     locked = locked_goal(goal.pk)
     if locked is None or locked.is_ended:
         raise Conflict("This goal has come to its end already.")
-    last = locked.rounds.select_related("run", "audit", "evidence__revision__change_set").last()
     end_goal(locked, State.STOPPED, f"Stopped by {stopped_by}.", by=stopped_by)
-    if last is not None:
-        _stop_work(last, stopped_by)
+    stop_work(locked, stopped_by)
     return locked
 
 
-def _stop_work(last: Round, by: User) -> None:
+def stop_work(goal: Goal, by: User) -> None:
+    """Stop what the last round of an ended goal is at, in the name of `by`."""
+    last = goal.rounds.select_related("run", "audit", "evidence__revision__change_set").last()
+    if last is None:
+        return
     for run in (last.run, last.audit):
         if run is not None and not run.is_final and run.status != Run.Status.CANCELLING:
             cancel_run(run=run, cancelled_by=by)
