@@ -34,7 +34,7 @@ TOOLS: Final = {
 }
 """What a defined agent may be given, and what that is in words. Every agent can end its run."""
 
-DELEGATING: Final = ("planner",)
+DELEGATING: Final = ("planner", "coder")
 """Agents that are told whom they can call."""
 
 

@@ -26,20 +26,20 @@ KNOWLEDGE: Final[dict[str, str]] = {
     "recall": "workers.tools.knowing:Recall",
     "find_related": "workers.tools.knowing:FindRelated",
 }
-# For agents that name them; @coder works alone.
+# For agents that name them.
 DELEGATION: Final[dict[str, str]] = {
     "delegate": "workers.tools.delegation:Delegate",
     "delegate_several": "workers.tools.delegation:DelegateSeveral",
 }
 
 
-def open_toolbox(*, only: Collection[str] | None = None, answers_review: bool = False) -> Toolbox:
-    """Return the built-in tools, or `only` some and `finish`; for an answer to a review, that asks for an answer to each
-    comment too. The tools of delegation and of knowledge come when they are named."""
-    targets = (
-        BUILT_IN
-        | ({} if only is None else DELEGATION | KNOWLEDGE)
-        | ({"finish": "workers.tools.finish:FinishRevision"} if answers_review else {})
-    )
-    names = targets if only is None else [name for name in targets if name in only or name == "finish"]
+def open_toolbox(
+    *, only: Collection[str] | None = None, more: Collection[str] = (), answers_review: bool = False
+) -> Toolbox:
+    """Return the built-in tools and `more` of the others, or `only` some and `finish`; for an answer to a review, that asks for
+    an answer to each comment too. The tools of delegation and of knowledge come when they are named."""
+    finish = {"finish": "workers.tools.finish:FinishRevision"} if answers_review else {}
+    targets = BUILT_IN | DELEGATION | KNOWLEDGE | finish
+    wanted = {"finish", *(only if only is not None else (*BUILT_IN, *more))}
+    names = [name for name in targets if name in wanted]
     return Toolbox([load(targets[name])() for name in names])

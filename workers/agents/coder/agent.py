@@ -10,15 +10,17 @@ from workers.agents.base import Outcome, RunState
 from workers.agents.coder import prompts
 from workers.agents.coder.core import ANYWAY, CoderCore, TestState
 from workers.agents.coder.guiding import Guiding
+from workers.agents.lineage import DELEGATE
 from workers.agents.mixins.orchestration import Called
 from workers.agents.toolloop.agent import COMMAND_TIMEOUT_S, ToolLoopAgent, model_of
 from workers.agents.toolloop.asking import Asker, Dialogue
 from workers.agents.toolloop.conversation import Conversation, Turn
 from workers.errors import BudgetExceeded
 from workers.providers.types import ToolCall
-from workers.tools.base import Toolbox
+from workers.registry import load
+from workers.tools.base import Tool, Toolbox
 from workers.tools.reading import ListFiles
-from workers.tools.registry import open_toolbox
+from workers.tools.registry import DELEGATION, KNOWLEDGE, open_toolbox
 from workers.tools.testing import detect_tests
 from workers.tools.text import bound
 
@@ -55,10 +57,22 @@ class CoderAgent(ToolLoopAgent):
         await super().begin(run)
 
     def open_tools(self, run: RunState) -> Toolbox:
-        return open_toolbox(answers_review=run.job.revision_of is not None)
+        more = self._more_tools(run) if model_of(run).capabilities().has_tools else ()
+        return open_toolbox(more=more, answers_review=run.job.revision_of is not None)
+
+    def _more_tools(self, run: RunState) -> tuple[str, ...]:
+        """Return the tools beyond the usual ones: what is known, and other agents where it may call any."""
+        may_delegate = bool(run.job.agents) and DELEGATE in run.lineage.scope
+        handing_on = tuple(
+            name for name, tool in DELEGATION.items() if may_delegate and _may_be_called(run, load(tool)())
+        )
+        return *KNOWLEDGE, *handing_on
 
     def instructions(self, run: RunState) -> str:
-        return prompts.SYSTEM
+        if not any(tool.name in DELEGATION for tool in self.toolbox):
+            return prompts.SYSTEM
+        agents = "\n".join(f"- {agent['name']}: {agent['description']}" for agent in run.job.agents)
+        return prompts.SYSTEM + prompts.HAND_ON.format(agents=agents)
 
     async def opening(self, run: RunState) -> str:
         files = self.context.files
@@ -217,3 +231,8 @@ class CoderAgent(ToolLoopAgent):
         return Outcome(
             answer=(turn.text.strip() or "I have no answer.") + prompts.CHAT_FOOTER.format(model=model)
         )
+
+
+def _may_be_called(run: RunState, tool: Tool) -> bool:
+    """Return whether the policy lets this agent make such a call at all; what people are asked about it may ask for."""
+    return run.ruling.judge(tool, {}, count_files=lambda path: 0).decision.effect != "refuse"

@@ -20,7 +20,7 @@ people apply."""
 
 def needs_of(tool: str, *, is_effect: bool, is_command: bool) -> str:
     """Return the permission that a call of this tool needs, in the words of a run's scope."""
-    if tool == "delegate":
+    if tool in ("delegate", "delegate_several"):
         return "delegate"
     return "command" if is_command else "write" if is_effect else "read"
 
