@@ -287,6 +287,18 @@ class EvidenceFinished(EngineEvent):
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceInterrupted(EngineEvent):
+    """The process that ran a command for a review has died: run it again now. A hint, as `RunInterrupted`."""
+
+    type: ClassVar[str] = "EvidenceInterrupted"
+    is_of_run: ClassVar[bool] = False
+    run_id: str = ""
+    fence: int = 0
+    run_seq: int = 0
+    evidence_id: int
+
+
 _TYPES: dict[str, type[EngineEvent]] = {
     kind.type: kind
     for kind in (
@@ -307,6 +319,7 @@ _TYPES: dict[str, type[EngineEvent]] = {
         RunInterrupted,
         EvidenceProgressed,
         EvidenceFinished,
+        EvidenceInterrupted,
     )
 }
 

@@ -12,7 +12,13 @@ from webapp.events.registry import (
     periodic,
 )
 from webapp.reviews import services
-from workers.events import ChangeProposed, EvidenceFinished, EvidenceProgressed, ReviewCommented
+from workers.events import (
+    ChangeProposed,
+    EvidenceFinished,
+    EvidenceInterrupted,
+    EvidenceProgressed,
+    ReviewCommented,
+)
 
 RECOVER_EVERY_S = 5.0
 
@@ -41,6 +47,12 @@ def evidence_progressed(event: EvidenceProgressed) -> None:
 def evidence_finished(event: EvidenceFinished) -> None:
     """A command on a change set has ended."""
     services.record_evidence(event)
+
+
+@on_engine_event(EvidenceInterrupted)
+def evidence_interrupted(event: EvidenceInterrupted) -> None:
+    """The process that ran a command on a change set is gone."""
+    services.record_interrupted(event)
 
 
 @on_run_prepared("reviewer")

@@ -28,10 +28,18 @@ SILENT_AFTER_S = 60.0
 Claim = Literal["taken", "held", "lost"]
 
 
+def this_place() -> str:
+    """Return where process numbers mean what they mean here: this machine, and in it this namespace of processes.
+
+    Containers may share a name, and never share their processes: a claim from another one is not judged by its number.
+    """
+    return f"{socket.gethostname()} {Path('/proc/self/ns/pid').readlink()}"
+
+
 def claim_value(fence: int) -> bytes:
     """Return who this process is, as the claim of a run under `fence`."""
     pid = os.getpid()
-    who = {"host": socket.gethostname(), "pid": pid, "started": _started(pid)}
+    who = {"host": this_place(), "pid": pid, "started": _started(pid)}
     return orjson.dumps({"fence": fence, "at": time.time(), **who})
 
 
@@ -47,15 +55,20 @@ async def take_claim(client: Redis, *, run_id: str, fence: int) -> Claim:
     if held.get("fence", 0) < fence:
         await client.set(claim_key(run_id), claim_value(fence), ex=CLAIM_TTL_S)
         return "taken"
-    if held["host"] == socket.gethostname():
+    if held["host"] == this_place():
         return "held" if is_alive_here(held) else "lost"
     return "held" if time.time() - held["at"] < SILENT_AFTER_S else "lost"
 
 
 def is_alive_here(claim: Mapping[str, Any]) -> bool:
     """Return whether the process that made this claim runs on this machine."""
-    is_here = claim.get("host") == socket.gethostname()
+    is_here = claim.get("host") == this_place()
     return is_here and _started(claim["pid"]) == claim["started"] is not None
+
+
+def has_died_here(claim: Mapping[str, Any]) -> bool:
+    """Return whether the process that made this claim ran on this machine and runs no more."""
+    return claim.get("host") == this_place() and not is_alive_here(claim)
 
 
 def _started(pid: int) -> str | None:

@@ -38,6 +38,8 @@ LOST_AFTER_S: Final = 20.0
 
 Longer than the lease of its row: a run that goes on is rung for with a higher fence before, which frees the slot at once.
 """
+RETAKE_S: Final = 5.0
+"""For how long a run's slot is kept for it when its worker is known to be lost."""
 SEND_AGAIN_S: Final = 5.0
 ASK_AGAIN_S: Final = 2.0
 LIMIT_PAUSE_S: Final = 10.0
@@ -78,7 +80,8 @@ class FleetCore:
         held = self.waiting.get(request.run_id)
         if held is not None and held.fence > request.fence:
             return actions
-        self.waiting[request.run_id] = self._with_past(request, held, now=now)
+        retakes = run is not None and run.state == "running"
+        self.waiting[request.run_id] = replace(self._with_past(request, held, now=now), retakes=retakes)
         return actions
 
     def _with_past(self, request: Request, held: Request | None, *, now: float) -> Request:
@@ -143,10 +146,16 @@ class FleetCore:
             run.request = replace(run.request, not_before=now + LIMIT_PAUSE_S)
         return actions
 
-    def leave(self, run_id: str, fence: int, *, reason: str = "") -> list[Action]:
-        """A worker has let go of a job; its slot is free. `reason` says why, when the run is to come back."""
+    def leave(self, run_id: str, fence: int, *, reason: str = "", now: float) -> list[Action]:
+        """A worker has let go of a job; its slot is free. `reason` says why, when the run is to come back.
+
+        One whose worker was lost is rung for again in a moment: until then its slot is kept for it.
+        """
         run = self.running.get(run_id)
         if run is None or run.request.fence != fence:
+            return []
+        if reason == "lost":
+            run.state, run.heard_at = "running", min(run.heard_at, now - LOST_AFTER_S + RETAKE_S)
             return []
         return [self._release(run, comes_back=bool(reason))]
 
@@ -225,7 +234,8 @@ class FleetCore:
                         kept.add(capacity.blocked_by(request))
                     continue
                 capacity.take(placed)
-                self._turns.served(level, request.workspace_id, self.resources.shares)
+                if not request.retakes:
+                    self._turns.served(level, request.workspace_id, self.resources.shares)
                 actions.append(self._take(placed, level, now=now))
         return actions, left_over
 

@@ -192,7 +192,7 @@ class FleetManager:
                 _request(told["request"]), worker=worker, tokens_per_s=speed, reason=reason, now=now
             )
         if op == "left":
-            return core.leave(run_id, int(told["fence"]), reason=told["reason"].decode())
+            return core.leave(run_id, int(told["fence"]), reason=told["reason"].decode(), now=now)
         if op == "withdraw":
             core.withdraw(run_id)
         elif op == "priority":

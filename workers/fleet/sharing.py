@@ -25,12 +25,16 @@ class Turns:
     def line_up(self, level: int, requests: Iterable[Request], *, now: float) -> Iterator[Request]:
         """Yield the requests of one level in the order in which they stand.
 
-        Inside a workspace the one that has waited longest comes first. Call `served` for each one that is admitted, before
-        asking for the next: it decides whose turn comes then.
+        First come those that take back a slot; it was their workspace's turn before. Inside a workspace the one that has waited
+        longest comes first. Call `served` for each other one that is admitted, before asking for the next: it decides whose turn
+        comes then.
         """
+        in_order = sorted(requests, key=lambda one: (-one.waited(now), one.since, one.run_id))
+        yield from (request for request in in_order if request.retakes)
         queues: defaultdict[int, deque[Request]] = defaultdict(deque)
-        for request in sorted(requests, key=lambda one: (-one.waited(now), one.since, one.run_id)):
-            queues[request.workspace_id].append(request)
+        for request in in_order:
+            if not request.retakes:
+                queues[request.workspace_id].append(request)
         self._enter(level, queues)
         clocks = self._clocks[level]
         heap = [(clocks[key], queue[0].queued_at - queue[0].waited_s, key) for key, queue in queues.items()]

@@ -54,9 +54,10 @@ async def report(
         return
 
 
-def report_now(client: redis.Redis, op: Op, request: Request, *, worker: str) -> None:
+def report_now(client: redis.Redis, op: Op, request: Request, *, worker: str, reason: str = "") -> None:
     """Tell the leader from code that is not asynchronous; as `report`."""
     try:
-        client.xadd(INBOX_KEY, _entry(op, request, worker, 0.0, ""), maxlen=INBOX_LENGTH, approximate=True)
+        entry = _entry(op, request, worker, 0.0, reason)
+        client.xadd(INBOX_KEY, entry, maxlen=INBOX_LENGTH, approximate=True)
     except (redis.RedisError, OSError):
         return

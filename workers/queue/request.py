@@ -46,6 +46,8 @@ class Request:
     """What it had waited before that, in earlier attempts."""
     preemptions: int = 0
     not_before: float = 0.0
+    retakes: bool = False
+    """Its worker was lost: before others of its level it takes back the slot that it had."""
     gpu_host: str = ""
     gpu_index: int = -1
     """The device it was given, once admitted."""
@@ -133,3 +135,12 @@ def request_of_evidence(job: EvidenceJob) -> Request:
 def evidence_name(evidence_id: int) -> str:
     """Return the name of a command's job beside the runs."""
     return f"evidence-{evidence_id}"
+
+
+def evidence_id_of(name: str) -> int:
+    """Return which command's job has this name.
+
+    Raises:
+        ValueError: it is no command's.
+    """
+    return int(name.removeprefix("evidence-"))

@@ -9,26 +9,24 @@ import signal
 from importlib import import_module
 from typing import Any, Final
 
-import orjson
 from celery.signals import (
     worker_init,
     worker_process_init,
     worker_process_shutdown,
     worker_shutting_down,
 )
-from redis.asyncio import Redis
+from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
 from redis.exceptions import ConnectionError as RedisAway
 
 from workers.agents.claims import take_claim
-from workers.agents.runner import Runner, worker_name
+from workers.agents.runner import Runner
 from workers.celery import app
 from workers.config import get_config
 from workers.errors import ConfigError
-from workers.events import STREAM_KEY, RunInterrupted, to_wire
 from workers.queue import Job
-from workers.queue.reporting import report
 from workers.queue.request import request_of
-from workers.reasoning.publisher import STREAM_LENGTH
+from workers.tasks.losses import tell_loss
 from workers.telemetry import tracing
 from workers.telemetry.logging import configure_logging, get_logger
 
@@ -79,6 +77,11 @@ def run_agent(self: Any, job: dict[str, Any]) -> str:
     return asyncio.run(_run(parsed))
 
 
+def _tell_loss(redis_url: str, job: Job) -> None:
+    with Redis.from_url(redis_url, socket_timeout=10, socket_connect_timeout=5) as client:
+        tell_loss(client, request_of(job), b"")
+
+
 async def _run(job: Job) -> str:
     loop = asyncio.get_running_loop()
     told_to_end = asyncio.Event()
@@ -87,18 +90,13 @@ async def _run(job: Job) -> str:
     # A run sees the GPU that it was promised, and none otherwise.
     os.environ["CUDA_VISIBLE_DEVICES"] = str(job.needs.get("gpu_index", ""))
     config = get_config()
-    client = Redis.from_url(
+    client = AsyncRedis.from_url(
         config.redis_url, socket_timeout=10, socket_connect_timeout=5, health_check_interval=15
     )
     try:
         claim = await take_claim(client, run_id=job.run_id, fence=job.fence)
         if claim == "lost":
-            event = RunInterrupted(
-                run_id=job.run_id, fence=job.fence, run_seq=0, reason="its worker is gone", is_loss=True
-            )
-            fields: dict[Any, Any] = {"event": orjson.dumps(to_wire(event))}
-            await client.xadd(STREAM_KEY, fields, maxlen=STREAM_LENGTH, approximate=True)
-            await report(client, "left", request_of(job), worker=worker_name(), reason="lost")
+            await asyncio.to_thread(_tell_loss, config.redis_url, job)
         if claim != "taken":
             log.info(
                 "the ring was for a run that has a worker", run_id=job.run_id, fence=job.fence, claim=claim

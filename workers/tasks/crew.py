@@ -1,4 +1,6 @@
-"""What a Celery worker says of itself to the fleet: its slots and queues, each second, for as long as its event loop turns.
+"""What a Celery worker says to the fleet: its slots and queues, and what was lost on its machine.
+
+Said each second, for as long as its event loop turns.
 
 Loaded by name (`include` of the Celery application). It speaks from Celery's own timer in the parent process, not from a
 thread: one that holds a lock while a child is forked would leave that lock held in the child for ever.
@@ -17,6 +19,7 @@ from workers.celery import gpu_queue
 from workers.config import get_config
 from workers.fleet.announcing import ANNOUNCE_S, announce, retire
 from workers.fleet.entries import Crew
+from workers.tasks.losses import tell_losses
 
 _announced: list[tuple[redis.Redis, Crew]] = []
 
@@ -49,6 +52,7 @@ def _announce(sender: Any, **_: Any) -> None:
         if (client, crew) in _announced:
             try:
                 announce(client, crew)
+                tell_losses(client)
             except redis.RedisError:
                 return  # said again in a second
 

@@ -10,14 +10,13 @@ import asyncio
 import contextlib
 import json
 import secrets
-import socket
 import time
 from collections import deque
 from typing import Any, Literal
 
 import redis
 
-from workers.agents.claims import claim_value, is_alive_here
+from workers.agents.claims import claim_value, has_died_here
 from workers.agents.runner import worker_name
 from workers.celery import app
 from workers.changes.repository import Repository
@@ -36,6 +35,7 @@ from workers.queue import (
 from workers.queue.reporting import report_now
 from workers.queue.request import request_of_evidence
 from workers.sandbox import Limits, Result, run
+from workers.tasks.losses import read_claim, tell_loss
 from workers.telemetry.logging import get_logger
 
 log = get_logger(__name__)
@@ -96,17 +96,14 @@ async def gather(job: EvidenceJob, *, config: Config, client: redis.Redis) -> No
 
 
 def _take_claim(job: EvidenceJob, client: redis.Redis) -> bool:
-    """Return whether this process is to run the command; the claim of a process that is gone counts for nothing."""
+    """Return whether this process is to run the command. Of one whose process is gone the web app is told."""
     key = evidence_claim_key(job.evidence_id)
     if client.set(key, claim_value(1), ex=EVIDENCE_CLAIM_S, nx=True):
         return True
     held: Any = client.get(key)
-    if held == _DONE:
-        return False
-    claim = json.loads(held) if held else {}
-    if claim.get("host") == socket.gethostname() and not is_alive_here(claim):
-        client.set(key, claim_value(1), ex=EVIDENCE_CLAIM_S)
-        return True
+    if held is not None and has_died_here(read_claim(held)):
+        # Not run at once: the row counts how often its worker was lost, and rings again.
+        tell_loss(client, request_of_evidence(job), held)
     return False
 
 

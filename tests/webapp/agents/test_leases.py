@@ -137,3 +137,24 @@ def test_judges_no_lease_before_it_has_listened_for_one_whole_lease(worker):
 
 def test_is_part_of_the_relays_housekeeping():
     assert "webapp.agents.handlers.reap_leases" in [duty.name for duty in periodic_functions()]
+
+
+def test_counts_a_loss_before_the_workers_first_word_was_recorded(run, rung):
+    """Its claim was taken, so no later ring with this fence would ever be taken."""
+    from webapp.agents.services.losing import record_interrupted
+
+    rung()
+    for attempt in (2, 3):
+        event = engine.RunInterrupted(
+            run_id=str(run.pk), fence=attempt - 1, run_seq=0, reason="gone", is_loss=True
+        )
+        record_interrupted(event)
+        record_interrupted(event)
+        run.refresh_from_db()
+        assert (run.status, run.fence, run.attempts) == ("queued", attempt, attempt)
+        assert [job["fence"] for job in rung()] == [attempt]
+    record_interrupted(
+        engine.RunInterrupted(run_id=str(run.pk), fence=3, run_seq=0, reason="gone", is_loss=True)
+    )
+    run.refresh_from_db()
+    assert run.status == Run.Status.DEAD

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import threading
 import time
 from dataclasses import replace
@@ -24,9 +23,9 @@ from webapp.reviews import services
 from webapp.reviews.models import ChangeSet, Evidence
 from webapp.reviews.selectors import load_review
 from webapp.reviews.services import evidence as evidence_service
-from workers.agents.claims import claim_value
+from workers.agents.claims import claim_value, this_place
 from workers.config import Config, load_config
-from workers.events import STREAM_KEY
+from workers.events import STREAM_KEY, EvidenceInterrupted
 from workers.queue import EvidenceJob, evidence_claim_key
 from workers.tasks.evidence import gather
 
@@ -245,14 +244,25 @@ def test_judges_no_worker_that_it_could_not_have_heard(
 
 
 def test_does_not_run_twice_what_was_rung_for_twice(
-    waiting: Evidence, jobs: list[EvidenceJob], work: Any, redis_client: redis.Redis
+    waiting: Evidence,
+    jobs: list[EvidenceJob],
+    work: Any,
+    redis_client: redis.Redis,
+    django_capture_on_commit_callbacks: Any,
 ) -> None:
     key = evidence_claim_key(waiting.pk)
     redis_client.set(key, claim_value(1))
     assert work(jobs[0]).status == "running", "a living process holds it"
-    dead = {"fence": 1, "at": 0, "host": socket.gethostname(), "pid": 2**22 + 1, "started": "1"}
+    dead = {"fence": 1, "at": 0, "host": this_place(), "pid": 2**22 + 1, "started": "1"}
+    Evidence.objects.update(begun_at=timezone.now())
     redis_client.set(key, json.dumps(dead))
-    assert work(jobs[0]).status == "passed"
+    with django_capture_on_commit_callbacks(execute=True):
+        assert work(jobs[0]).losses == 1, "the row counts, so that it is not tried without end"
+    assert jobs == [jobs[0]] * 2
+    with django_capture_on_commit_callbacks(execute=True):
+        services.record_interrupted(EvidenceInterrupted(evidence_id=waiting.pk))
+    assert len(jobs) == 2, "the same death told again is no other one"
+    assert work(jobs[1]).status == "passed"
     asyncio.run(gather(jobs[0], config=engine_config(), client=redis_client))
     assert redis_client.xlen(STREAM_KEY) == 0, "it has run already"
 

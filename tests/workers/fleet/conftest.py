@@ -86,7 +86,7 @@ class Fleet:
 
     def end(self, run_id: str, *, reason: str = "") -> list[Action]:
         run = self.core.running[run_id]
-        return self.core.leave(run_id, run.request.fence, reason=reason)
+        return self.core.leave(run_id, run.request.fence, reason=reason, now=self.now)
 
     def let_go(self, run_id: str) -> None:
         """The worker suspends the run, and the web app rings for it again with a higher fence."""

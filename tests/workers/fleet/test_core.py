@@ -404,5 +404,31 @@ def test_an_overtaken_worker_is_not_heard(fleet: Fleet) -> None:
     old = fleet.core.running["a"].request
     fleet.core.hear(replace(old, fence=1), worker="old:1", now=fleet.now)
     assert fleet.core.running["a"].worker == "one:7"
-    assert fleet.core.leave("a", 1) == []
+    assert fleet.core.leave("a", 1, now=fleet.now) == []
     assert fleet.running == {"a"}
+
+
+def test_a_run_that_lost_its_worker_takes_its_slot_back_before_those_that_wait(fleet):
+    fleet.submit("a")
+    fleet.submit("b")
+    fleet.decide()
+    fleet.submit("c", workspace_id=2)
+    fleet.now += 60
+    fleet.beat_all()
+    assert fleet.end("a", reason="lost") == []
+    fleet.decide(after_s=1)
+    assert fleet.running == {"a", "b"}, "nobody else takes the slot in the moment until it is rung for"
+    fleet.submit("a", fence=2)
+    fleet.decide()
+    assert fleet.core.running["a"].request.fence == 2
+    assert set(fleet.core.waiting) == {"c"}
+
+
+def test_the_slot_of_a_lost_run_that_does_not_come_back_is_given_away(fleet):
+    for name in ("a", "b", "c"):
+        fleet.submit(name)
+    fleet.decide()
+    fleet.end("a", reason="lost")
+    fleet.beat("b")
+    fleet.decide(after_s=6)
+    assert fleet.running == {"b", "c"}

@@ -131,6 +131,6 @@ def test_admits_no_more_than_the_device_really_has_free() -> None:
         core.submit(request, now=1.0)
     core.decide(now=1.0)
     assert set(core.running) == {"a"}
-    core.leave("a", 1)
+    core.leave("a", 1, now=1.5)
     core.decide(now=2.0)
     assert set(core.running) == {"b"}

@@ -50,7 +50,10 @@ def take_from_worker(run_id: UUID, *, now: datetime) -> None:
 def record_interrupted(event: engine.RunInterrupted) -> None:
     """The worker gives the run back before it is done."""
     run = run_of(event)
-    if run is not None and run.status in selectors.HELD:
+    if run is None:
+        return
+    # A worker that died before its first word was recorded leaves a row that is still queued: it counts as a loss all the same.
+    if run.status in selectors.HELD or (event.is_loss and run.status == Run.Status.QUEUED):
         log.info("run interrupted", run_id=event.run_id, worker=run.worker, reason=event.reason)
         _release(run, is_loss=event.is_loss, now=timezone.now())
 

@@ -7,6 +7,7 @@ from webapp.reviews.services.evidence import (
     cancel_evidence,
     reap_evidence,
     record_evidence,
+    record_interrupted,
     run_tests_on_accepted,
 )
 from webapp.reviews.services.landing import apply, revert
@@ -37,6 +38,7 @@ __all__ = [
     "prepare_tests",
     "reap_evidence",
     "record_evidence",
+    "record_interrupted",
     "record_review",
     "recover_open_intents",
     "reopen",

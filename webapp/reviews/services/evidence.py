@@ -22,7 +22,7 @@ from webapp.reviews.services.deciding import lock_open
 from webapp.workspaces.repositories import repository_of
 from workers import queue
 from workers.changes.hunks import build_tree
-from workers.events import EvidenceFinished, EvidenceProgressed
+from workers.events import EvidenceFinished, EvidenceInterrupted, EvidenceProgressed
 from workers.telemetry.logging import get_logger
 
 log = get_logger(__name__)
@@ -140,6 +140,15 @@ def record_evidence(event: EvidenceProgressed | EvidenceFinished) -> None:
     _announce(evidence)
 
 
+@transaction.atomic
+def record_interrupted(event: EvidenceInterrupted) -> None:
+    """The process that ran a command has died: it is rung for again, or given up. Told again it changes nothing."""
+    evidence = _running(event.evidence_id)
+    is_begun = evidence is not None and evidence.begun_at is not None
+    if is_begun and _is_to_run_again(event.evidence_id, timezone.now()):
+        transaction.on_commit(partial(_submit, event.evidence_id), robust=True)
+
+
 def _running(evidence_id: int) -> Evidence | None:
     rows = Evidence.objects.select_for_update(of=("self",)).select_related("revision__change_set")
     return rows.filter(pk=evidence_id, status=Status.RUNNING).first()
@@ -185,10 +194,16 @@ def _is_claimed(evidence_id: int) -> bool:
 
 
 def _take_up_again(evidence_id: int, now: datetime) -> None:
+    if _is_to_run_again(evidence_id, now):
+        _submit(evidence_id)
+
+
+def _is_to_run_again(evidence_id: int, now: datetime) -> bool:
+    """Count the loss and return whether the command has another try."""
     with transaction.atomic():
         evidence = _running(evidence_id)
         if evidence is None:
-            return
+            return False
         if evidence.begun_at is not None:
             evidence.losses += 1
         note = ""
@@ -202,8 +217,8 @@ def _take_up_again(evidence_id: int, now: datetime) -> None:
         evidence.save()
         _announce(evidence)
     if not note:
-        log.info("evidence rung for again", evidence_id=evidence_id, losses=evidence.losses)
-        _submit(evidence_id)
+        log.info("evidence is rung for again", evidence_id=evidence_id, losses=evidence.losses)
+    return not note
 
 
 def suggested_command(revision: Revision) -> str:
