@@ -70,7 +70,7 @@ def read_file(
 
 @router.get(f"{ROOT}/hotspots", response={200: list[schemas.HotspotOut], **READING}, summary="List hotspots")
 def list_hotspots(request: HttpRequest, workspace_id: int = Id, limit: int = Query(20, ge=1, le=200)) -> Any:
-    """Return the files that are complex and change often, the hottest first: commits among the last 10,000 × complexity."""
+    """Return the files that are hard to read and change often, the hottest first: commits × cognitive complexity."""
     workspace = _readable(request, workspace_id)
     found = selectors.hotspots_of(workspace, selectors.entries_of(workspace), limit=limit)
     return [schemas.hotspot(one) for one in found]

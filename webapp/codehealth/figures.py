@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from blake3 import blake3
 
+from workers.codehealth.hotspots import complexity_of
 from workers.codehealth.metrics import FileAudit, FunctionAudit, load_core
 from workers.codehealth.thresholds import CYCLOMATIC_HIGH
 
@@ -32,16 +33,12 @@ FIGURES = (
 
 
 def _version() -> str:
-    """Return a name of this build of the core and of the fields that we take from it."""
-    names = [field.name for kind in (FunctionAudit, FileAudit) for field in fields(kind)]
+    """Return a name of this build of the core, of the fields that we take from it, and of what an entry makes of them."""
+    names = [field.name for kind in (FunctionAudit, FileAudit, Entry) for field in fields(kind)]
     digest = blake3(" ".join(names).encode())
     for binary in sorted(Path(load_core().__file__ or "").parent.glob("rust_core*.so")):
         digest.update(binary.read_bytes())
     return digest.hexdigest(length=4)
-
-
-VERSION = _version()
-"""Of the figures: rows that another core wrote are measured anew."""
 
 
 def figures_of(audit: FileAudit) -> dict[str, Any]:
@@ -79,6 +76,8 @@ class Entry:
     cognitive_name: str
     cognitive_line: int
     errors: int
+    cognitive_total: int = 0
+    """Of the whole file, as hotspots count it."""
 
     @classmethod
     def of(cls, key: str, figures: Mapping[str, Any]) -> Self:
@@ -102,11 +101,16 @@ class Entry:
             cognitive_name=cognitive["qualname"] if cognitive else "",
             cognitive_line=cognitive["line"] if cognitive else 0,
             errors=len(figures["errors"]),
+            cognitive_total=complexity_of((one["kind"], one["cognitive"]) for one in functions),
         )
 
     def to_list(self) -> list[Any]:
         """Return plain values for a row."""
         return list(astuple(self))
+
+
+VERSION = _version()
+"""Of the figures: rows that another core wrote are measured anew."""
 
 
 def worst(functions: Iterable[Mapping[str, Any]], figure: str) -> Mapping[str, Any] | None:

@@ -131,8 +131,10 @@ class HotspotOut(Schema):
 
     path: str = Field(examples=["src/parser.py"])
     commits: int = Field(description="How many of the last 10,000 commits changed it.", examples=[31])
-    complexity: int = Field(description="Sum of the C901 of its functions.", examples=[84])
-    score: int = Field(description="commits × complexity", examples=[2604])
+    cognitive_total: int = Field(
+        description="Cognitive complexity of its functions; one inside another counts once.", examples=[84]
+    )
+    score: int = Field(description="commits × cognitive_total", examples=[2604])
     cyclomatic: WorstOut | None
     maintainability: float | None
 
@@ -320,7 +322,7 @@ def hotspot(one: Hotspot) -> dict[str, Any]:
     return {
         "path": one.path,
         "commits": one.commits,
-        "complexity": entry.total,
+        "cognitive_total": entry.cognitive_total,
         "score": one.score,
         "cyclomatic": _worst(entry.cyclomatic, entry.cyclomatic_name, entry.cyclomatic_line),
         "maintainability": entry.maintainability,

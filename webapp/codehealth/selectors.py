@@ -13,6 +13,7 @@ from webapp.errors import NotFound
 from webapp.packing import unpack
 from webapp.workspaces.models import Workspace
 from webapp.workspaces.repositories import repository_of
+from workers.codehealth.hotspots import hottest, score_of
 
 
 def audit_of(workspace: Workspace, commit: str) -> Audit | None:
@@ -77,7 +78,7 @@ def figures_of_file(workspace: Workspace, path: str) -> tuple[Entry, dict[str, A
 
 @dataclass(frozen=True, slots=True)
 class Hotspot:
-    """A file where changes are frequent and the code is hard: `score` is its commits times its whole complexity."""
+    """A file where changes are frequent and the code is hard to read."""
 
     path: str
     entry: Entry
@@ -85,15 +86,14 @@ class Hotspot:
 
     @property
     def score(self) -> int:
-        return self.commits * self.entry.total
+        return score_of(self.entry.cognitive_total, commits=self.commits)
 
 
 def hotspots_of(workspace: Workspace, entries: Mapping[str, Entry], *, limit: int) -> list[Hotspot]:
     """Return the hottest files first; a file that no commit has changed is none."""
     commits = churn(workspace, repository_of(workspace))
-    found = [Hotspot(path, entries[path], count) for path, count in commits.items() if path in entries]
-    hot = [one for one in found if one.score]
-    return sorted(hot, key=lambda one: (-one.score, one.path))[:limit]
+    found = (Hotspot(path, entries[path], count) for path, count in commits.items() if path in entries)
+    return hottest(found, limit=limit)
 
 
 def trend_of(workspace: Workspace, *, limit: int) -> list[TrendPoint]:

@@ -1,14 +1,29 @@
 """Hotspots: files that are hard to read and change often, where a defect costs most.
 
-Complexity × changes, after A. Tornhill, "Your Code as a Crime Scene": complex code that nobody touches can wait.
+Complexity × changes, after A. Tornhill, "Your Code as a Crime Scene": complex code that nobody touches can wait. Complexity is
+cognitive and not cyclomatic, which counts one for each function, so that a long file of simple ones would seem hot.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from workers.codehealth.metrics import FileAudit, FunctionAudit
+
+
+class Scored(Protocol):
+    """A file with its score."""
+
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def score(self) -> int: ...
+
+
+S = TypeVar("S", bound=Scored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +37,7 @@ class Churn:
 
 @dataclass(frozen=True, slots=True)
 class Hotspot:
-    """One file. `score` is `complexity` (cognitive, of all its functions) × `churn.commits`."""
+    """One file. `score` is `complexity` × `churn.commits`."""
 
     path: str
     score: int
@@ -33,9 +48,26 @@ class Hotspot:
 
 def hotspots(audits: Iterable[FileAudit], churn: Mapping[str, Churn], *, limit: int = 20) -> list[Hotspot]:
     """Return the `limit` files with the highest score, the highest first; files with none are no hotspots."""
-    found = [_hotspot(audit, churn[audit.path]) for audit in audits if audit.path in churn]
+    return hottest(
+        (_hotspot(audit, churn[audit.path]) for audit in audits if audit.path in churn), limit=limit
+    )
+
+
+def hottest(found: Iterable[S], *, limit: int) -> list[S]:
+    """Return the `limit` files with the highest score, the highest first; files with none are no hotspots."""
     hot = [one for one in found if one.score > 0]
     return sorted(hot, key=lambda one: (-one.score, one.path))[:limit]
+
+
+def complexity_of(functions: Iterable[tuple[str, int]]) -> int:
+    """Return the complexity of a whole file from the kind and the cognitive complexity of each of its functions."""
+    # A closure counts in the function around it already.
+    return sum(cognitive for kind, cognitive in functions if kind != "closure")
+
+
+def score_of(complexity: int, *, commits: int) -> int:
+    """Return how hot a file of this complexity is that so many commits have changed."""
+    return complexity * commits
 
 
 def new_hotspots(before: Iterable[Hotspot], after: Iterable[Hotspot]) -> list[Hotspot]:
@@ -45,7 +77,6 @@ def new_hotspots(before: Iterable[Hotspot], after: Iterable[Hotspot]) -> list[Ho
 
 
 def _hotspot(audit: FileAudit, churn: Churn) -> Hotspot:
-    # A closure counts in the function around it already.
-    complexity = sum(function.cognitive for function in audit.functions if function.kind != "closure")
+    complexity = complexity_of((function.kind, function.cognitive) for function in audit.functions)
     worst = max(audit.functions, key=lambda function: function.cognitive, default=None)
-    return Hotspot(audit.path, complexity * churn.commits, complexity, churn, worst)
+    return Hotspot(audit.path, score_of(complexity, commits=churn.commits), complexity, churn, worst)

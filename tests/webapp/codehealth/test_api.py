@@ -77,7 +77,9 @@ def test_tells_a_viewer_everything_that_was_measured(
     (function,) = detail["function_list"]
     assert (function["qualname"], function["cyclomatic"], function["complexity_radon"]) == ("C.m", 18, 18)
     assert detail["raw"]["loc"] == 36 and detail["halstead"]["volume"] > 0
-    assert [one["path"] for one in call("get", "hotspots", viewer).json()] == ["src/hard.py", "easy.py"]
+    (hot,) = call("get", "hotspots", viewer).json()
+    assert (hot["path"], hot["score"]) == ("src/hard.py", hot["commits"] * hot["cognitive_total"])
+    assert hot["cognitive_total"] == 17
     (audit,) = call("get", "audits", viewer).json()["audits"]
     assert (audit["commit"], audit["files"], audit["worst_complexity"]) == (commit, 2, 18)
     assert {one["path"] for one in audit["report"]} == {"easy.py", "src/hard.py"}

@@ -22,6 +22,8 @@ from webapp.codehealth.services.measurements import (
 from webapp.codehealth.services.trend import fill_trend
 from webapp.errors import Conflict, Invalid, NotFound
 from webapp.workspaces.repositories import repository_of
+from workers.codehealth.auditor import CodeHealthAuditor
+from workers.codehealth.hotspots import Churn, hotspots
 
 PLAIN = b"def f():\n    return 1\n"
 BRANCHED = b"def f(a):\n    if a:\n        return 1\n    return 2\n\n\nclass C:\n    def m(self):\n        return 3\n"
@@ -136,12 +138,26 @@ def test_a_trend_costs_what_each_commit_changed(company: Company, measured: list
 
 def test_hotspots_are_complex_and_change_often(company: Company) -> None:
     repository = repository_of(company.workspace)
-    commit_files(repository, {"calm.py": BRANCHED, "hot.py": BRANCHED, "empty.py": b""})
+    nested = (
+        b"def f(a):\n    def g():\n        if a:\n            return 1\n    return g\n\n\n"
+        b"def h(a):\n    if a:\n        return 1\n"
+    )
+    simple = b"".join(b"def f%d():\n    return 1\n\n\n" % number for number in range(30))
+    commit_files(
+        repository, {"calm.py": BRANCHED, "hot.py": nested, "empty.py": b"", "long_but_simple.py": simple}
+    )
     for number in range(3):
-        commit_files(repository, {"hot.py": BRANCHED + b"# %d\n" % number})
+        commit_files(repository, {"hot.py": nested + b"# %d\n" % number})
     refresh_workspace(company.workspace)
     found = hotspots_of(company.workspace, entries_of(company.workspace), limit=10)
-    assert [(one.path, one.commits, one.score) for one in found] == [("hot.py", 4, 12), ("calm.py", 1, 3)]
+    assert [(one.path, one.commits, one.score) for one in found] == [("hot.py", 4, 8), ("calm.py", 1, 1)]
+    audits = CodeHealthAuditor().audit_files(
+        repository.files_dir, ["calm.py", "hot.py", "long_but_simple.py"]
+    )
+    same = hotspots(
+        audits, {one.path: Churn(one.commits) for one in found} | {"long_but_simple.py": Churn(9)}
+    )
+    assert [(one.path, one.score) for one in same] == [(one.path, one.score) for one in found]
 
 
 def test_a_measurement_measures_the_workspace_and_says_how_it_ended(company: Company) -> None:
