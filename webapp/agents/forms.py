@@ -59,7 +59,48 @@ class StartForm(forms.Form):
         return self.cleaned_data["priority"] or "standard"
 
 
-class AgentForm(forms.Form):
+class BudgetFields(forms.Form):
+    """Where a run stops; what is left empty is as usual."""
+
+    steps = forms.IntegerField(
+        label="Model calls of a run",
+        required=False,
+        min_value=1,
+        max_value=budgets.MAX_STEPS,
+        help_text="Where a run stops. Left empty: as the workspace’s budget says.",
+    )
+    tokens = forms.IntegerField(
+        label="Tokens of a run", required=False, min_value=1, max_value=budgets.MAX_TOKENS
+    )
+    seconds = forms.IntegerField(
+        label="Seconds of a run", required=False, min_value=1, max_value=budgets.MAX_SECONDS
+    )
+    cost_usd = forms.FloatField(
+        label="Dollars of a run", required=False, min_value=0, max_value=budgets.MAX_COST_USD
+    )
+
+    def budget(self, usual: Budget) -> Budget | None:
+        """Return the budget that was said, completed by the usual one; None when nothing was."""
+        said = {name: self.cleaned_data.get(name) for name in BudgetFields.base_fields}
+        given = {name: value for name, value in said.items() if value is not None}
+        return replace(usual, **given) if given else None
+
+
+class BudgetForm(BudgetFields):
+    """Where the runs of a workspace stop."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("steps", "seconds"):
+            self.fields[name].required = True
+        self.fields["steps"].help_text = ""
+        self.fields["tokens"].help_text = "Read and written together. Left empty: without limit."
+        self.fields[
+            "cost_usd"
+        ].help_text = "Binds only with a model whose price is known. Left empty: without limit."
+
+
+class AgentForm(BudgetFields):
     """An agent that people define. Its name and who sees it are said once, the rest in each version."""
 
     name = forms.CharField(
@@ -99,23 +140,17 @@ class AgentForm(forms.Form):
         empty_value=None,
         help_text="Runs on its caller’s model where the caller may not use this one.",
     )
-    steps = forms.IntegerField(
-        label="Model calls in a run",
-        required=False,
-        min_value=1,
-        max_value=budgets.MAX_STEPS,
-        help_text="Left empty, with all of the budget: the workspace’s limits.",
-    )
-    tokens = forms.IntegerField(
-        label="Tokens in a run", required=False, min_value=1, max_value=budgets.MAX_TOKENS
-    )
-    seconds = forms.IntegerField(
-        label="Seconds of a run", required=False, min_value=1, max_value=budgets.MAX_SECONDS
-    )
-    cost_usd = forms.FloatField(
-        label="Dollars in a run", required=False, min_value=0, max_value=budgets.MAX_COST_USD
-    )
     note = forms.CharField(label="What changes in this version", max_length=200, required=False)
+    field_order = (
+        "name",
+        "visibility",
+        "description",
+        "instructions",
+        "tools",
+        "model_id",
+        *BudgetFields.base_fields,
+        "note",
+    )
 
     def __init__(
         self, *args: Any, profiles: Sequence[ModelProfile], version: AgentVersion | None = None, **kwargs: Any
@@ -133,33 +168,6 @@ class AgentForm(forms.Form):
             del self.fields["name"], self.fields["visibility"]
         else:
             del self.fields["note"]
-
-    def budget(self, usual: Budget) -> Budget | None:
-        """Return the budget that was said, completed by the usual one; None when nothing was."""
-        said = {name: self.cleaned_data.get(name) for name in ("steps", "tokens", "seconds", "cost_usd")}
-        given = {name: value for name, value in said.items() if value is not None}
-        return replace(usual, **given) if given else None
-
-
-class BudgetForm(forms.Form):
-    """Where a run stops."""
-
-    steps = forms.IntegerField(label="Model calls", min_value=1, max_value=budgets.MAX_STEPS)
-    tokens = forms.IntegerField(
-        label="Tokens",
-        required=False,
-        min_value=1,
-        max_value=budgets.MAX_TOKENS,
-        help_text="Read and written together. Left empty: without limit.",
-    )
-    seconds = forms.IntegerField(label="Seconds", min_value=1, max_value=budgets.MAX_SECONDS)
-    cost_usd = forms.FloatField(
-        label="Dollars",
-        required=False,
-        min_value=0,
-        max_value=budgets.MAX_COST_USD,
-        help_text="Binds only with a model whose price is known. Left empty: without limit.",
-    )
 
 
 class RouteForm(forms.Form):

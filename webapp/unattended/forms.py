@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Final
 
 from django import forms
 
 from webapp.accounts.models import User
 from webapp.agents import definitions as agents
-from webapp.agents.budgets import MAX_COST_USD, MAX_SECONDS, MAX_STEPS, MAX_TOKENS, default_budget
+from webapp.agents.budgets import default_budget
 from webapp.agents.choosing import usable_profiles
+from webapp.agents.forms import BudgetFields
 from webapp.agents.services.runs import GOAL_CHARS
 from webapp.chat.models import Channel
 from webapp.unattended import cron
@@ -20,8 +20,7 @@ from webapp.unattended.services import goals as limits
 from webapp.unattended.services.calling import UNATTENDED_PRIORITIES, CallingFields
 from webapp.workspaces.models import Workspace
 
-BUDGET: Final = ("steps", "tokens", "seconds", "cost_usd")
-MORE: Final = ("profile_id", "priority", "channel_id", "topic", *BUDGET)
+MORE: Final = ("profile_id", "priority", "channel_id", "topic", *BudgetFields.base_fields)
 EVERY: Final = {
     "hour": ("Every hour", "{minute} * * * *"),
     "day": ("Every day", "{minute} {hour} * * *"),
@@ -42,7 +41,7 @@ class FormPart:
         self.has_errors = any(field.errors for field in fields)
 
 
-class CallingForm(forms.Form):
+class CallingForm(BudgetFields):
     """How an agent is called."""
 
     name = forms.CharField(label="Name", max_length=80)
@@ -61,16 +60,6 @@ class CallingForm(forms.Form):
     topic = forms.CharField(
         label="Topic", max_length=80, required=False, help_text="Of the channel; “runs” when empty."
     )
-    steps = forms.IntegerField(
-        label="Model calls of a run",
-        min_value=1,
-        max_value=MAX_STEPS,
-        required=False,
-        help_text="Where a run stops. Left empty: as the workspace's budget says.",
-    )
-    tokens = forms.IntegerField(label="Tokens of a run", min_value=1, max_value=MAX_TOKENS, required=False)
-    seconds = forms.IntegerField(label="Seconds of a run", min_value=1, max_value=MAX_SECONDS, required=False)
-    cost_usd = forms.FloatField(label="Dollars of a run", min_value=0, max_value=MAX_COST_USD, required=False)
     field_order: Any = ("name", "agent", "goal")
 
     def __init__(
@@ -99,9 +88,8 @@ class CallingForm(forms.Form):
     def to_fields(self) -> CallingFields:
         """Return the call as the services take it."""
         data = self.cleaned_data
-        limits = {name: data[name] for name in BUDGET if data[name] is not None}
         names = ("name", "agent", "goal", "profile_id", "priority", "channel_id", "topic")
-        budget = replace(default_budget(self._workspace), **limits) if limits else None
+        budget = self.budget(default_budget(self._workspace))
         return CallingFields(**{name: data[name] for name in names}, budget=budget)
 
     @property
@@ -112,9 +100,7 @@ class CallingForm(forms.Form):
     @property
     def more(self) -> FormPart:
         """What may be left as it is."""
-        return FormPart(
-            self, [field for field in self.visible_fields() if field.name in MORE], is_first=False
-        )
+        return FormPart(self, [self[name] for name in MORE], is_first=False)
 
 
 class ScheduleForm(CallingForm):

@@ -14,7 +14,7 @@ from webapp.unattended import access, selectors, services
 from webapp.unattended.forms import GoalForm
 from webapp.unattended.models import Goal
 from webapp.unattended.spending import spent_on
-from webapp.unattended.views.shared import list_page, page, refuse
+from webapp.unattended.views.shared import edit_page, list_page, page
 from webapp.workspaces.access import workspace_for
 from webapp.workspaces.models import Role
 from workers.errors import PyAgentError
@@ -52,20 +52,13 @@ def add(request: HttpRequest, workspace_id: int) -> HttpResponse:
     workspace = workspace_for(request.user, workspace_id, role=Role.MEMBER)
     user = person(request)
     form = GoalForm(request.POST or None, workspace=workspace, user=user)
-    if request.method == "POST" and form.is_valid():
-        try:
-            saved = services.set_goal(
-                workspace=workspace, set_by=user, given=form.to_fields(), limits=form.to_limits()
-            )
-        except PyAgentError as error:
-            refuse(form, error)
-        else:
-            messages.success(request, f"“{saved.name}” begins.")
-            return redirect("goal", workspace.pk, saved.pk)
-    status = 422 if form.errors else 200
-    return page(
-        request, "form", workspace, status=status, form=form, item=None, title="New goal", tab="goals"
-    )
+
+    def save() -> Goal:
+        return services.set_goal(
+            workspace=workspace, set_by=user, given=form.to_fields(), limits=form.to_limits()
+        )
+
+    return edit_page(request, form, workspace, tab="goals", title="New goal", save=save, said="begins")
 
 
 @require_POST

@@ -12,7 +12,7 @@ from webapp.accounts.access import person
 from webapp.unattended import access, cron, selectors, services
 from webapp.unattended.forms import ScheduleForm
 from webapp.unattended.models import Schedule
-from webapp.unattended.views.shared import list_page, page, refuse
+from webapp.unattended.views.shared import edit_page, list_page, page, title_of
 from webapp.workspaces.access import workspace_for
 from webapp.workspaces.models import Role, Workspace
 from workers.errors import PyAgentError
@@ -64,24 +64,15 @@ def edit(request: HttpRequest, workspace_id: int, schedule_id: int) -> HttpRespo
 def _form(request: HttpRequest, workspace: Workspace, item: Schedule | None) -> HttpResponse:
     user = person(request)
     form = ScheduleForm(request.POST or None, workspace=workspace, user=user, item=item)
-    if request.method == "POST" and form.is_valid():
-        try:
-            given, when = form.to_fields(), form.to_when()
-            saved = (
-                services.create_schedule(workspace=workspace, created_by=user, given=given, when=when)
-                if item is None
-                else services.change_schedule(schedule=item, changed_by=user, given=given, when=when)
-            )
-        except PyAgentError as error:
-            refuse(form, error)
-        else:
-            messages.success(request, f"“{saved.name}” is saved.")
-            return redirect("schedule", workspace.pk, saved.pk)
-    title = f"Change “{item.name}”" if item else "New schedule"
-    status = 422 if form.errors else 200
-    return page(
-        request, "form", workspace, status=status, form=form, item=item, title=title, tab="unattended"
-    )
+
+    def save() -> Schedule:
+        given, when = form.to_fields(), form.to_when()
+        if item is None:
+            return services.create_schedule(workspace=workspace, created_by=user, given=given, when=when)
+        return services.change_schedule(schedule=item, changed_by=user, given=given, when=when)
+
+    title = title_of(item, "New schedule")
+    return edit_page(request, form, workspace, tab="unattended", title=title, item=item, save=save)
 
 
 @require_POST

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from django.contrib import messages
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 
 from webapp.unattended import selectors
+from webapp.unattended.models import Calling
 from webapp.workspaces.access import includes
 from webapp.workspaces.models import Role, Workspace
 from workers.errors import PyAgentError
@@ -35,3 +38,32 @@ def refuse(form: Form, error: PyAgentError) -> None:
     """Show what a service refused beside the field that it names."""
     field = error.facts.get("field")
     form.add_error(field if field in form.fields else None, str(error))
+
+
+def edit_page(
+    request: HttpRequest,
+    form: Form,
+    workspace: Workspace,
+    *,
+    tab: str,
+    title: str,
+    save: Callable[[], Calling],
+    item: Calling | None = None,
+    said: str = "is saved",
+) -> HttpResponse:
+    """Save what a valid form says and lead to its page; else return the page of the form, with what a service refused."""
+    if request.method == "POST" and form.is_valid():
+        try:
+            saved = save()
+        except PyAgentError as error:
+            refuse(form, error)
+        else:
+            messages.success(request, f"“{saved.name}” {said}.")
+            return redirect(saved.kind, workspace.pk, saved.pk)
+    status = 422 if form.errors else 200
+    return page(request, "form", workspace, status=status, form=form, item=item, title=title, tab=tab)
+
+
+def title_of(item: Calling | None, new: str) -> str:
+    """Return the title of a form that changes an item, or makes a new one."""
+    return f"Change “{item.name}”" if item else new

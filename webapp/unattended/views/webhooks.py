@@ -13,10 +13,9 @@ from webapp.accounts.showing import keep_to_show, take_to_show
 from webapp.unattended import access, selectors, services
 from webapp.unattended.forms import WebhookForm
 from webapp.unattended.models import Webhook
-from webapp.unattended.views.shared import list_page, page, refuse
+from webapp.unattended.views.shared import edit_page, list_page, page, title_of
 from webapp.workspaces.access import workspace_for
 from webapp.workspaces.models import Role, Workspace
-from workers.errors import PyAgentError
 
 SHOWN = "webhook_secret"
 
@@ -73,24 +72,19 @@ def edit(request: HttpRequest, workspace_id: int, webhook_id: int) -> HttpRespon
 def _form(request: HttpRequest, workspace: Workspace, item: Webhook | None) -> HttpResponse:
     user = person(request)
     form = WebhookForm(request.POST or None, workspace=workspace, user=user, item=item)
-    if request.method == "POST" and form.is_valid():
-        try:
-            given, terms = form.to_fields(), form.to_terms()
-            if item is None:
-                saved, secret = services.create_webhook(
-                    workspace=workspace, created_by=user, given=given, terms=terms
-                )
-                keep_to_show(request, f"{SHOWN}_{saved.pk}", secret)
-            else:
-                saved = services.change_webhook(webhook=item, changed_by=user, given=given, terms=terms)
-        except PyAgentError as error:
-            refuse(form, error)
-        else:
-            messages.success(request, f"“{saved.name}” is saved.")
-            return redirect("webhook", workspace.pk, saved.pk)
-    title = f"Change “{item.name}”" if item else "New webhook"
-    status = 422 if form.errors else 200
-    return page(request, "form", workspace, status=status, form=form, item=item, title=title, tab="webhooks")
+
+    def save() -> Webhook:
+        given, terms = form.to_fields(), form.to_terms()
+        if item is not None:
+            return services.change_webhook(webhook=item, changed_by=user, given=given, terms=terms)
+        saved, secret = services.create_webhook(
+            workspace=workspace, created_by=user, given=given, terms=terms
+        )
+        keep_to_show(request, f"{SHOWN}_{saved.pk}", secret)
+        return saved
+
+    title = title_of(item, "New webhook")
+    return edit_page(request, form, workspace, tab="webhooks", title=title, item=item, save=save)
 
 
 @require_POST
