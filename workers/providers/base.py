@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar, runtime_checkable
@@ -20,6 +20,7 @@ from workers.providers.abilities import Ability, refuse
 from workers.providers.faults import clean, fault_of
 from workers.providers.parts import check_parts
 from workers.providers.reply import ReplyBuilder
+from workers.providers.stopping import StopReader
 from workers.providers.types import (
     AudioPart,
     Capabilities,
@@ -196,14 +197,23 @@ class HttpProvider(ABC):
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[StreamItem, None]:
         check_parts(request.messages, self.capabilities(), model=self._choice.model)
-        reply = ReplyBuilder(self._choice.model)
-        async with aclosing(self._deltas(request, reply)) as deltas:
-            async for delta in self._in_time(deltas):
-                if not isinstance(delta, Progress):
+        reply, stop = ReplyBuilder(self._choice.model), StopReader(request.stop)
+        async with aclosing(self._deltas(request, reply)) as deltas, aclosing(self._in_time(deltas)) as timed:
+            async for delta in timed:
+                if isinstance(delta, TextDelta):
+                    if text := stop.feed(delta.text):
+                        yield TextDelta(text)
+                    if stop.has_stopped:
+                        break
+                elif not isinstance(delta, Progress):
                     yield delta
+        if stop.has_stopped:
+            reply.cut(stop.said_chars)
+        elif text := stop.rest():
+            yield TextDelta(text)
         yield Finished(reply.build())
 
-    async def _in_time(self, deltas: AsyncGenerator[Delta, None]) -> AsyncIterator[Delta]:
+    async def _in_time(self, deltas: AsyncGenerator[Delta, None]) -> AsyncGenerator[Delta, None]:
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + self._limits.total_s
         silence_s, waiting_for = self._limits.first_token_s, "its first token"

@@ -1,6 +1,7 @@
 """OpenAI's Responses API over the official client.
 
-Nothing is stored at the provider: every request brings the whole conversation. The API has no stop sequences.
+Nothing is stored at the provider: every request brings the whole conversation. The API has no stop sequences; the
+text is cut at the first one on our side.
 """
 
 from __future__ import annotations

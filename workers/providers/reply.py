@@ -54,6 +54,13 @@ class ReplyBuilder:
     def finish(self, reason: FinishReason) -> None:
         self._finish_reason = reason
 
+    def cut(self, chars: int) -> None:
+        """End the answer after so many characters, at a stop sequence; calls that had begun are not made. The provider has
+        counted nothing yet."""
+        self._texts = ["".join(self._texts)[:chars]]
+        self._calls.clear()
+        self._finish_reason = "stop"
+
     def build(self) -> ModelReply:
         """Return the reply.
 

@@ -96,7 +96,7 @@ class ModelRequest:
     temperature: float | None = None
     """A wish; Anthropic's API has no such field any more."""
     stop: tuple[str, ...] = ()
-    """A wish; OpenAI's Responses API has no such field."""
+    """The answer ends before the first of these, whether or not the provider heeds them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,30 @@ async def test_passes_limits_on_the_answer_to_the_provider(
     assert ("0.5" in sent) is (provider.choice.provider != "anthropic")
 
 
+@pytest.mark.parametrize("stop", [("END",), (" word",), ("mid.dle", "dle EN"), ("here ", " text")])
+async def test_ends_before_the_first_stop_sequence_whatever_its_server_does(
+    provider: Provider, provider_double: ProviderDouble, stop: tuple[str, ...]
+) -> None:
+    """Trap: one API has no such field, and a server may ignore it; then the model talked on."""
+    said = "Here middle EN END text word and more"
+    provider_double.say(Say(said, token_wait_s=0.01))
+    items = [item async for item in provider.stream(ModelRequest(messages=HELLO.messages, stop=stop))]
+    expected = said[: min(said.find(one) for one in stop if one in said)]
+    texts = [item.text for item in items if isinstance(item, TextDelta)]
+    assert "".join(texts) == expected and all(texts)
+    last = items[-1]
+    assert isinstance(last, Finished)
+    assert (last.reply.text, last.reply.finish_reason, last.reply.tool_calls) == (expected, "stop", ())
+
+
+async def test_keeps_what_only_looks_like_a_stop_sequence(
+    provider: Provider, provider_double: ProviderDouble
+) -> None:
+    provider_double.say(Say("It is the EN", usage=(11, 5)))
+    reply = await provider.generate(ModelRequest(messages=HELLO.messages, stop=("END", "")))
+    assert (reply.text, reply.usage) == ("It is the EN", Usage(11, 5))
+
+
 async def test_brings_tool_calls_and_takes_their_results_back(
     open_at_double: OpenProvider, provider_name: str, provider_double: ProviderDouble
 ) -> None:
