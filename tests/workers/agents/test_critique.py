@@ -70,3 +70,28 @@ def test_tells_people_what_came_of_it() -> None:
         "Self-critique: asked for more, unclear, so the answer stands 2 times"
     )
     assert core.describe([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "reason"),
+    [
+        ('{"fault": "", "verdict": "CONFIRM"}', "confirm", ""),
+        ('{"fault": "add(0, 1) gives -1.", "verdict": "AGAIN"}', "again", "add(0, 1) gives -1."),
+        ('{"fault": " ", "verdict": "AGAIN"}', "unclear", ""),
+        ('{"fault": "x", "verdict": "VERIFIED"}', "unclear", ""),
+        ('{"fault": 3, "verdict": "AGAIN"}', "unclear", ""),
+        ("CONFIRM", "unclear", ""),
+        ("[1]", "unclear", ""),
+        ("", "unclear", ""),
+    ],
+)
+def test_reads_what_a_model_says_that_answers_in_json_only(text: str, kind: str, reason: str) -> None:
+    critique = core.read(text, is_constrained=True)
+    assert (critique.kind, critique.reason) == (kind, reason)
+
+
+def test_asks_such_a_model_in_its_own_form() -> None:
+    asked = core.question(goal="g", answer="a", diff="d", evidence=[], max_chars=4_000, is_constrained=True)
+    assert asked.response_schema is not None and '"verdict": "AGAIN"' in asked.messages[0].content
+    plain = core.question(goal="g", answer="a", diff="d", evidence=[], max_chars=4_000)
+    assert plain.response_schema is None and "AGAIN: <the fault" in plain.messages[0].content

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
@@ -176,3 +177,40 @@ async def test_a_resumed_run_does_not_look_again_at_what_it_looked_at(
     assert await bench.run(again) == "finished"
     assert len(shown) == asked  # only the second pass was looked at
     assert "a + b" in bench.read(bench.relay.of(ChangeProposed, again.run_id)[0].commit, "calc.py")
+
+
+def _in_json(say: Say) -> Say:
+    (call,) = say.calls
+    return Say(json.dumps({"thought": "So.", "tool": call.name, "arguments": call.arguments}))
+
+
+@pytest.mark.parametrize("has_schema", [True, False])
+async def test_a_model_that_answers_in_json_only_looks_at_its_work_too(
+    make_bench: MakeBench, provider_double: ProviderDouble, has_schema: bool
+) -> None:
+    """Trap: only models with tools of their own reflected, so that those which need it most never did."""
+    bench = make_bench(FILES)
+    script = [_edit("a - b", "a +  b"), FINISH, _edit("a +  b", "a + b"), AGAIN]
+    turns = iter([_in_json(say) for say in script])
+    verdicts = iter([("two blanks", "AGAIN"), ("", "CONFIRM")])
+    shown: list[Asked] = []
+
+    def brain(asked: Asked) -> Say:
+        if "You check finished work" not in str(asked.messages[0]["content"]):
+            return next(turns, _in_json(AGAIN))
+        shown.append(asked)
+        fault, verdict = next(verdicts)
+        if has_schema:
+            return Say(json.dumps({"fault": fault, "verdict": verdict}))
+        return Say(f"{verdict}: {fault}" if fault else verdict)
+
+    provider_double.brain = brain
+    job = _job(bench, provider_double)
+    job.model.update(has_tools=False, has_json_schema=has_schema)
+    assert await bench.run(job) == "finished"
+    kinds = [step.detail["reflection"]["kind"] for step in _critiques(bench)]
+    assert kinds == ["again", "confirm"]
+    assert all((asked.schema is not None) is has_schema for asked in shown)
+    (proposal,) = bench.relay.of(ChangeProposed)
+    assert "a + b" in bench.read(proposal.commit, "calc.py")
+    assert "Self-critique: asked for more, confirmed" in proposal.summary

@@ -70,8 +70,8 @@ class ReflectionMixin(GovernanceMixin, BaseAgent):
 
     async def _is_worth_it(self, run: RunState) -> bool:
         """Whether there is a change to hold the answer against, a model that can judge it, and room for what follows."""
-        if not run.ruling.reflects or run.provider is None or not run.provider.capabilities().has_tools:
-            return False
+        if not run.ruling.reflects or run.provider is None or run.provider.choice.provider == "embedded":
+            return False  # nothing the embedded model thinks of a change would be worth a pass
         if sum(critique.sends_back for critique in self._critiques) >= MAX_AGAIN:
             return False
         left = run.spending.budget.steps - run.spending.steps
@@ -110,12 +110,15 @@ class ReflectionMixin(GovernanceMixin, BaseAgent):
         diff = await asyncio.to_thread(
             place.repository.bare.run, "diff", "--no-color", "--no-ext-diff", place.base_commit, place.head
         )
+        abilities = provider.capabilities()
+        is_constrained = not abilities.has_tools and abilities.has_json_schema
         request = self.reflection_core.question(
             goal=run.job.goal,
             answer=outcome.answer,
             diff=diff.decode("utf-8", "replace"),
             evidence=evidence,
-            max_chars=provider.capabilities().context_tokens * CHARS_PER_TOKEN // 2,
+            max_chars=abilities.context_tokens * CHARS_PER_TOKEN // 2,
+            is_constrained=is_constrained,
         )
         title = f"Looks at its work once more ({provider.choice.model})"
         # Known before it ends: a critique that breaks off is no turn of the conversation either.
@@ -130,7 +133,7 @@ class ReflectionMixin(GovernanceMixin, BaseAgent):
                     self.charge_cut_off(run, step, sent_chars=sent_chars, said_chars=0)
                     raise
                 self.charge(run, step, reply, sent_chars=sent_chars)
-                critique = self.reflection_core.read(reply.text)
+                critique = self.reflection_core.read(reply.text, is_constrained=is_constrained)
                 step.detail |= self._told(critique, pass_key) | {"text": reply.text}
             if critique.sends_back:
                 run.publisher.publish(
