@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db import DataError, InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
@@ -59,6 +59,12 @@ class TooLarge(PyAgentError):
     code = "too_large"
 
 
+class WrongMethod(PyAgentError):
+    """This address takes only what a form or a program sends to it; go back to the page before."""
+
+    code = "wrong_method"
+
+
 class Unavailable(PyAgentError):
     """A part of the system that this needs does not answer at the moment."""
 
@@ -73,6 +79,7 @@ STATUS: dict[str, int] = {
     "too_many": 429,
     "too_large": 413,
     "unavailable": 503,
+    "wrong_method": 405,
     # files and git
     "change_failed": 422,
     "path_refused": 422,
@@ -178,7 +185,13 @@ class ErrorReplyMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        # Django's own reply is empty; a browser that opens the address of a form would show its own broken page.
+        if isinstance(response, HttpResponseNotAllowed) and not response.content:
+            allowed = response["Allow"]
+            response = error_reply(request, WrongMethod(), 405)
+            response["Allow"] = allowed
+        return response
 
     def process_view(
         self, request: HttpRequest, view: Any, args: Any, kwargs: dict[str, Any]

@@ -1,6 +1,6 @@
 // What most pages load: htmx with the CSRF token, on top of what every page has.
 import htmx from "htmx.org";
-import "./base.js";
+import { notify } from "./base.js";
 
 window.htmx = htmx;
 
@@ -8,4 +8,10 @@ document.addEventListener("htmx:config:request", (event) => {
   const token = document.querySelector('meta[name="csrf-token"]')?.content;
   const request = event.detail.ctx?.request ?? event.detail;
   if (token && request?.headers) request.headers["X-CSRFToken"] = token;
+});
+
+// Lost on the way: whoever pressed a button is told. What a page asks for by itself is asked again by itself.
+document.addEventListener("htmx:error", (event) => {
+  const method = event.detail.ctx?.request?.method;
+  if (method && method !== "GET") notify("The server did not answer. Look at your connection and try again.", "bad");
 });

@@ -71,6 +71,10 @@ def do_the_main_job(browser: Browser, stack: Stack, archive: Path, *, is_shootin
     page.get_by_role("button", name="Invite").click()
     invitation = page.locator(".copy-once code").inner_text()
     sign_up(grace, invitation, "Grace Hopper", grace.email)
+    # What is said about the mail stands above the channel, which keeps its place.
+    expect(grace.page.locator("main > .notice")).to_contain_text("mail")
+    box = grace.page.locator("#composer").bounding_box()
+    assert box is not None and box["width"] > 600, f"the composer is {box} small"
     grace.go(f"{base}/c/general/")
 
     # 3. Edit a file; a save over a newer version shows both.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -43,6 +44,34 @@ def test_shows_times_in_the_readers_own_zone(enter: Enter, furnished: Furnished,
     time = person.page.locator("main time").first
     at = datetime.fromisoformat(str(time.get_attribute("datetime"))).astimezone(ZoneInfo(TOKYO))
     expect(time).to_contain_text(f"{at:%H:%M}")
+
+
+def test_shows_the_second_of_each_step_and_names_the_zone(enter: Enter, furnished: Furnished) -> None:
+    person = enter(timezone_id=TOKYO, locale="en-GB")
+    person.go(furnished.pages()["log of a run"])
+    time = person.page.locator("main time").first
+    at = datetime.fromisoformat(str(time.get_attribute("datetime"))).astimezone(ZoneInfo(TOKYO))
+    expect(time).to_have_text(f"{at:%H:%M:%S}")
+    expect(time).to_have_attribute("title", re.compile(r"GMT\+9|JST"))
+
+
+@pytest.mark.parametrize("name", ["health", "health of a file", "log of a run"])
+def test_breaks_no_path_into_letters_on_a_phone(enter: Enter, furnished: Furnished, name: str) -> None:
+    person = enter(viewport=PHONE)
+    person.go(furnished.pages()[name])
+    links = person.page.locator("main td a")
+    widths = links.evaluate_all("all => all.map((one) => one.closest('td').clientWidth)")
+    assert widths and min(widths) > 60, widths
+
+
+def test_says_that_the_server_did_not_answer(enter: Enter, furnished: Furnished) -> None:
+    person = enter()
+    person.go(furnished.pages()["models"])
+    person.context.set_offline(True)
+    person.page.get_by_role("button", name="Test").first.click()
+    expect(person.page.get_by_role("alert")).to_contain_text("did not answer")
+    person.context.set_offline(False)
+    person.complaints.clear()  # the browser's own words about the lost connection
 
 
 def test_reaches_topics_and_people_on_a_phone(enter: Enter, furnished: Furnished) -> None:

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 
 import workers.changes
 import workers.providers
 import workers.sandbox
+from tests.framework.people import make_person
 from webapp import errors
 from webapp.agents import endpoints
 from webapp.api import api
@@ -70,3 +71,11 @@ def test_every_operation_may_answer_that_the_database_is_away() -> None:
     for path, operations in api.get_openapi_schema()["paths"].items():
         for method, operation in operations.items():
             assert 503 in operation["responses"] or "503" in operation["responses"], f"{method} {path}"
+
+
+@pytest.mark.django_db
+def test_answers_the_address_of_a_form_with_a_page_that_leads_back(client: Client) -> None:
+    client.force_login(make_person("ada"))
+    reply = client.get("/settings/keys/")
+    assert (reply.status_code, reply["Allow"]) == (405, "POST")
+    assert b"go back to the page before" in reply.content

@@ -70,6 +70,8 @@ def _open_invitation(token_hash: str) -> Invitation:
         Invitation.objects.select_related("workspace", "invited_by").filter(token_hash=token_hash).first()
     )
     if invitation is None or not invitation.is_open:
+        if not User.objects.filter(is_installation_owner=True).exists():
+            raise NotFound("This is not the newest token. Open the address that the last start printed.")
         raise NotFound("This link was used already or is too old. Ask for a new one.")
     if invitation.is_setup and User.objects.filter(is_installation_owner=True).exists():
         raise NotFound("This installation has its owner already. Sign in instead.")

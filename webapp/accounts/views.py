@@ -15,7 +15,7 @@ from webapp.accounts.access import person
 from webapp.accounts.forms import ProfileForm
 from webapp.accounts.models import SCOPES, User
 from webapp.accounts.showing import keep_to_show, take_to_show
-from webapp.errors import Invalid, NotFound
+from webapp.errors import NotFound
 
 
 @require_safe
@@ -80,19 +80,23 @@ class KeyForm(forms.Form):
 @login_required
 def profile(request: HttpRequest) -> HttpResponse:
     """Name, handle and API keys."""
-    user = person(request)
-    form = ProfileForm(request.POST or None, instance=User.objects.get(pk=user.pk))
+    form = ProfileForm(request.POST or None, instance=User.objects.get(pk=person(request).pk))
     if request.method == "POST" and form.is_valid():
         form.save()
         messages.success(request, "Saved.")
         return redirect("profile")
+    return _profile_page(request, form=form, key_form=KeyForm())
+
+
+def _profile_page(request: HttpRequest, *, form: ProfileForm, key_form: KeyForm) -> HttpResponse:
     context = {
         "form": form,
-        "key_form": KeyForm(),
-        "keys": selectors.keys_of(user),
+        "key_form": key_form,
+        "keys": selectors.keys_of(person(request)),
         "new_key": take_to_show(request, "new_key"),
     }
-    return render(request, "accounts/profile.html", context, status=422 if form.errors else 200)
+    is_wrong = form.errors or key_form.errors
+    return render(request, "accounts/profile.html", context, status=422 if is_wrong else 200)
 
 
 @require_POST
@@ -101,7 +105,8 @@ def create_key(request: HttpRequest) -> HttpResponse:
     """Make an API key; the next page shows it once."""
     form = KeyForm(request.POST)
     if not form.is_valid():
-        raise Invalid("Give the key a name and at least one scope.")
+        profile_form = ProfileForm(instance=User.objects.get(pk=person(request).pk))
+        return _profile_page(request, form=profile_form, key_form=form)
     _, key = services.create_api_key(
         user=person(request), name=form.cleaned_data["name"], scopes=form.cleaned_data["scopes"]
     )

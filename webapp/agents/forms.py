@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 
 from webapp.agents import budgets, prices, spending
 from webapp.agents.definitions import TOOLS
+from webapp.agents.form_parts import FormPart, split_form
 from webapp.agents.models import AgentDefinition, AgentVersion, ModelProfile
 from webapp.agents.routes import MAX_MODELS, Route
 from webapp.agents.services.definitions import DESCRIPTION_CHARS, INSTRUCTIONS_CHARS, NAME_CHARS
@@ -272,6 +273,13 @@ class PriceForm(forms.Form):
     )
 
 
+# What a model works without: its form folds it away.
+PROFILE_MORE: Final = (
+    *("context_tokens", "tool_use", "has_vision", "input_usd_per_mtok", "output_usd_per_mtok"),
+    *("first_token_s", "between_tokens_s", "requests_per_minute", "tokens_per_minute", "max_concurrency"),
+)
+
+
 class ProfileForm(forms.Form):
     """A model: which, where it is served, its key and its price."""
 
@@ -376,6 +384,16 @@ class ProfileForm(forms.Form):
         )
         if not has_key:
             del self.fields["remove_key"]
+
+    @property
+    def main(self) -> FormPart:
+        """Which model, where, and its key."""
+        return split_form(self, PROFILE_MORE)[0]
+
+    @property
+    def more(self) -> FormPart:
+        """What may be left as it is."""
+        return split_form(self, PROFILE_MORE)[1]
 
     def to_fields(self) -> ProfileFields:
         """Return what the person said; an untouched key field keeps the stored key."""

@@ -59,13 +59,13 @@ def lessons(request: HttpRequest, workspace_id: int) -> HttpResponse:
     return render(request, "learning/_body.html" if is_body else "learning/lessons.html", context)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def new(request: HttpRequest, workspace_id: int) -> HttpResponse:
     """Write a lesson."""
     workspace = workspace_for(request.user, workspace_id, role=Role.MEMBER)
-    form = LessonForm(request.POST)
-    if form.is_valid():
+    form = LessonForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
         try:
             lesson = services.write_lesson(
                 workspace=workspace, written_by=person(request), **form.cleaned_data
@@ -76,7 +76,7 @@ def new(request: HttpRequest, workspace_id: int) -> HttpResponse:
             messages.success(request, "Saved; it is given from the next run on that it fits.")
             return redirect("lesson", workspace.pk, lesson.pk)
     context = {"workspace": workspace, "form": form}
-    return render(request, "learning/new.html", context, status=422)
+    return render(request, "learning/new.html", context, status=422 if form.errors else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -10,6 +10,7 @@ from webapp.accounts.models import User
 from webapp.agents import definitions as agents
 from webapp.agents.budgets import default_budget
 from webapp.agents.choosing import usable_profiles
+from webapp.agents.form_parts import FormPart, split_form
 from webapp.agents.forms import BudgetFields
 from webapp.agents.services.runs import GOAL_CHARS
 from webapp.chat.models import Channel
@@ -29,16 +30,6 @@ EVERY: Final = {
     "month": ("On the first of each month", "{minute} {hour} 1 * *"),
     "cron": ("As the cron expression says", ""),
 }
-
-
-class FormPart:
-    """Some of a form's fields, as `_fields.html` shows a form; what is wrong with the whole stands above the first part."""
-
-    def __init__(self, form: forms.Form, fields: list[forms.BoundField], *, is_first: bool = True) -> None:
-        self.visible_fields = fields
-        self.hidden_fields = form.hidden_fields() if is_first else []
-        self.non_field_errors = form.non_field_errors() if is_first else ""
-        self.has_errors = any(field.errors for field in fields)
 
 
 class CallingForm(BudgetFields):
@@ -95,12 +86,12 @@ class CallingForm(BudgetFields):
     @property
     def main(self) -> FormPart:
         """What everybody fills in."""
-        return FormPart(self, [field for field in self.visible_fields() if field.name not in MORE])
+        return split_form(self, MORE)[0]
 
     @property
     def more(self) -> FormPart:
         """What may be left as it is."""
-        return FormPart(self, [self[name] for name in MORE], is_first=False)
+        return split_form(self, MORE)[1]
 
 
 class ScheduleForm(CallingForm):

@@ -60,6 +60,6 @@ class InviteForm(forms.Form):
     role = forms.ChoiceField(choices=Role.choices, initial=Role.MEMBER, label="Role")
     email = forms.EmailField(
         required=False,
-        label="E-mail (optional)",
+        label="Email (optional)",
         help_text="Who has an account with this address is added at once; everybody else gets a link.",
     )

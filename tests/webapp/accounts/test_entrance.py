@@ -42,6 +42,14 @@ def test_lets_the_first_person_in_by_the_setup_token_as_owner_and_only_once(clie
     assert Client().get(f"/setup/?token={token}").status_code == 404
 
 
+def test_says_where_the_first_address_stands_while_nobody_is_here(client: Client) -> None:
+    assert b"Nobody has an account here yet" in client.get("/accounts/login/").content
+    assert b"not the newest token" in client.get("/setup/?token=old").content
+    make_person("ada", is_installation_owner=True)
+    assert b"Nobody has an account here yet" not in client.get("/accounts/login/").content
+    assert b"Ask for a new one" in client.get("/setup/?token=old").content
+
+
 def test_keeps_sign_up_closed_without_an_invitation(client: Client) -> None:
     assert b"By invitation" in client.get("/accounts/signup/").content
     sign_up(client)
@@ -141,6 +149,16 @@ def test_shows_a_new_key_once_and_stores_only_its_hash(client: Client) -> None:
     assert services.authenticate_key(key[0]) == person
     services.revoke_api_key(user=person, key_id=ApiKey.objects.get().pk)
     assert services.authenticate_key(key[0]) is None
+
+
+def test_keeps_what_was_typed_for_a_key_without_scopes(client: Client) -> None:
+    client.force_login(make_person("grace"))
+    reply = client.post("/settings/keys/", {"name": "laptop & more"})
+    page = reply.content.decode()
+    assert reply.status_code == 422
+    assert 'value="laptop &amp; more"' in page
+    assert "This field is required." in page
+    assert not ApiKey.objects.exists()
 
 
 def test_refuses_unknown_scopes() -> None:

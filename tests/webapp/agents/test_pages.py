@@ -336,3 +336,12 @@ def test_says_what_an_empty_context_means_for_each_provider(people, browser, wor
     page = browser(people.member).get(place("my_models_add", workspace)).content.decode()
     for provider in (AnthropicProvider, OllamaProvider, OpenAICompatibleProvider):
         assert f"{provider.default_context_tokens:,} for" in page
+
+
+def test_folds_away_what_a_model_works_without_and_opens_it_when_it_is_wrong(people, browser):
+    client = browser(people.member)
+    assert '<details class="more"><summary>Context' in client.get("/settings/models/add/").content.decode()
+    wrong = {"name": "Mine", "provider": "openai", "model": "gpt", "tool_use": "auto", "context_tokens": "1"}
+    reply = client.post("/settings/models/add/", wrong)
+    assert reply.status_code == 422
+    assert '<details class="more" open>' in reply.content.decode()
