@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
+from django.utils import timezone
+
 from webapp.accounts.access import used_key
 from webapp.accounts.models import ApiKey, User
 from webapp.agents import definitions as agents
@@ -32,7 +34,7 @@ UNATTENDED_PRIORITIES: Final = tuple(name for name in PRIORITIES if name != "cri
 MAX_ITEMS: Final = 100
 """Schedules, webhooks or goals that a workspace may have of each kind."""
 RIGHTS_LOST: Final = "Who answered for it may call agents here no more."
-KEY_REVOKED: Final = "Stopped: its key “{name}” was revoked on {at:%Y-%m-%d %H:%M} UTC."
+KEY_REVOKED: Final = "Stopped: its key “{name}” was revoked on {at} UTC."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +127,8 @@ def answer_for(item: Calling, by: User) -> None:
 
 def key_revoked(key: ApiKey) -> str:
     """Return why what was set going with a revoked key stops."""
-    return KEY_REVOKED.format(name=key.name, at=key.revoked_at)
+    revoked_at = key.revoked_at or timezone.now()
+    return KEY_REVOKED.format(name=key.name, at=revoked_at.strftime("%Y-%m-%d %H:%M"))
 
 
 def lost_rights(item: Calling) -> str:
