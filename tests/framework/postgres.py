@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import pwd
 import shutil
@@ -10,6 +11,9 @@ import subprocess
 import tempfile
 from functools import cache
 from pathlib import Path
+
+import psutil
+import psycopg
 
 PORT = 54329
 
@@ -119,6 +123,21 @@ class PostgresServer:
             timeout=60,
             env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"},
             cwd="/",
+        )
+
+    def kill(self) -> None:
+        """End all processes of the server with SIGKILL; `start` brings it back."""
+        postmaster = psutil.Process(self.pid)
+        family = [postmaster, *postmaster.children(recursive=True)]
+        for process in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(family, timeout=10)
+
+    def connect(self) -> psycopg.Connection:
+        """Return a connection that commits by itself, past the web app."""
+        return psycopg.connect(
+            host=str(self.folder), port=PORT, user="pyagent", dbname="pyagent", autocommit=True
         )
 
     def stop(self) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from typing import Final
+
 import httpx
 
 from workers.config import Config
@@ -9,11 +13,17 @@ from workers.errors import BudgetUnknown, ConfigError, CredentialRefused, Creden
 from workers.queue import Job
 
 TIMEOUT_S = 10.0
+PATIENCE_S: Final = 60.0
+"""For how long a web app or a database that is away is waited for: what is started again is back before."""
+RETRY_S: Final = 0.5
 TOKEN_HEADER = "X-PyAgent-Internal"  # noqa: S105 - the header's name
 
 
-async def fetch_secret(job: Job, config: Config) -> str | None:
+async def fetch_secret(job: Job, config: Config, *, patience_s: float = PATIENCE_S) -> str | None:
     """Return the key that `job.credential_ref` names; None when the job names none.
+
+    Args:
+        patience_s: For how long a web app that is away is asked again.
 
     Raises:
         ConfigError: the internal token cannot be read.
@@ -23,7 +33,7 @@ async def fetch_secret(job: Job, config: Config) -> str | None:
     if not job.credential_ref:
         return None
     try:
-        answer = await ask_web_app(job, config, "credentials", credential_ref=job.credential_ref)
+        answer = await ask_web_app(job, config, "credentials", patience_s, credential_ref=job.credential_ref)
     except httpx.HTTPError as error:
         raise CredentialUnavailable(reason=type(error).__name__) from None
     if answer.status_code >= 500:
@@ -44,20 +54,36 @@ async def ask_for_seed(job: Job, config: Config) -> None:
         BudgetUnknown: it is away, or says no.
     """
     try:
-        answer = await ask_web_app(job, config, "spend")
+        answer = await ask_web_app(job, config, "spend", PATIENCE_S)
     except httpx.HTTPError as error:
         raise BudgetUnknown(reason=type(error).__name__) from None
     if answer.status_code != 200:
         raise BudgetUnknown(status=answer.status_code)
 
 
-async def ask_web_app(job: Job, config: Config, door: str, **fields: str) -> httpx.Response:
-    """Return the web app's answer at an internal door.
+async def ask_web_app(
+    job: Job, config: Config, door: str, patience_s: float, **fields: str
+) -> httpx.Response:
+    """Return the web app's answer at an internal door; while it or its database is away, the last one within `patience_s`.
 
     Raises:
         ConfigError: the internal token cannot be read.
         httpx.HTTPError: there was none.
     """
+    ends_at = time.monotonic() + patience_s
+    while True:
+        is_last = time.monotonic() >= ends_at
+        try:
+            answer = await _ask_once(job, config, door, **fields)
+            if answer.status_code < 500 or is_last:
+                return answer
+        except httpx.HTTPError:
+            if is_last:
+                raise
+        await asyncio.sleep(RETRY_S)
+
+
+async def _ask_once(job: Job, config: Config, door: str, **fields: str) -> httpx.Response:
     try:
         token = config.internal_token_file.read_text().strip()
     except OSError as error:

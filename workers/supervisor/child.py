@@ -18,7 +18,8 @@ from workers.supervisor.programs import Program
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 _LIBC = ctypes.CDLL(None, use_errno=True)
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 15.0
+# What dies again and again still comes back within the 30 s in which a worker's runs are to go on.
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 8.0
 # Whoever has run for so long was healthy: its next death begins a new count.
 HEALTHY_S = 60.0
 # For what a process wrote last; somebody who left its group may hold the pipe open for longer.

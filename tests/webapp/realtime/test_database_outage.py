@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -14,8 +13,6 @@ from pathlib import Path
 
 import httpx
 import orjson
-import psutil
-import psycopg
 import pytest
 import redis
 
@@ -95,14 +92,6 @@ class Outage:
             time.sleep(0.1)
         raise AssertionError(f"not ready within {timeout_s} s")
 
-    def kill_database(self) -> None:
-        postmaster = psutil.Process(self.postgres.pid)
-        family = [postmaster, *postmaster.children(recursive=True)]
-        for process in family:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.send_signal(signal.SIGKILL)
-        psutil.wait_procs(family, timeout=10)
-
     def stop(self) -> None:
         for process in self.processes:
             process.terminate()
@@ -112,8 +101,7 @@ class Outage:
         self.postgres.stop()
 
     def rows(self, query: str) -> list[tuple]:
-        folder = str(self.postgres.folder)
-        with psycopg.connect(host=folder, port=54329, user="pyagent", dbname="pyagent") as connection:
+        with self.postgres.connect() as connection:
             return connection.execute(query).fetchall()  # type: ignore[call-overload, no-any-return]
 
 
@@ -165,7 +153,7 @@ def test_loses_nothing_acknowledged_and_serves_again_without_a_restart(outage: O
     for number, event in enumerate(events):
         client.xadd(STREAM_KEY, {"event": orjson.dumps(to_wire(event))})
         if number == 20:
-            outage.kill_database()
+            outage.postgres.kill()
         time.sleep(0.02)
     time.sleep(1)
     assert httpx.get(f"{outage.url}/readyz", timeout=10).status_code == 503

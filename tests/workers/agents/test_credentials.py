@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -90,14 +91,24 @@ async def test_says_why_there_is_no_key(
 ) -> None:
     door.status, door.body = status, body
     with pytest.raises(error) as caught:
-        await fetch_secret(JOB, config_for(door, tmp_path))
+        await fetch_secret(JOB, config_for(door, tmp_path), patience_s=0)
     assert type(caught.value) is error
+
+
+async def test_waits_for_a_web_app_whose_database_is_away(door: Door, tmp_path: Path) -> None:
+    door.status = 503
+    asking = asyncio.create_task(fetch_secret(JOB, config_for(door, tmp_path)))
+    while not door.asked:
+        await asyncio.sleep(0.01)
+    door.status = 200
+    assert await asking == "s3cret"
+    assert len(door.asked) == 2
 
 
 async def test_says_when_nobody_answers(door: Door, tmp_path: Path) -> None:
     config = config_for(Door(port=1), tmp_path)
     with pytest.raises(CredentialUnavailable):
-        await fetch_secret(JOB, config)
+        await fetch_secret(JOB, config, patience_s=0)
 
 
 async def test_asks_nobody_without_a_reference_and_needs_the_token(door: Door, tmp_path: Path) -> None:
