@@ -102,6 +102,19 @@ def test_a_person_tells_a_running_agent_something_and_stops_one_step(
         expect(page.locator(".run-answer")).to_contain_text("you told me of nothing", timeout=RUN_MS)
         expect(page.get_by_role("treeitem").filter(has_text="Run again gently.")).to_be_visible()
         expect(page.get_by_role("link", name="an earlier try")).to_be_visible()
+
+        # Done again with another goal, by keys alone; the form has come with the run's end.
+        earlier = page.url
+        page.get_by_text("Run again with another goal").focus()
+        page.keyboard.press("Enter")
+        page.keyboard.press("Tab")
+        page.keyboard.press("ControlOrMeta+A")
+        page.keyboard.type("Run again gently, and say why.")
+        ada.shoot("run-again")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        page.wait_for_url(lambda url: url != earlier)
+        expect(page.locator(".run-whole-goal")).to_have_text("Run again gently, and say why.")
     assert ada.complaints == []
 
 
@@ -126,6 +139,49 @@ def test_who_asked_whom_is_one_tree_of_links(
         expect(page.get_by_role("heading", name="@coder")).to_be_visible()
         expect(lineage.get_by_role("link", name="@planner")).to_be_visible()
         expect(lineage.locator("[aria-current]")).to_contain_text("Write one.py")
+    assert ada.complaints == []
+
+
+def test_whom_an_agent_asked_stands_in_its_card_with_status_and_review(
+    stack: Stack, ada: Person, double_address: tuple[str, list[Brain]]
+) -> None:
+    """Trap: a delegated run had no place in the channel; its review was found by who knew its run's page."""
+    address, brains = double_address
+    brains.append(play)
+    page = ada.page
+    with stack.api(ada.email) as api:
+        workspace_id = make_workspace(api, "Asked", {"a.py": "x = 1\n"})
+        model = {
+            "name": "m",
+            "provider": "openai",
+            "model": "scripted",
+            "base_url": address,
+            "is_default": True,
+        }
+        api.post("models", json=model).raise_for_status()
+        ada.go(f"/w/{workspace_id}/c/general/")
+        box = page.get_by_label("Message to #general")
+        box.fill("@planner Write both files")
+        box.press("Escape")
+        box.press("Enter")
+        asked = page.get_by_role("region", name="Agents that @planner asked")
+        rows = asked.get_by_role("listitem")
+        expect(rows).to_have_count(2, timeout=RUN_MS)  # they come by themselves
+        expect(asked.get_by_text("Finished")).to_have_count(2, timeout=RUN_MS)
+        expect(rows.first).to_contain_text("Write one.py")
+        expect(rows.first.get_by_role("link", name="Review of @coder: Write one.py")).to_be_visible()
+        ada.shoot("asked")
+        # After a reload the steps are opened, and the same stands there.
+        ada.go(f"/w/{workspace_id}/c/general/")
+        page.get_by_role("button", name="Steps").click()
+        expect(rows).to_have_count(2)
+        rows.nth(1).get_by_role("link", name="@coder Write two.py").click()
+        expect(page.get_by_role("heading", name="@coder")).to_be_visible()
+        ada.go(f"/w/{workspace_id}/c/general/")
+        page.get_by_role("button", name="Steps").click()
+        rows.first.get_by_role("link", name="Review of @coder: Write one.py").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/reviews/**")
     assert ada.complaints == []
 
 

@@ -52,7 +52,7 @@ def summary(run: Run) -> dict[str, Any]:
         "id": str(run.pk),
         "workspace_id": run.workspace_id,
         "agent": run.agent,
-        "goal": one_line(run.goal, limit=300),
+        "goal": one_line(_own_words(run), limit=300),
         "status": run.status,
         "status_label": run.get_status_display(),
         "requested_by_id": run.requested_by_id,
@@ -80,6 +80,18 @@ def summary(run: Run) -> dict[str, Any]:
         "started_at": _iso(run.started_at),
         "finished_at": _iso(run.finished_at),
     }
+
+
+def _own_words(run: Run) -> str:
+    """Return what the run was asked; below the first line of what an agent asks stands what others had done before."""
+    return run.goal.strip().partition("\n")[0] if run.origin == Run.Origin.DELEGATION else run.goal
+
+
+def child_rows(run: Run) -> list[dict[str, Any]]:
+    """Return the runs that this one asked for, oldest first, as its card shows them."""
+    names = ("id", "workspace_id", "agent", "goal", "status", "suspend_reason", "parent", "review_id")
+    rows = run.children.select_related(*CARD_RELATED).defer("job", "model_choice").order_by("created_at")
+    return [{name: value for name, value in summary(child).items() if name in names} for child in rows]
 
 
 def suspend_words(run: Run) -> str:

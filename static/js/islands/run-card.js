@@ -9,6 +9,7 @@ import { repeat } from "lit/directives/repeat.js";
 import { cost, duration, tokens, visible } from "../agents/format.js";
 import { buttons, priorityBadge, priorityChoice } from "../agents/controls.js";
 import { approvals } from "../agents/approvals.js";
+import "../agents/children.js";
 import { act, decide, fetchDetail, fetchState, runUrl, steer } from "../agents/http.js";
 import { icon, statusOf } from "../agents/icons.js";
 import { prose } from "../agents/prose.js";
@@ -57,6 +58,7 @@ class RunCard extends LitElement {
   #isActing = false;
   #isFollowing = true;
   #approvals = [];
+  #children = [];
 
   constructor() {
     super();
@@ -134,6 +136,7 @@ class RunCard extends LitElement {
       for (const id of this.#details.keys()) this.#loadDetail(id);
       if (this.isPage) this.#reload();
       if (this.isPage) document.getElementById("tell-agent")?.remove();
+      if (this.isPage) document.getElementById("run-again")?.removeAttribute("hidden");
     } else {
       this.#followLife();
     }
@@ -195,6 +198,7 @@ class RunCard extends LitElement {
         after = state.steps.at(-1)?.seq ?? after;
         more = state.has_more;
         this.#approvals = state.approvals;
+        this.#children = state.children;
         this.rights = { cancel: state.may_cancel, retry: state.may_retry, priorities: state.priorities };
         this.#isLoaded = true;
         this.problem = "";
@@ -393,6 +397,7 @@ class RunCard extends LitElement {
       ${this.isFinal ? nothing : approvals(run, this.#approvals, { isActing: this.#isActing, answer: (...given) => this.#answer(...given) })}
       ${this.problem ? html`<div class="run-error" role="alert"><p>${visible(this.problem)}</p></div>` : nothing}
       ${this.isOpen && this.#isLoaded ? this.#steps() : nothing}
+      ${this.isPage ? nothing : html`<run-children .parent=${run} .known=${this.#children}></run-children>`}
       <div class="run-foot row">${this.#links()}${this.may.cancel ? priorityChoice(run, this.may.priorities, at) : nothing}</div>`;
   }
 

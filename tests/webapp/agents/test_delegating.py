@@ -299,3 +299,19 @@ def test_a_goal_whose_run_never_came_to_be_does_not_hold_its_parent_for_ever(wor
 def test_ids_are_those_that_the_engine_reckons_with(worker):
     hand_on(worker, "d5")
     assert Run.objects.filter(pk=UUID(child_run_id(str(worker.run.pk), "d5")), parent=worker.run).exists()
+
+
+def test_the_parents_card_shows_whom_it_asked_with_status_and_change_set(worker, people, browser):
+    hand_on(worker, goal="tidy up\n\nWhat was done before you: much")
+    child = child_of(worker)
+    address = f"/w/{worker.run.workspace_id}/runs/{worker.run.pk}/state/"
+    (row,) = browser(people.viewer).get(address).json()["children"]
+    assert row == {
+        "id": str(child.pk), "workspace_id": child.workspace_id, "agent": "tidy", "goal": "tidy up", "status": "queued",
+        "suspend_reason": "", "parent": str(worker.run.pk), "review_id": None,
+    }  # fmt: skip
+    services.cancel_run(run=child, cancelled_by=people.member)
+    assert browser(people.viewer).get(address).json()["children"][0]["status"] == "cancelled"
+    below = f"/w/{worker.run.workspace_id}/runs/{child.pk}/state/"
+    assert browser(people.viewer).get(below).json()["children"] == []
+    assert browser(people.stranger).get(address).status_code == 404

@@ -193,6 +193,7 @@ def state(request: HttpRequest, workspace_id: int, run_id: UUID) -> HttpResponse
         "steps": [selectors.step_row(step) for step in steps],
         "has_more": has_more,
         "approvals": approvals_of(found, viewer=request.user),
+        "children": selectors.child_rows(found),
         "may_cancel": access.may_cancel(request.user, found),
         "may_retry": access.may_retry(request.user, found),
         "priorities": access.priorities_for(found.workspace.role),  # type: ignore[attr-defined]
