@@ -202,6 +202,31 @@ def test_refuses_a_run_at_work_and_a_step_that_is_not_there(worker, people):
 # --- pages and REST ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("who", "is_offered"), [("member", True), ("maintainer", True), ("viewer", False)])
+def test_the_page_offers_another_goal_to_who_may(worker, people, browser, who, is_offered):
+    """Trap: an ended run was done again with another goal by REST only."""
+    page = browser(getattr(people, who)).get(url(worker.run, "")).content.decode()
+    assert ('id="run-again" hidden' in page) is is_offered, "shown once it has ended"
+    worker.say(engine.RunFinished, answer="done")
+    page = browser(getattr(people, who)).get(url(worker.run, "")).content.decode()
+    assert ('id="run-again">' in page) is is_offered
+    assert ("fix the failing test</textarea>" in page) is is_offered
+
+
+def test_a_run_is_done_again_with_another_goal_from_its_page(worker, people, browser):
+    worker.say(engine.RunFinished, answer="done")
+    client = browser(people.member, enforce_csrf_checks=True)
+    fields = {"goal": "fix the other test"}
+    assert client.post(url(worker.run, "rerun/"), fields).status_code == 403
+    page = client.get(url(worker.run, ""))
+    token = page.context["csrf_token"]
+    reply = client.post(url(worker.run, "rerun/"), fields | {"csrfmiddlewaretoken": str(token)})
+    again = Run.objects.get(retry_of=worker.run)
+    assert (reply.status_code, reply.url) == (302, url(again, ""))
+    assert (again.goal, again.agent, again.requested_by) == ("fix the other test", "coder", people.member)
+    assert "an earlier try" in client.get(reply.url).content.decode()
+
+
 def test_over_rest(worker, people, client):
     _, key = create_api_key(user=people.member, name="k", scopes=("read", "run"))
     base = f"/api/v1/workspaces/{worker.run.workspace_id}/runs/{worker.run.pk}"
