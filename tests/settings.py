@@ -22,3 +22,5 @@ EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F405
     # A file, as in the product: an in-memory database shared by threads locks whole tables at once instead of waiting.
     DATABASES["default"]["TEST"] = {"NAME": f"{os.environ['PYAGENT_HOME']}/test.sqlite3"}  # noqa: F405
+# Each client of a test loads the middleware, which would list all static files each time.
+WHITENOISE_AUTOREFRESH = True
