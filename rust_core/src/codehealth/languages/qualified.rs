@@ -20,7 +20,7 @@ pub struct Given<'t> {
 /// Return a function's name: its own, else that of the variable or key whose value it is.
 pub fn given_name<'n, 't>(
     function: Node<'n>,
-    around: impl Iterator<Item = Node<'n>>,
+    mut around: impl Iterator<Item = Node<'n>>,
     givers: &[(&str, &str)],
     text: &'t str,
 ) -> Given<'t> {
@@ -28,7 +28,7 @@ pub fn given_name<'n, 't>(
     if let Some(declared) = declared_name(function) {
         return own_name(declared, text).unwrap_or(nameless);
     }
-    let giver = around.skip_while(is_wrapper).next();
+    let giver = around.find(|node| !is_wrapper(node));
     let field = giver.and_then(|node| givers.iter().find(|(kind, _)| *kind == node.kind()));
     let name = giver.zip(field).and_then(|(node, (_, field))| node.child_by_field_name(field));
     match name.and_then(name_node).and_then(|node| name_text(node, text)) {
