@@ -7,7 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
-from ninja import Field, Router, Schema
+from ninja import Field, Router, Schema, Status
 
 from webapp.accounts import access, selectors, services
 from webapp.accounts.models import ApiKey, User
@@ -132,7 +132,7 @@ def create_key(request: HttpRequest, body: KeyIn) -> Any:
     row, key = services.create_api_key(
         user=user, name=body.name, scopes=body.scopes, workspace_id=workspace_id
     )
-    return 201, {**_key_fields(row), "key": key}
+    return Status(201, {**_key_fields(row), "key": key})
 
 
 def _key_fields(row: ApiKey) -> dict[str, Any]:
@@ -144,14 +144,14 @@ def _key_fields(row: ApiKey) -> dict[str, Any]:
 def revoke_key(request: HttpRequest, key_id: int) -> Any:
     """Make one of your keys useless; with a key bound to a workspace, one bound to the same."""
     services.revoke_api_key(user=access.require_scope(request, "admin"), key_id=key_id)
-    return 204, None
+    return Status(204, None)
 
 
 @router.post("/me/sign-out-everywhere", response={204: None, **ERRORS}, summary="End all of your sessions")
 def sign_out_everywhere(request: HttpRequest) -> Any:
     """End all of your sessions in browsers; keys go on working, each is revoked by itself."""
     services.sign_out_everywhere(user=access.require_whole_person(request, "admin"))
-    return 204, None
+    return Status(204, None)
 
 
 @router.post("/invitations/accept", response={200: AcceptedOut, **ERRORS}, summary="Accept an invitation")
@@ -175,10 +175,13 @@ def invite_person(request: HttpRequest) -> Any:
     """Make an invitation to the installation; for its owner."""
     owner = access.require_owner(access.require_scope(request, "admin"))
     invitation, token = services.create_invitation(invited_by=owner)
-    return 201, {
-        "url": request.build_absolute_uri(reverse("invitation", args=[token])),
-        "expires_at": invitation.expires_at,
-    }
+    return Status(
+        201,
+        {
+            "url": request.build_absolute_uri(reverse("invitation", args=[token])),
+            "expires_at": invitation.expires_at,
+        },
+    )
 
 
 @router.put("/people/{int:user_id}/active", response={204: None, **ERRORS}, summary="Shut out or let in")
@@ -186,4 +189,4 @@ def set_active(request: HttpRequest, user_id: int, body: ActiveIn) -> Any:
     """Shut a person out, ending their sessions, or let them in again; for the owner."""
     owner = access.require_owner(access.require_scope(request, "admin"))
     services.set_active(by=owner, user_id=user_id, is_active=body.is_active)
-    return 204, None
+    return Status(204, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Query, Router
+from ninja import Query, Router, Status
 
 from webapp.accounts.access import person, require_scope
 from webapp.api import ErrorReply
@@ -105,7 +105,7 @@ def delete_path(
     services.delete_path(
         workspace=writable(request, workspace_id), user=person(request), path=from_portable(path)
     )
-    return 204, None
+    return Status(204, None)
 
 
 @router.post(
@@ -120,7 +120,7 @@ def move_path(request: HttpRequest, workspace_id: int, body: schemas.MoveIn) -> 
         source=from_portable(body.source),
         target=from_portable(body.target),
     )
-    return 204, None
+    return Status(204, None)
 
 
 @router.post("/{int:workspace_id}/files/folder", response={204: None, **ERRORS}, summary="Make a folder")
@@ -129,7 +129,7 @@ def make_folder(request: HttpRequest, workspace_id: int, body: schemas.PathIn) -
     services.make_folder(
         workspace=writable(request, workspace_id), user=person(request), path=from_portable(body.path)
     )
-    return 204, None
+    return Status(204, None)
 
 
 @router.get(

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from django.http import HttpRequest, StreamingHttpResponse
 from django.utils.text import slugify
-from ninja import Query, Router
+from ninja import Query, Router, Status
 
 from webapp.accounts.access import person, require_scope
 from webapp.api import ErrorReply
@@ -61,7 +61,7 @@ def stage(request: HttpRequest, workspace_id: int, body: schemas.PathsIn) -> Any
     services.stage(
         workspace=writable(request, workspace_id), user=person(request), paths=paths, is_staged=True
     )
-    return 204, None
+    return Status(204, None)
 
 
 @router.post("/{int:workspace_id}/git/unstage", response={204: None, **ERRORS}, summary="Unstage paths")
@@ -71,7 +71,7 @@ def unstage(request: HttpRequest, workspace_id: int, body: schemas.PathsIn) -> A
     services.stage(
         workspace=writable(request, workspace_id), user=person(request), paths=paths, is_staged=False
     )
-    return 204, None
+    return Status(204, None)
 
 
 @router.post(
@@ -81,11 +81,14 @@ def unstage(request: HttpRequest, workspace_id: int, body: schemas.PathsIn) -> A
 )
 def commit(request: HttpRequest, workspace_id: int, body: schemas.CommitIn) -> Any:
     """Commit what is staged in your name."""
-    return 201, {
-        "commit": services.commit(
-            workspace=writable(request, workspace_id), user=person(request), message=body.message
-        )
-    }
+    return Status(
+        201,
+        {
+            "commit": services.commit(
+                workspace=writable(request, workspace_id), user=person(request), message=body.message
+            )
+        },
+    )
 
 
 @router.post("/{int:workspace_id}/git/switch", response={204: None, **ERRORS}, summary="Switch branch")
@@ -94,7 +97,7 @@ def switch(request: HttpRequest, workspace_id: int, body: schemas.SwitchIn) -> A
     services.switch_branch(
         workspace=writable(request, workspace_id), user=person(request), name=body.branch, is_new=body.is_new
     )
-    return 204, None
+    return Status(204, None)
 
 
 @router.get(
@@ -133,7 +136,7 @@ def _remote_out(remote: Remote) -> dict[str, Any]:
 def fetch(request: HttpRequest, workspace_id: int, body: schemas.RemoteRefIn) -> Any:
     """Fetch the remote's branches."""
     services.fetch(workspace=writable(request, workspace_id), user=person(request), remote_name=body.remote)
-    return 204, None
+    return Status(204, None)
 
 
 @router.post("/{int:workspace_id}/git/push", response={204: None, **TALKING}, summary="Push a branch")
@@ -142,7 +145,7 @@ def push(request: HttpRequest, workspace_id: int, body: schemas.RemoteRefIn) -> 
     workspace = access.workspace_for(require_scope(request, "apply"), workspace_id, role=Role.MAINTAINER)
     branch = body.branch or repository_of(workspace).branch()
     services.push(workspace=workspace, user=person(request), remote_name=body.remote, branch=branch)
-    return 204, None
+    return Status(204, None)
 
 
 @router.get(

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest
-from ninja import Field, Router, Schema
+from ninja import Field, Router, Schema, Status
 
 from webapp.accounts.access import person, require_scope
 from webapp.agents import services as agents_services
@@ -230,11 +230,11 @@ def set_priority(request: HttpRequest, run_id: UUID, body: PriorityIn) -> Any:
 @router.post(f"{RUN}/retry", response={201: HeldOut, **CHANGING}, summary="Try a run that was given up again")
 def retry_run(request: HttpRequest, run_id: UUID) -> Any:
     """Call the agent again in its caller's name, on the files as they are now; for the owner of the installation."""
-    return 201, services.retry_for_caller(run=_run(request, run_id))
+    return Status(201, services.retry_for_caller(run=_run(request, run_id)))
 
 
 @router.post(f"{RUN}/dismiss", response={204: None, **CHANGING}, summary="Dismiss any run that was given up")
 def dismiss_run(request: HttpRequest, run_id: UUID) -> Any:
     """Take a run off the list of those that want attention; for the owner of the installation."""
     agents_services.dismiss_run(run=_run(request, run_id), dismissed_by=person(request))
-    return 204, None
+    return Status(204, None)

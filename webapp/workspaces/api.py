@@ -7,7 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
-from ninja import Field, File, Form, Router, Schema, UploadedFile
+from ninja import Field, File, Form, Router, Schema, Status, UploadedFile
 
 from webapp.accounts.access import is_bound, require_scope
 from webapp.accounts.models import User
@@ -106,8 +106,9 @@ def create_workspace(request: HttpRequest, body: WorkspaceIn) -> Any:
     if body.url:
         check_url(body.url)
     source = Source(kind="url", url=body.url, shown_url=body.url) if body.url else Source()
-    return 201, services.create_workspace(
-        name=body.name, description=body.description, owner=user, source=source
+    return Status(
+        201,
+        services.create_workspace(name=body.name, description=body.description, owner=user, source=source),
     )
 
 
@@ -129,7 +130,7 @@ def upload_workspace(
         raise Invalid("Upload a .zip or a .tar.gz of at most 200 MB.")
     name = services.clean_name(name)  # before anything is kept on disk
     source = services.archive_source(keep_upload(archive), file_name)
-    return 201, services.create_workspace(name=name, owner=user, source=source)
+    return Status(201, services.create_workspace(name=name, owner=user, source=source))
 
 
 def _refuse_bound_key(user: User) -> None:
@@ -170,7 +171,7 @@ def delete_workspace(request: HttpRequest, workspace_id: int, body: DeleteIn) ->
     """Delete a workspace for good; for owners."""
     workspace = access.workspace_for(require_scope(request, "admin"), workspace_id, role=Role.OWNER)
     services.delete_workspace(workspace=workspace, confirmation=body.confirmation)
-    return 204, None
+    return Status(204, None)
 
 
 @router.get("/{int:workspace_id}/members", response={200: list[MemberOut], **ERRORS}, summary="List members")
@@ -187,7 +188,7 @@ def add_member(request: HttpRequest, workspace_id: int, body: MemberIn) -> Any:
     person = User.objects.filter(email=body.email.lower(), is_active=True).first()
     if person is None:
         raise NotFound("Nobody here has this address. Send an invitation link instead.")
-    return 201, MemberOut.of(services.add_member(workspace=workspace, user=person, role=body.role))
+    return Status(201, MemberOut.of(services.add_member(workspace=workspace, user=person, role=body.role)))
 
 
 @router.put(
@@ -213,7 +214,7 @@ def remove_member(request: HttpRequest, workspace_id: int, user_id: int) -> Any:
         user, workspace_id, role=Role.VIEWER if user_id == user.pk else Role.OWNER
     )
     services.remove_member(workspace=workspace, user_id=user_id)
-    return 204, None
+    return Status(204, None)
 
 
 class WorkspaceInvitationIn(Schema):
@@ -258,7 +259,7 @@ def invite(request: HttpRequest, workspace_id: int, body: WorkspaceInvitationIn)
     )
     url = request.build_absolute_uri(reverse("invitation", args=[token]))
     fields = {name: getattr(invitation, name) for name in ("id", "role", "email", "expires_at")}
-    return 201, {**fields, "url": url}
+    return Status(201, {**fields, "url": url})
 
 
 @router.delete(
@@ -271,4 +272,4 @@ def revoke_invitation(request: HttpRequest, workspace_id: int, invitation_id: in
     workspace = access.workspace_for(require_scope(request, "admin"), workspace_id, role=Role.OWNER)
     if not workspace.invitations.filter(pk=invitation_id, used_at=None).delete()[0]:
         raise NotFound()
-    return 204, None
+    return Status(204, None)

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest
-from ninja import Field, Router, Schema
+from ninja import Field, Router, Schema, Status
 
 from webapp.accounts.access import require_scope
 from webapp.agents import access, selectors, services
@@ -66,4 +66,4 @@ def dismiss_run(request: HttpRequest, workspace_id: int, run_id: UUID) -> Any:
     user = require_scope(request, "run")
     run = access.run_to_control(user, run_id, workspace_id=workspace_id, doing="dismiss")
     services.dismiss_run(run=run, dismissed_by=user)
-    return 204, None
+    return Status(204, None)

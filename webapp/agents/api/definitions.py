@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from django.http import HttpRequest
-from ninja import Field, Router, Schema
+from ninja import Field, Router, Schema, Status
 
 from webapp.accounts.access import require_scope
 from webapp.accounts.models import User
@@ -152,7 +152,7 @@ def define_agent(request: HttpRequest, workspace_id: int, body: AgentIn) -> Any:
         visibility=body.visibility,
         fields=_said(user, workspace, body),
     )
-    return 201, _shown(row)
+    return Status(201, _shown(row))
 
 
 @router.get(AGENT, response={200: DefinitionOut, **ERRORS}, summary="Get an agent that people defined")
@@ -175,7 +175,7 @@ def archive_agent(request: HttpRequest, workspace_id: int, agent_id: int) -> Any
     """Let it answer no more. Its versions and runs stay, and it can be brought back."""
     user, _, row = _to_change(request, workspace_id, agent_id)
     services.archive_agent(definition=row, archived_by=user)
-    return 204, None
+    return Status(204, None)
 
 
 @router.post(f"{AGENT}/bring-back", response={200: DefinitionOut, **CHANGING}, summary="Bring an agent back")

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from django.http import HttpRequest
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Query, Router, Schema, Status
 from pydantic import SecretStr
 
 from webapp.accounts.access import require_scope
@@ -165,7 +165,7 @@ def add_model(request: HttpRequest, body: ModelIn) -> Any:
     profile = services.save_profile(
         owner=owner, fields=body.to_fields(), is_installation_owner=user.is_installation_owner
     )
-    return 201, _shown(profile)
+    return Status(201, _shown(profile))
 
 
 @router.get("/models/embedded", response={200: EmbeddedOut, **ERRORS}, summary="How the embedded model is")
@@ -212,7 +212,7 @@ def delete_model(request: HttpRequest, model_id: int) -> Any:
     """Forget a model and its key."""
     _, profile = access.profile_to_change(require_scope(request, "admin"), model_id)
     services.delete_profile(profile=profile)
-    return 204, None
+    return Status(204, None)
 
 
 @router.post(

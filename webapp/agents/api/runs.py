@@ -7,7 +7,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from django.http import HttpRequest
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Query, Router, Schema, Status
 
 from webapp.accounts.access import require_scope
 from webapp.agents import access, budgets, selectors, services
@@ -226,7 +226,7 @@ def start_run(request: HttpRequest, workspace_id: int, body: RunIn) -> Any:
         priority=body.priority,
         attachments=body.attachments,
     )
-    return 201, selectors.summary(run)
+    return Status(201, selectors.summary(run))
 
 
 @router.get(
@@ -289,4 +289,4 @@ def retry_run(request: HttpRequest, workspace_id: int, run_id: UUID) -> Any:
     """Start a new run with the same goal, on the files as they are now."""
     user = require_scope(request, "run")
     run = access.run_for(user, run_id, Role.MEMBER, workspace_id=workspace_id)
-    return 201, selectors.summary(services.retry_run(run=run, requested_by=user))
+    return Status(201, selectors.summary(services.retry_run(run=run, requested_by=user)))

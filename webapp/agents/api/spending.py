@@ -8,7 +8,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.utils import timezone
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Query, Router, Schema, Status
 
 from webapp.accounts.access import require_scope
 from webapp.accounts.models import User
@@ -176,4 +176,4 @@ def delete_price(
     """Take the workspace's own price of a model away; for maintainers."""
     workspace = workspace_for(require_scope(request, "admin"), workspace_id, role=Role.MAINTAINER)
     prices.delete_price(workspace=workspace, model=model)
-    return 204, None
+    return Status(204, None)

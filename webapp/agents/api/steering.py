@@ -7,7 +7,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from django.http import HttpRequest
-from ninja import Field, Router, Schema
+from ninja import Field, Router, Schema, Status
 
 from webapp.accounts.access import require_scope
 from webapp.agents import access, lineage, selectors, services
@@ -64,7 +64,7 @@ def steer_run(request: HttpRequest, workspace_id: int, run_id: UUID, body: NoteI
     user = require_scope(request, "run")
     run = access.run_to_control(user, run_id, workspace_id=workspace_id, doing="steer")
     note = services.steer_run(run=run, by=user, kind=body.kind, text=body.text, step_id=body.step_id)
-    return 201, selectors.note_facts(note)
+    return Status(201, selectors.note_facts(note))
 
 
 @router.get(f"{RUN}/notes", response={200: list[NoteOut], **ERRORS}, summary="List what people told a run")
@@ -94,4 +94,4 @@ def rerun(request: HttpRequest, workspace_id: int, run_id: UUID, body: RerunIn) 
     user = require_scope(request, "run")
     run = access.run_to_control(user, run_id, workspace_id=workspace_id, doing="run again")
     again = services.rerun(run=run, requested_by=user, **body.dict())
-    return 201, selectors.summary(again)
+    return Status(201, selectors.summary(again))

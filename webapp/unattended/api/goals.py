@@ -7,7 +7,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from django.http import HttpRequest
-from ninja import Field, Router, Schema
+from ninja import Field, Router, Schema, Status
 
 from webapp.accounts.access import require_scope
 from webapp.unattended import access, selectors, services
@@ -102,7 +102,7 @@ def set_goal(request: HttpRequest, workspace_id: int, body: GoalIn) -> Any:
     goal = services.set_goal(
         workspace=workspace, set_by=user, given=body.to_fields(), limits=body.to_limits()
     )
-    return 201, selectors.goal_row(goal)
+    return Status(201, selectors.goal_row(goal))
 
 
 @router.get(ONE, response={200: GoalOut, **ERRORS}, summary="Get a goal")
@@ -132,4 +132,4 @@ def delete_goal(request: HttpRequest, workspace_id: int, goal_id: int) -> Any:
     user = require_scope(request, "run")
     goal = access.item_to_change(Goal, user, workspace_id, goal_id)
     services.delete_goal(goal=goal, deleted_by=user)
-    return 204, None
+    return Status(204, None)

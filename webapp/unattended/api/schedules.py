@@ -7,7 +7,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from django.http import HttpRequest
-from ninja import Field, Router, Schema
+from ninja import Field, Router, Schema, Status
 
 from webapp.accounts.access import require_scope
 from webapp.unattended import access, selectors, services
@@ -85,7 +85,7 @@ def create_schedule(request: HttpRequest, workspace_id: int, body: ScheduleIn) -
     schedule = services.create_schedule(
         workspace=workspace, created_by=user, given=body.to_fields(), when=body.to_when()
     )
-    return 201, selectors.schedule_row(schedule)
+    return Status(201, selectors.schedule_row(schedule))
 
 
 @router.get(ONE, response={200: ScheduleOut, **ERRORS}, summary="Get a schedule")
@@ -112,7 +112,7 @@ def delete_schedule(request: HttpRequest, workspace_id: int, schedule_id: int) -
     user = require_scope(request, "run")
     schedule = access.item_to_change(Schedule, user, workspace_id, schedule_id)
     services.delete_schedule(schedule=schedule, deleted_by=user)
-    return 204, None
+    return Status(204, None)
 
 
 @router.post(f"{ONE}/switch", response={200: ScheduleOut, **CHANGING}, summary="Switch a schedule on or off")
@@ -128,7 +128,7 @@ def start_schedule(request: HttpRequest, workspace_id: int, schedule_id: int) ->
     """Start its run now, beside the due moments."""
     user = require_scope(request, "run")
     schedule = access.item_to_change(Schedule, user, workspace_id, schedule_id)
-    return 201, selectors.firing_row(services.start_now(schedule=schedule, asked_by=user))
+    return Status(201, selectors.firing_row(services.start_now(schedule=schedule, asked_by=user)))
 
 
 @router.get(f"{ONE}/firings", response={200: list[FiringOut], **ERRORS}, summary="List due moments")

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from django.http import HttpRequest
-from ninja import Field, Router, Schema
+from ninja import Field, Router, Schema, Status
 
 from webapp.accounts.access import require_scope
 from webapp.unattended import access, selectors, services
@@ -95,7 +95,7 @@ def create_webhook(request: HttpRequest, workspace_id: int, body: WebhookIn) -> 
     webhook, secret = services.create_webhook(
         workspace=workspace, created_by=user, given=body.to_fields(), terms=body.to_terms()
     )
-    return 201, selectors.webhook_row(webhook, may_change=True) | {"secret": secret}
+    return Status(201, selectors.webhook_row(webhook, may_change=True) | {"secret": secret})
 
 
 @router.get(ONE, response={200: WebhookOut, **ERRORS}, summary="Get a webhook")
@@ -122,7 +122,7 @@ def delete_webhook(request: HttpRequest, workspace_id: int, webhook_id: int) -> 
     user = require_scope(request, "run")
     webhook = access.item_to_change(Webhook, user, workspace_id, webhook_id)
     services.delete_webhook(webhook=webhook, deleted_by=user)
-    return 204, None
+    return Status(204, None)
 
 
 @router.post(f"{ONE}/switch", response={200: WebhookOut, **CHANGING}, summary="Switch a webhook on or off")
