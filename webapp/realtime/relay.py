@@ -260,6 +260,10 @@ class Relay:
             close_old_connections()
             try:
                 duty.function()
+            except DATABASE_AWAY as error:
+                log.warning(
+                    "housekeeping waits for the database", duty=duty.name, error=str(error).partition("\n")[0]
+                )
             except Exception:
                 log.exception("housekeeping failed; it is tried again when next due", duty=duty.name)
 

@@ -80,8 +80,9 @@ class FleetCore:
         held = self.waiting.get(request.run_id)
         if held is not None and held.fence > request.fence:
             return actions
-        retakes = run is not None and run.state == "running"
-        self.waiting[request.run_id] = replace(self._with_past(request, held, now=now), retakes=retakes)
+        asked = self._with_past(request, held, now=now)
+        is_lost = run is not None and run.state == "running"  # its worker said nothing of letting go
+        self.waiting[request.run_id] = replace(asked, retakes=asked.retakes or is_lost)
         return actions
 
     def _with_past(self, request: Request, held: Request | None, *, now: float) -> Request:
@@ -89,7 +90,7 @@ class FleetCore:
         if held is not None:
             past = {
                 name: getattr(held, name)
-                for name in ("since", "queued_at", "waited_s", "preemptions", "not_before")
+                for name in ("since", "queued_at", "waited_s", "preemptions", "not_before", "retakes")
             }
             return replace(request, **past)
         since, queued_at = request.since or now, request.queued_at or now
@@ -103,6 +104,7 @@ class FleetCore:
             waited_s=past_request.waited_s,
             preemptions=past_request.preemptions,
             not_before=past_request.not_before,
+            retakes=past_request.retakes,
         )
 
     def withdraw(self, run_id: str) -> None:
@@ -165,7 +167,7 @@ class FleetCore:
         if run is not None:
             self._release(run)
 
-    def _release(self, run: Running, *, comes_back: bool = True) -> Release:
+    def _release(self, run: Running, *, comes_back: bool = True, is_lost: bool = False) -> Release:
         request = run.request
         del self.running[request.run_id]
         if not comes_back:
@@ -174,6 +176,7 @@ class FleetCore:
             request,
             waited_s=request.waited_s + max(0.0, run.admitted_at - request.queued_at),
             preemptions=request.preemptions + (run.state == "suspending"),
+            retakes=is_lost,
             gpu_host="",
             gpu_index=-1,
         )
@@ -200,7 +203,7 @@ class FleetCore:
                 if silent_s >= SEND_AGAIN_S:
                     actions.append(self._send_again(run, now=now))
             elif silent_s >= LOST_AFTER_S:
-                actions.append(self._release(run))
+                actions.append(self._release(run, is_lost=True))
             elif run.state == "suspending" and now - run.asked_at >= ASK_AGAIN_S:
                 actions.append(self._ask(run, now=now))
         return actions

@@ -432,3 +432,8 @@ def test_the_slot_of_a_lost_run_that_does_not_come_back_is_given_away(fleet):
     fleet.beat("b")
     fleet.decide(after_s=6)
     assert fleet.running == {"b", "c"}
+    fleet.submit("d")
+    fleet.submit("a", fence=2)
+    fleet.end("b")
+    fleet.decide(after_s=1)
+    assert fleet.running == {"a", "c"}, "and is back before those that have waited since"
