@@ -2,68 +2,89 @@
 
 from __future__ import annotations
 
-import contextlib
-import random
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 import pytest
-import redis
 
-from tests.framework.crashing import IS_FULL
-from tests.framework.stack import ROOT, Stack, free_port
+from tests.browser.furnished import make_workspace
+from tests.framework.killing import FINAL, LIMITS_S, Ground, RestartClock, Victim
+from tests.framework.provider_double.coder_script import ScriptedCoder
+from tests.framework.provider_double.script import Asked, Say
+from tests.framework.provider_double.server import ProviderDouble
+from tests.framework.provider_double.threaded import running_double
+from tests.framework.stack import PASSWORD
+from tests.framework.storm import KILLS, PATIENCE_S, RUNS, Storm
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(240)]
 KEY = "sk-canary-4f1d2c3b5a697887"
-FILES = {
+FILES: dict[str, str | bytes] = {
     "calc.py": "def add(a, b):\n    return a - b\n",
     "test_calc.py": "from calc import add\n\n\ndef test_add():\n    assert add(2, 2) == 4\n",
 }
-FINAL = ("finished", "failed", "cancelled", "dead")
+OWNER = "ada@example.org"
 
 
 @pytest.fixture(scope="module")
-def installation() -> Iterator[Stack]:
-    """An installation of its own, since its processes are killed."""
+def ground() -> Iterator[Ground]:
+    """An installation of its own on a PostgreSQL of its own, since both are killed."""
     with tempfile.TemporaryDirectory(prefix="pyagent-survive-") as folder:
-        running = Stack(Path(folder) / "home")
+        ground = Ground(Path(folder))
         try:
-            running.start(timeout_s=180)
-            yield running
+            ground.stack.start()
+            yield ground
         finally:
-            running.stop()
+            ground.stop()
+
+
+class Model:
+    """The scripted coder, which takes its time, so that there is something to kill; as "poison" it kills who asks it."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.ground = ground
+        self.coder = ScriptedCoder(token_wait_s=0.1)
+        self.victim = ""
+        """The run that is killed whenever it asks."""
+        self.deaths = 0
+
+    def __call__(self, asked: Asked) -> Say:
+        if asked.model == "poison":
+            self.deaths += 1
+            self.ground.kill("child", pid=self.ground.marks()[self.victim].pid)
+        return self.coder(asked)
 
 
 @pytest.fixture(scope="module")
-def model_url() -> Iterator[str]:
-    """A scripted model that takes its time, so that there is something to kill, and wants a key."""
-    port = free_port()
-    options = ["--port", str(port), "--brain", "coder", "--key", KEY, "--token-wait-s", "0.1"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.framework.provider_double", *options],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-    )
-    yield f"http://127.0.0.1:{port}/v1"
-    process.terminate()
-    process.wait(10)
+def double(ground: Ground) -> Iterator[ProviderDouble]:
+    with running_double(key=KEY) as double:
+        double.brain = Model(ground)
+        yield double
 
 
 class Desk:
     """Calls `@coder` and looks at what becomes of it."""
 
-    def __init__(self, client: httpx.Client, workspace_id: int) -> None:
-        self.client, self.base = client, f"workspaces/{workspace_id}"
+    def __init__(self, ground: Ground, double: ProviderDouble) -> None:
+        self.ground = ground
+        self.client = ground.stack.api(ground.stack.person("ada", is_owner=True))
+        self.base = f"workspaces/{make_workspace(self.client, 'Calc', FILES)}"
+        self.address = double.base_url("openai")
+        self.add_model("scripted", is_default=True)
 
-    def call(self, **fields: str) -> str:
+    def add_model(self, name: str, *, is_default: bool = False) -> int:
+        model = {"name": name, "provider": "openai", "model": name, "base_url": self.address, "key": KEY}
+        reply = self.client.post("models", json={**model, "is_default": is_default})
+        assert reply.status_code == 201, reply.text
+        return int(reply.json()["id"])
+
+    def call(self, **fields: Any) -> str:
         asked = {"agent": "coder", "goal": "fix the failing test in calc.py", **fields}
         reply = self.client.post(f"{self.base}/runs", json=asked)
         assert reply.status_code == 201, reply.text
@@ -88,43 +109,27 @@ class Desk:
     def end_of(self, run_id: str) -> dict[str, Any]:
         return self.wait(run_id, lambda run: run["status"] in FINAL)
 
+    @contextmanager
+    def struck_by(self, victim: Victim) -> Iterator[str]:
+        """Begin a run, kill under it, and give its name once it is worked on again, which comes in time."""
+        run_id = self.call_and_wait_for_work()
+        before = self.ground.marks()
+        clock = RestartClock()
+        at = datetime.now(UTC)
+        killed = self.ground.kill(victim, pid=before[run_id].pid, down_s=3)
+        clock.strike(victim, before, killed, at=datetime.now(UTC) if victim == "postgres" else at)
+        assert run_id in clock.waiting
+        ends_at = time.monotonic() + 3 * LIMITS_S[victim]
+        while clock.waiting and time.monotonic() < ends_at:
+            time.sleep(0.1)
+            clock.look(self.ground.marks())
+        assert clock.late == [] and not clock.waiting
+        yield run_id
+
 
 @pytest.fixture(scope="module")
-def desk(installation: Stack, model_url: str) -> Desk:
-    client = installation.api(installation.person("ada", is_owner=True))
-    workspace_id = client.post("workspaces", json={"name": "Calc"}).json()["id"]
-    desk = Desk(client, workspace_id)
-    ends_at = time.monotonic() + 20
-    while client.get(desk.base).json()["state"] != "ready":
-        assert time.monotonic() < ends_at
-        time.sleep(0.1)
-    for path, text in FILES.items():
-        assert client.put(f"{desk.base}/file", json={"path": path, "text": text}).status_code == 200
-    model = {
-        "name": "double",
-        "provider": "openai",
-        "model": "scripted",
-        "base_url": model_url,
-        "key": KEY,
-        "is_default": True,
-    }
-    assert client.post("models", json=model).status_code == 201
-    return desk
-
-
-def processes_of(installation: Stack, word: str) -> list[psutil.Process]:
-    assert installation.process is not None
-    children = psutil.Process(installation.process.pid).children(recursive=True)
-    return [process for process in children if word in " ".join(process.cmdline())]
-
-
-def kill(processes: list[psutil.Process]) -> None:
-    assert processes
-    for process in processes:
-        try:
-            process.kill()
-        except psutil.NoSuchProcess:
-            continue
+def desk(ground: Ground, double: ProviderDouble) -> Desk:
+    return Desk(ground, double)
 
 
 def assert_solved_once(run: dict[str, Any]) -> None:
@@ -139,68 +144,94 @@ def assert_solved_once(run: dict[str, Any]) -> None:
     assert run["cost_usd"] is None, "nobody told this model's price"
 
 
-def test_gets_its_key_solves_the_task_and_offers_a_change(desk):
-    assert_solved_once(desk.end_of(desk.call()))
+@pytest.fixture(scope="module")
+def solved(desk: Desk) -> dict[str, Any]:
+    """A run that nobody disturbed."""
+    return desk.end_of(desk.call())
 
 
-def test_goes_on_when_the_process_that_ran_it_is_killed(desk, installation):
-    run_id = desk.call_and_wait_for_work()
-    workers = processes_of(installation, "celery")
-    pids = {process.pid for process in workers}
-    kill([process for process in workers if process.ppid() in pids])
-    run = desk.end_of(run_id)
+def test_gets_its_key_solves_the_task_and_offers_a_change(solved):
+    assert_solved_once(solved)
+
+
+@pytest.mark.parametrize("victim", ["child", "worker"])
+def test_goes_on_in_time_when_the_process_that_ran_it_is_killed(desk, victim):
+    with desk.struck_by(victim) as run_id:
+        run = desk.end_of(run_id)
     assert_solved_once(run)
     assert run["attempts"] == 2
 
 
-def test_goes_on_when_the_whole_worker_is_killed(desk, installation):
-    run_id = desk.call_and_wait_for_work()
-    kill(processes_of(installation, "celery"))
-    run = desk.end_of(run_id)
+@pytest.mark.parametrize("victim", ["broker", "postgres", "relay"])
+def test_goes_on_in_time_when_what_it_talks_to_is_killed(desk, victim):
+    with desk.struck_by(victim) as run_id:
+        run = desk.end_of(run_id)
     assert_solved_once(run)
-    assert run["attempts"] == 2
+    assert run["attempts"] == 1, "its worker lives: nothing was lost"
 
 
-def test_a_command_on_a_review_goes_on_when_its_whole_worker_is_killed(desk, installation):
-    run = desk.end_of(desk.call())
-    review = f"{desk.base}/reviews/{run['review_id']}"
+def test_goes_on_when_redis_is_emptied(desk, ground):
+    """What Redis holds is only in flight: the runs' rows know the way on, also of the one that still waits."""
+    run_ids = [desk.call() for _ in range(3)]
+    for run_id in run_ids[:2]:
+        desk.wait(run_id, lambda run: len(run["steps"]) >= 4)
+    assert ground.marks()[run_ids[2]].status == "queued"
+    ground.kill("flushall")
+    for run_id in run_ids:
+        assert_solved_once(desk.end_of(run_id))
+
+
+def test_a_command_on_a_review_goes_on_when_its_whole_worker_is_killed(desk, ground, solved):
+    review = f"{desk.base}/reviews/{solved['review_id']}"
     asked = {"command": "echo begun; sleep 4; echo survived", "is_whole": True}
     row = desk.client.post(f"{review}/evidence", json=asked).json()
 
-    def wait_for(word: str) -> dict[str, Any]:
-        ends_at = time.monotonic() + 150
+    def wait_for(word: str, *, within_s: float) -> dict[str, Any]:
+        ends_at = time.monotonic() + within_s
         while True:
             (found,) = [one for one in desk.client.get(review).json()["evidence"] if one["id"] == row["id"]]
             if word in found["output"]:
-                return found
+                return dict(found)
             assert found["status"] == "running" and time.monotonic() < ends_at, found
             time.sleep(0.2)
 
-    wait_for("begun")
-    kill(processes_of(installation, "celery"))
-    wait_for("survived")
+    wait_for("begun", within_s=40)
+    ground.kill("worker")
+    wait_for("survived", within_s=LIMITS_S["worker"] + 4)
     assert desk.client.get(review).json()["evidence_state"] in ("passed", "running")
 
 
-def test_goes_on_when_redis_is_killed(desk, installation):
-    run_id = desk.call_and_wait_for_work()
-    kill(processes_of(installation, "valkey-server") or processes_of(installation, "valkey"))
-    assert_solved_once(desk.end_of(run_id))
+def test_what_kills_its_worker_each_time_is_given_up_where_people_see_it(desk, ground, double):
+    """And what runs beside it on the same worker goes on."""
+    model = double.brain
+    assert isinstance(model, Model)
+    model_id = desk.add_model("poison")
+    innocent = desk.call()
+    model.victim = desk.call(model_id=model_id)
+    run = desk.end_of(model.victim)
+    assert (run["status"], run["attempts"], run["error_code"]) == ("dead", 3, "worker_lost")
+    assert "lost 3 times" in run["error_message"]
+    assert model.deaths == 3
+    beside = desk.end_of(innocent)
+    assert_solved_once(beside)
+    assert beside["attempts"] == 1
+
+    (shown,) = desk.client.get("fleet/given-up").raise_for_status().json()
+    assert (shown["run_id"], shown["attempts"]) == (model.victim, 3)
+    assert f'id="given-up-{model.victim}"' in page_of(ground, "/fleet/")
+    assert f'id="given-up-{model.victim}"' in page_of(ground, f"/w/{shown['workspace_id']}/fleet/")
+    assert desk.client.post(f"fleet/runs/{model.victim}/dismiss").status_code == 204
+    assert desk.client.get("fleet/given-up").json() == []
+    assert model.deaths == 3, "given up is given up"
 
 
-def test_goes_on_when_redis_is_emptied(desk, installation):
-    """What Redis holds is only in flight: the run's rows know the way on, and so does the next one."""
-    run_id = desk.call_and_wait_for_work()
-    with redis.Redis(unix_socket_path=str(installation.home / "run" / "valkey.sock")) as client:
-        client.flushall()
-    assert_solved_once(desk.end_of(run_id))
-    assert_solved_once(desk.end_of(desk.call()))
-
-
-def test_goes_on_when_the_relay_is_killed(desk, installation):
-    run_id = desk.call_and_wait_for_work()
-    kill(processes_of(installation, "manage.py relay") or processes_of(installation, "relay"))
-    assert_solved_once(desk.end_of(run_id))
+def page_of(ground: Ground, path: str) -> str:
+    """Return a page as the installation's owner sees it."""
+    with httpx.Client(base_url=ground.stack.url, follow_redirects=True, timeout=30) as browser:
+        browser.get("/accounts/login/")
+        signed = {"login": OWNER, "password": PASSWORD, "csrfmiddlewaretoken": browser.cookies["csrftoken"]}
+        browser.post("/accounts/login/", data=signed, headers={"Origin": ground.stack.url}).raise_for_status()
+        return browser.get(path).raise_for_status().text
 
 
 def test_makes_room_for_a_critical_run_and_goes_on_by_itself(desk):
@@ -228,107 +259,55 @@ def test_stops_when_a_person_says_so(desk):
     assert (run["review_id"] is not None) == ("offered for review" in run["error_message"])
 
 
-# --- many runs, random kills -----------------------------------------------------------------------------------------
+@pytest.mark.timeout(PATIENCE_S + 120)
+def test_every_run_ends_once_and_no_finished_step_is_lost_whatever_is_killed(desk, ground, double, capsys):
+    def say(line: str) -> None:
+        with capsys.disabled():
+            print(f"\n{line}", end="", flush=True)
 
-SEED = 20261126
-RUNS, KILLS = (100, 200) if IS_FULL else (12, 10)
-MAX_ATTEMPTS = 3
-"""A run that lost its worker so often is given up at the next loss, so nobody is killed under it any more."""
-AT_ONCE = 4
-
-
-class Storm:
-    """Calls runs, kills what they stand on at random moments of a fixed seed, and notes each finished step that it sees."""
-
-    def __init__(self, desk: Desk, installation: Stack) -> None:
-        self.desk, self.installation = desk, installation
-        self.random = random.Random(SEED)
-        self.runs: dict[str, dict[str, Any]] = {}
-        self.finished: dict[tuple[str, str], dict[str, Any]] = {}
-        self.lost: list[str] = []
-        self.kills: Counter[str] = Counter()
-
-    def look(self) -> None:
-        """Read the runs that have not ended; a finished step that is gone, or was done again, is lost."""
-        for run_id in list(self.runs):
-            if self.runs[run_id].get("status") in FINAL:
-                continue
-            reply = self.desk.client.get(f"{self.desk.base}/runs/{run_id}")
-            if reply.status_code != 200:
-                continue
-            run: dict[str, Any] = reply.json()
-            steps = {step["id"]: step for step in run["steps"] if step["status"] in ("ok", "failed")}
-            for (owner, step_id), seen in self.finished.items():
-                if owner == run_id and steps.get(step_id) != seen:
-                    self.lost.append(f"{run_id} {step_id}: {seen} became {steps.get(step_id)}")
-            self.finished |= {(run_id, step_id): step for step_id, step in steps.items()}
-            self.runs[run_id] = run
-
-    @property
-    def open(self) -> list[dict[str, Any]]:
-        return [run for run in self.runs.values() if run.get("status") not in FINAL]
-
-    def strike(self) -> None:
-        """Kill something; a worker only while no run would be given up for it."""
-        targets = ["valkey", "flushall", "relay", "node"]
-        if all(run.get("attempts", 1) < MAX_ATTEMPTS for run in self.open):
-            targets += ["child", "worker"] * 2
-        target = self.random.choice(targets)
-        self.kills[target] += 1
-        workers = processes_of(self.installation, "celery")
-        pids = {process.pid for process in workers}
-        if target == "child":
-            kill([self.random.choice([one for one in workers if one.ppid() in pids] or workers)])
-        elif target == "worker":
-            kill(workers)
-        elif target == "flushall":
-            with redis.Redis(unix_socket_path=str(self.installation.home / "run" / "valkey.sock")) as client:
-                client.flushall()
-        else:
-            words = {"valkey": "valkey-server", "relay": "manage.py relay", "node": "workers.node"}
-            kill(processes_of(self.installation, words[target]))
-
-    def blow(self) -> None:
-        """Go on until all runs have ended and all kills are done."""
-        strikes_at = time.monotonic() + self.random.uniform(2, 6)
-        called = 0
-        while called < RUNS or self.open:
-            while called < RUNS and len(self.open) < AT_ONCE:
-                self.runs[self.desk.call()] = {}
-                called += 1
-            self.look()
-            if time.monotonic() >= strikes_at and self.kills.total() < KILLS and self.open:
-                with contextlib.suppress(psutil.NoSuchProcess, AssertionError, redis.RedisError):
-                    self.strike()  # what has just died and is not back yet cannot be killed
-                strikes_at = time.monotonic() + self.random.uniform(3, 9)
-            time.sleep(0.3)
-
-
-@pytest.mark.timeout(7200 if IS_FULL else 900)
-def test_every_run_ends_once_and_no_finished_step_is_lost_whatever_is_killed(desk, installation, capsys):
-    storm = Storm(desk, installation)
+    asked_before = len(double.asked)
+    storm = Storm(ground, desk.call, say)
     storm.blow()
-    with capsys.disabled():
-        print(
-            f"\n{RUNS} runs, kills {dict(storm.kills)}, {len(storm.finished)} finished steps, {len(storm.lost)} lost"
-        )
-    assert storm.lost == []
-    for run_id, run in storm.runs.items():
-        if run["status"] != "finished":
-            lines = installation.log.read_text(errors="replace").splitlines()
-            print("\n".join(line for line in lines if run_id in line and "GET" not in line))
-        assert_solved_once(run)
+    problems = list(storm.problems)
+    for run_id, mark in storm.ended.items():
+        try:
+            assert_solved_once(desk.client.get(f"{desk.base}/runs/{run_id}").json())
+        except AssertionError as error:
+            problems.append(f"{run_id} {mark}: {error}\n{told_of(ground, run_id)}")
+    # A side effect is done once: one change set a run, and no finished answer of the model is asked for again.
+    sets = Counter(str(run_id) for (run_id,) in ground.rows("SELECT run_id FROM reviews_changeset"))
+    problems += [f"{run_id} made {sets[run_id]} change sets" for run_id in storm.ended if sets[run_id] != 1]
+    answers = sum(values[0] == "model_call" for values in storm.steps.values())
+    again = len(double.asked) - asked_before - answers
+    if again > storm.losses():
+        problems.append(f"{again} answers asked for again with {storm.losses()} attempts lost")
+    finished = sum(mark.status == "finished" for mark in storm.ended.values())
+    lost = sum("finished step lost" in one for one in problems)
+    say(
+        f"storm: {finished} of {len(storm.accepted)} runs finished, {len(storm.steps)} finished steps, {lost} lost, "
+        f"{again} answers asked for again; worked on again: {storm.clock.summary()}\n"
+    )
+    assert not problems, "\n".join(problems)
+    assert len(storm.ended) >= RUNS and storm.kills_with_9 >= KILLS
 
 
-def test_leaves_the_key_nowhere(desk, installation):
-    """After all of the above: not in a file of the installation, not in a log, not in what any process was told."""
-    assert KEY not in installation.log.read_text(errors="replace")
+def told_of(ground: Ground, run_id: str) -> str:
+    """Return what the installation's log says of a run."""
+    lines = ground.stack.log.read_text(errors="replace").splitlines()
+    return "\n".join(line for line in lines if run_id in line and "GET" not in line)
+
+
+def test_leaves_the_key_nowhere(ground, solved):
+    """After all of the above: not in a file of the installation or its database, not in a log, not in what a process was told."""
+    assert KEY not in ground.stack.log.read_text(errors="replace")
+    folders = (ground.stack.home, ground.postgres.folder)
     found = [
         path
-        for path in installation.home.rglob("*")
+        for folder in folders
+        for path in folder.rglob("*")
         if path.is_file() and not path.is_symlink() and KEY.encode() in path.read_bytes()
     ]
     assert found == []
-    for process in processes_of(installation, ""):
+    for process in ground.processes():
         assert KEY not in " ".join(process.cmdline())
         assert KEY not in repr(process.environ())

@@ -31,6 +31,8 @@ OTHER_CALLS: tuple[tuple[Any, str], ...] = (
     (objects, "sync_filesystem"),
 )
 IS_FULL = os.environ.get("PYAGENT_STORM") == "full"
+SEED = int(os.environ.get("PYAGENT_STORM_SEED", "20261126"))
+"""Decides what a storm kills when."""
 
 
 def ends_itself(work: Callable[[], object], at: int, *, is_half: bool = False) -> bool:
