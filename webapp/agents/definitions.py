@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -191,13 +192,10 @@ def diff_lines(old: AgentVersion | None, new: AgentVersion) -> list[tuple[str, s
     """Return the lines of a diff between two versions, each with its kind: `same`, `added`, `removed`, `gap`."""
     before = as_text(old).splitlines() if old is not None else []
     found: list[tuple[str, str]] = []
-    for line in difflib.unified_diff(before, as_text(new).splitlines(), lineterm="", n=3):
-        if (
-            line.startswith(("---", "+++"))
-            and len(found) < 2
-            and not any(kind != "head" for kind, _ in found)
-        ):
-            continue
-        kind = {"+": "added", "-": "removed", "@": "gap"}.get(line[:1], "same")
-        found.append((kind, line[1:] if kind != "gap" else "…"))
+    diff = difflib.unified_diff(before, as_text(new).splitlines(), lineterm="", n=3)
+    for line in itertools.islice(diff, 2, None):  # the first two name files
+        if not line.startswith("@"):
+            found.append(({"+": "added", "-": "removed"}.get(line[:1], "same"), line[1:]))
+        elif found or not line.startswith(("@@ -0,", "@@ -1,", "@@ -1 ")):  # else nothing was left out above
+            found.append(("gap", "…"))
     return found

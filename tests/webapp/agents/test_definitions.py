@@ -66,6 +66,12 @@ def test_going_back_is_a_new_version_that_says_the_same(writer, people):
         services.restore_version(definition=writer, number=9, restored_by=people.member)
 
 
+def test_saving_what_stands_there_already_makes_no_version(writer, people):
+    same = replace(FIELDS, tools=("list_files", "read_file"), note="again")
+    assert services.change_agent(definition=writer, changed_by=people.member, fields=same) == writer.current
+    assert writer.versions.count() == 1
+
+
 def test_the_difference_of_two_versions_is_told_line_by_line(writer, people):
     old = writer.current
     new = services.change_agent(
@@ -77,6 +83,7 @@ def test_the_difference_of_two_versions_is_told_line_by_line(writer, people):
     assert ("added", "In French.") in lines
     assert ("removed", "Budget: the workspace’s") in lines
     assert ("same", "Write short.") in lines
+    assert definitions.diff_lines(None, old)[0] == ("added", "Description: Keeps the manual")
     assert {kind for kind, _ in definitions.diff_lines(None, old)} <= {"added", "gap"}
 
 

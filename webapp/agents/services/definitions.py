@@ -79,6 +79,8 @@ def define_agent(
 def change_agent(*, definition: AgentDefinition, changed_by: User, fields: AgentFields) -> AgentVersion:
     """Return the new version, which answers from now on; runs at work go on with the one they began with.
 
+    Where nothing but the note differs, none is made: the one that answers is returned.
+
     Raises:
         Invalid: a field will not do.
         Conflict: it is archived, or has too many versions.
@@ -139,16 +141,17 @@ def _add_version(row: AgentDefinition, fields: AgentFields, by: User) -> AgentVe
     last = row.versions.aggregate(last=Max("number"))["last"] or 0
     if last >= MAX_VERSIONS:
         raise Conflict(f"This agent has {MAX_VERSIONS:,} versions. Define a new one.")
+    said = {
+        "description": _line(fields.description),
+        "instructions": storable_text(fields.instructions.replace("\r\n", "\n").strip()),
+        "tools": [name for name in TOOLS if name in set(fields.tools)],
+        "model_profile": fields.model_profile,
+        "budget": asdict(fields.budget) if fields.budget is not None else None,
+    }
+    if row.current is not None and all(getattr(row.current, name) == value for name, value in said.items()):
+        return row.current
     version = AgentVersion.objects.create(
-        definition=row,
-        number=last + 1,
-        description=_line(fields.description),
-        instructions=storable_text(fields.instructions.replace("\r\n", "\n").strip()),
-        tools=[name for name in TOOLS if name in set(fields.tools)],
-        model_profile=fields.model_profile,
-        budget=asdict(fields.budget) if fields.budget is not None else None,
-        note=_line(fields.note),
-        created_by=by,
+        definition=row, number=last + 1, note=_line(fields.note), created_by=by, **said
     )
     row.current = version
     row.save(update_fields=["current"])

@@ -108,7 +108,10 @@ def change(request: HttpRequest, workspace_id: int, definition_id: int) -> HttpR
         except (Invalid, Conflict) as error:
             form.add_error(error.facts.get("field"), str(error))
         else:
-            messages.success(request, f"@{row.name} answers in version {version.number} from now on.")
+            if version.pk == row.current_id:
+                messages.info(request, f"Nothing was changed; version {version.number} goes on answering.")
+            else:
+                messages.success(request, f"@{row.name} answers in version {version.number} from now on.")
             return redirect("agent", workspace.pk, row.pk)
     return _form_page(request, workspace, form, row)
 
