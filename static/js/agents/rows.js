@@ -1,5 +1,6 @@
-// How the rows of a reasoning tree look: a step with its facts, text and detail, and the fold in a long list.
-import { html, nothing } from "lit";
+// How the rows of a reasoning tree look: a step with its facts, text and detail, and the fold in a long list. What is
+// pressed says so by its class; the tree that holds the rows listens.
+import { html, nothing, render } from "lit";
 import { unsafeHTML } from "lit/directives/unsafe-html.js";
 
 import { cost, duration, tokens, visible } from "./format.js";
@@ -7,52 +8,60 @@ import { icon, KINDS, STEP_STATUS } from "./icons.js";
 
 const DEEPEST = 8;
 
-export function foldRow(row, view) {
-  return html`<div class="step is-fold level-${Math.min(row.level, DEEPEST)}" role="treeitem" aria-level=${row.level} aria-selected="false" data-step=${row.id}
-    tabindex=${view.isFocus ? 0 : -1} @focus=${view.focused} @click=${view.activate}>
-    <div class="step-line">${icon("ellipsis")}<span>Show more of ${row.hidden} earlier steps</span></div></div>`;
+/** Write a row of the tree into its element. */
+export function drawRow(element, row, view) {
+  const common = { role: "treeitem", "data-step": row.id, "aria-level": row.level, "aria-selected": "false", tabindex: view.isFocus ? 0 : -1 };
+  const level = `level-${Math.min(row.level, DEEPEST)}`;
+  if (row.fold) dress(element, { ...common, class: `step is-fold ${level}` });
+  else dress(element, { ...common, class: `step ${level} is-${row.step.status}`, ...place(row, view) });
+  render(row.fold ? fold(row) : step(row.step, view), element);
 }
 
-export function stepRow({ step, level, position, count }, view) {
-  const isDetailOpen = view.detail !== undefined;
-  const isExpanded = view.childCount > 0 ? !view.isCollapsed : isDetailOpen;
-  const nameId = `t-${view.runId}-${step.id}`;
-  return html`<div class="step level-${Math.min(level, DEEPEST)} is-${step.status}" role="treeitem" data-step=${step.id} aria-level=${level} aria-posinset=${position}
-    aria-setsize=${count} aria-expanded=${isExpanded ? "true" : "false"} aria-selected="false" aria-labelledby=${nameId} tabindex=${view.isFocus ? 0 : -1} @focus=${view.focused}>
-    <div class="step-line" @click=${view.activate}>${twisty(view, isExpanded)}${name(step, nameId, view)}${facts(step, view)}${stop(step, view)}</div>
-    ${view.text && step.status === "running" ? html`<pre class="step-stream" tabindex="0" aria-label="What the model writes">${visible(view.text)}</pre>` : nothing}
-    ${isDetailOpen ? detail(view.detail) : nothing}
-  </div>`;
+function dress(element, attributes) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
+  }
+}
+
+const nameId = (id, view) => `t-${view.runId}-${id}`;
+const isExpanded = (view) => (view.childCount > 0 ? !view.isCollapsed : view.detail !== undefined);
+
+// Said in full, since the siblings and the parent may not stand in the page.
+function place({ id, position, count }, view) {
+  return { "aria-posinset": position, "aria-setsize": count, "aria-expanded": isExpanded(view), "aria-labelledby": nameId(id, view) };
+}
+
+function fold({ hidden }) {
+  return html`<div class="step-line">${icon("ellipsis")}<span>Show more of ${hidden} earlier steps</span></div>`;
+}
+
+function step(step, view) {
+  return html`<div class="step-line">${twisty(view)}${name(step, view)}${facts(step, view)}${stop(step, view)}</div>
+    ${view.text === undefined ? nothing : html`<pre class="step-stream" tabindex="0" aria-label="What the model writes">${visible(view.text)}</pre>`}
+    ${view.detail === undefined ? nothing : detail(view.detail)}`;
 }
 
 // Reached by Tab from the row that has the focus.
 function stop(step, view) {
-  if (!view.stop) return nothing;
-  const press = (event) => {
-    event.stopPropagation();
-    view.stop();
-  };
-  return html`<button type="button" class="step-stop" tabindex=${view.isFocus ? 0 : -1} aria-label="Stop “${visible(step.title, 80)}”" title="Stop this step" @click=${press}>${icon("square")}</button>`;
+  if (!view.mayStop) return nothing;
+  return html`<button type="button" class="step-stop" tabindex=${view.isFocus ? 0 : -1} aria-label="Stop “${visible(step.title, 80)}”" title="Stop this step">${icon("square")}</button>`;
 }
 
-function twisty(view, isExpanded) {
+function twisty(view) {
   if (!view.childCount) return html`<span class="step-twisty is-empty"></span>`;
-  const twist = (event) => {
-    event.stopPropagation();
-    view.twist();
-  };
-  return html`<span class="step-twisty ${isExpanded ? "is-open" : ""}" @click=${twist}>${icon("chevron-right")}</span>`;
+  return html`<span class="step-twisty ${isExpanded(view) ? "is-open" : ""}">${icon("chevron-right")}</span>`;
 }
 
-function name(step, nameId, view) {
+function name(step, view) {
   const kind = KINDS[step.kind] ?? KINDS.thought;
-  const status = STEP_STATUS[view.isAsked ? "asked" : step.status] ?? STEP_STATUS.running;
-  return html`<span class="step-name" id=${nameId}><span class="step-kind" title=${kind.words}>${kind.icon()}<span class="visually-hidden">${kind.words}:</span></span>
-    <span class="step-title">${visible(step.title, 300)}</span><span class="visually-hidden">, ${status.words}</span></span>`;
+  return html`<span class="step-name" id=${nameId(step.id, view)}><span class="step-kind" title=${kind.words}>${kind.icon()}<span class="visually-hidden">${kind.words}:</span></span>
+    <span class="step-title">${visible(step.title, 300)}</span><span class="visually-hidden">, ${statusOf(step, view).words}</span></span>`;
 }
+
+const statusOf = (step, view) => STEP_STATUS[view.isAsked ? "asked" : step.status] ?? STEP_STATUS.running;
 
 function facts(step, view) {
-  const status = STEP_STATUS[view.isAsked ? "asked" : step.status] ?? STEP_STATUS.running;
+  const status = statusOf(step, view);
   const used = step.input_tokens + step.output_tokens;
   return html`<span class="step-facts small">
     ${used ? html`<span class="hide-on-phone">${tokens(used)}</span><span class="hide-on-phone">${cost(step.cost_usd)}</span>` : nothing}

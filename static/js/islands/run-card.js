@@ -3,28 +3,21 @@
 // The server renders a first state inside, which stays until this element knows at least as much. A card asks for its
 // steps when it comes into view and is at work, or when somebody opens it; then it follows the workspace's news.
 import { LitElement, html, nothing } from "lit";
-import { guard } from "lit/directives/guard.js";
-import { repeat } from "lit/directives/repeat.js";
 
-import { cost, duration, tokens, visible } from "../agents/format.js";
-import { buttons, priorityBadge, priorityChoice } from "../agents/controls.js";
 import { approvals } from "../agents/approvals.js";
 import "../agents/children.js";
-import { act, decide, fetchDetail, fetchState, runUrl, steer } from "../agents/http.js";
-import { icon, statusOf } from "../agents/icons.js";
-import { prose } from "../agents/prose.js";
+import { visible } from "../agents/format.js";
+import { answer, facts, failure, foot, head, manySteps, noSteps } from "../agents/head.js";
+import { act, decide, fetchState, runUrl, steer } from "../agents/http.js";
 import "../agents/lineage.js";
-import { foldRow, stepRow } from "../agents/rows.js";
+import "../agents/step-tree.js";
 import "../agents/steering.js";
-import { StepTree } from "../agents/tree.js";
 import { events } from "../events.js";
 
 const FINAL = new Set(["finished", "failed", "cancelled", "dead"]);
 const LET_GO = new Set(["queued", "suspended"]);
 const OPEN_STEPS_BECOME = { finished: "cancelled", failed: "failed", cancelled: "cancelled", dead: "failed" };
-const KEEP_TEXT = 60_000;
 const MAX_SEQ = 2 ** 31 - 1;
-const PAINT_MS = 60;
 const ROLES = ["viewer", "member", "maintainer", "owner"];
 
 const cards = new Map();
@@ -42,11 +35,9 @@ const inView = new IntersectionObserver((entries) => {
 });
 
 class RunCard extends LitElement {
-  static properties = { run: { state: true }, isOpen: { state: true }, problem: { state: true }, again: { state: true }, focusId: { state: true }, now: { state: true } };
+  static properties = { run: { state: true }, isOpen: { state: true }, problem: { state: true }, again: { state: true }, now: { state: true } };
 
-  #tree = new StepTree();
-  #details = new Map();
-  #texts = new Map();
+  #steps = document.createElement("step-tree");
   // From the beginning: a page opened in the middle of a step shows what was said before.
   #heard = "0-0";
   #isLoaded = false;
@@ -54,10 +45,9 @@ class RunCard extends LitElement {
   #isTakenOver = false;
   #unwatch = null;
   #clock = null;
-  #paint = null;
   #isActing = false;
-  #isFollowing = true;
   #approvals = [];
+  #asked = new Set();
   #children = [];
 
   constructor() {
@@ -66,8 +56,9 @@ class RunCard extends LitElement {
     this.isOpen = false;
     this.problem = "";
     this.again = null;
-    this.focusId = null;
     this.now = Date.now();
+    this.#steps.addEventListener("stop-step", ({ detail }) => this.#stopStep(detail));
+    this.#steps.addEventListener("step-problem", ({ detail }) => (this.problem = detail));
   }
 
   createRenderRoot() {
@@ -75,7 +66,7 @@ class RunCard extends LitElement {
   }
 
   connectedCallback() {
-    if (!this.run.id) this.run = JSON.parse(this.dataset.run);
+    if (!this.run.id) this.#begin(JSON.parse(this.dataset.run));
     this.isOpen ||= this.isPage || !this.isFinal;
     if (!cards.has(this.run.id)) cards.set(this.run.id, new Set());
     cards.get(this.run.id).add(this);
@@ -91,8 +82,12 @@ class RunCard extends LitElement {
     set?.delete(this);
     if (set?.size === 0) cards.delete(this.run.id);
     this.#stopWatching();
-    clearTimeout(this.#paint);
-    this.#paint = null;
+  }
+
+  #begin(run) {
+    this.run = run;
+    this.#steps.run = run;
+    this.#steps.isPage = this.isPage;
   }
 
   get isPage() {
@@ -101,6 +96,12 @@ class RunCard extends LitElement {
 
   get isFinal() {
     return FINAL.has(this.run.status);
+  }
+
+  // News come one by one and faster than anybody reads: the card is drawn once in a frame.
+  async scheduleUpdate() {
+    await new Promise(requestAnimationFrame);
+    super.scheduleUpdate();
   }
 
   // The server's first state stays until the tree is here, so that nothing flickers and nothing is missing without scripts.
@@ -126,14 +127,13 @@ class RunCard extends LitElement {
     this.run = { ...this.run, ...run };
     if (letGo && this.#isLoaded) {
       // No worker has it any more: which steps were cut off, and which wait for others, the server knows.
-      this.#texts.clear();
+      this.#steps.hush();
       this.#reload();
     }
     if (this.isFinal && !wasFinal) {
-      this.#tree.settle(OPEN_STEPS_BECOME[this.run.status]);
-      this.#texts.clear();
+      this.#steps.settle(OPEN_STEPS_BECOME[this.run.status]);
       this.#stopWatching();
-      for (const id of this.#details.keys()) this.#loadDetail(id);
+      this.#steps.refresh();
       if (this.isPage) this.#reload();
       if (this.isPage) document.getElementById("tell-agent")?.remove();
       if (this.isPage) document.getElementById("run-again")?.removeAttribute("hidden");
@@ -148,24 +148,22 @@ class RunCard extends LitElement {
   }
 
   stepStarted(step) {
-    if (this.#tree.put(step)) this.#schedule();
+    if (this.#steps.size === 0) this.requestUpdate();
+    this.#steps.put(step);
   }
 
   stepFinished(step, totals) {
     this.run = { ...this.run, ...totals };
-    this.#tree.put(step);
-    this.#texts.delete(step.id);
-    if (this.#details.has(step.id)) this.#loadDetail(step.id);
-    this.#schedule();
+    this.#steps.put(step);
+    this.#steps.refresh(step.id);
   }
 
   /** A call waits for a person, or was answered: what this person may do about it is asked for. */
   async asked() {
     const state = await fetchState(this.run, MAX_SEQ).catch(() => null);
     if (!state) return;
-    this.#approvals = state.approvals;
+    this.#ask(state.approvals);
     this.hear(state.run);
-    this.requestUpdate();
   }
 
   resync() {
@@ -190,14 +188,15 @@ class RunCard extends LitElement {
   }
 
   async #load() {
+    const isFirst = !this.#isLoaded;
     try {
       let after = -1;
       for (let page = 0, more = true; more && page < 50; page += 1) {
         const state = await fetchState(this.run, after);
-        for (const step of state.steps) this.#tree.put(step);
+        for (const step of state.steps) this.#steps.put(step);
         after = state.steps.at(-1)?.seq ?? after;
         more = state.has_more;
-        this.#approvals = state.approvals;
+        this.#ask(state.approvals);
         this.#children = state.children;
         this.rights = { cancel: state.may_cancel, retry: state.may_retry, priorities: state.priorities };
         this.#isLoaded = true;
@@ -208,12 +207,13 @@ class RunCard extends LitElement {
       this.problem = `The steps could not be loaded: ${error.message}`;
     }
     this.requestUpdate();
+    if (isFirst) this.updateComplete.then(() => this.#steps.goToAddress());
   }
 
   // A snapshot may be older than news that came while it was on its way: what has ended stays ended.
   #hearLoaded(run) {
     if (!this.isFinal || FINAL.has(run.status)) this.run = { ...this.run, ...run };
-    if (this.isFinal) this.#tree.settle(OPEN_STEPS_BECOME[this.run.status]);
+    if (this.isFinal) this.#steps.settle(OPEN_STEPS_BECOME[this.run.status]);
     this.#followLife();
   }
 
@@ -235,25 +235,7 @@ class RunCard extends LitElement {
 
   #say({ step_id, text, id }) {
     if (id) this.#heard = id;
-    const step = this.#tree.get(step_id);
-    if (step && step.status !== "running") return;
-    const said = (this.#texts.get(step_id) ?? "") + text;
-    this.#texts.set(step_id, said.length > KEEP_TEXT ? said.slice(-KEEP_TEXT) : said);
-    this.#schedule();
-  }
-
-  // Tokens come faster than anybody reads: the tree is painted at most sixteen times a second.
-  #schedule() {
-    this.#paint ??= setTimeout(() => {
-      this.#paint = null;
-      this.requestUpdate();
-    }, PAINT_MS);
-  }
-
-  updated() {
-    const scroller = this.querySelector(":scope .steps");
-    if (scroller && this.#isFollowing && !this.isFinal) scroller.scrollTop = scroller.scrollHeight;
-    for (const text of this.querySelectorAll(".step-stream")) text.scrollTop = text.scrollHeight;
+    this.#steps.say(step_id, text);
   }
 
   // --- what a person does -------------------------------------------------------------------------------------------
@@ -282,7 +264,7 @@ class RunCard extends LitElement {
     this.problem = "";
     this.requestUpdate();
     try {
-      this.#approvals = await decide(this.run, item.step_id, verdict, text);
+      this.#ask(await decide(this.run, item.step_id, verdict, text));
     } catch (error) {
       this.problem = error.message;
     } finally {
@@ -291,10 +273,16 @@ class RunCard extends LitElement {
     }
   }
 
-  async #stopStep(step) {
+  #ask(items) {
+    this.#approvals = items;
+    this.#asked = new Set(items.filter((item) => item.is_open).map((item) => item.step_id));
+    this.requestUpdate();
+  }
+
+  async #stopStep(stepId) {
     this.problem = "";
     try {
-      await steer(runUrl(this.run, "steer/"), new URLSearchParams({ kind: "stop_step", step_id: step.id }));
+      await steer(runUrl(this.run, "steer/"), new URLSearchParams({ kind: "stop_step", step_id: stepId }));
     } catch (error) {
       this.problem = error.message;
     }
@@ -307,66 +295,6 @@ class RunCard extends LitElement {
     else this.#stopWatching();
   }
 
-  #toggleDetail(id) {
-    if (this.#details.has(id)) this.#details.delete(id);
-    else this.#loadDetail(id);
-    this.requestUpdate();
-  }
-
-  async #loadDetail(id) {
-    if (!this.#details.has(id)) this.#details.set(id, "");
-    try {
-      const markup = await fetchDetail(this.run, id);
-      if (this.#details.has(id)) this.#details.set(id, markup);
-    } catch (error) {
-      if (this.#details.has(id)) this.#details.set(id, null);
-      this.problem = `This step could not be opened: ${error.message}`;
-    }
-    this.requestUpdate();
-  }
-
-  #keydown(event, rows) {
-    if (event.target !== event.currentTarget && !event.target.matches('[role="treeitem"]')) return;
-    const at = Math.max(0, rows.findIndex((row) => row.id === this.focusId));
-    const row = rows[at];
-    const moves = { ArrowDown: Math.min(rows.length - 1, at + 1), ArrowUp: Math.max(0, at - 1), Home: 0, End: rows.length - 1 };
-    if (event.key in moves) this.#focus(rows[moves[event.key]]?.id);
-    else if (event.key === "Enter" || event.key === " ") this.#activate(row);
-    else if (event.key === "ArrowRight") this.#expand(row, rows, at);
-    else if (event.key === "ArrowLeft") this.#collapse(row, rows, at);
-    else return;
-    event.preventDefault();
-  }
-
-  #activate(row) {
-    if (row?.fold) this.#tree.unfold(row.parent);
-    else if (row) this.#toggleDetail(row.id);
-    this.requestUpdate();
-  }
-
-  #expand(row, rows, at) {
-    if (!row || row.fold) return this.#activate(row);
-    const isParent = this.#tree.childCount(row.id) > 0;
-    if (isParent && this.#tree.isCollapsed(row.id)) this.#tree.toggle(row.id, false);
-    else if (isParent) this.#focus(rows[at + 1]?.id);
-    else if (!this.#details.has(row.id)) this.#toggleDetail(row.id);
-    this.requestUpdate();
-  }
-
-  #collapse(row, rows, at) {
-    if (!row) return;
-    if (this.#details.has(row.id)) this.#toggleDetail(row.id);
-    else if (!row.fold && this.#tree.childCount(row.id) > 0 && !this.#tree.isCollapsed(row.id)) this.#tree.toggle(row.id, true);
-    else this.#focus(rows.slice(0, at).findLast((other) => other.level < row.level)?.id);
-    this.requestUpdate();
-  }
-
-  #focus(id) {
-    if (!id) return;
-    this.focusId = id;
-    this.updateComplete.then(() => this.querySelector(`[data-step="${CSS.escape(id)}"]`)?.focus());
-  }
-
   // --- what is seen -------------------------------------------------------------------------------------------------
 
   get may() {
@@ -376,114 +304,26 @@ class RunCard extends LitElement {
     return this.rights ?? { cancel: rank >= 2 || (rank === 1 && isOwn), retry: rank >= 1, priorities: null };
   }
 
+  willUpdate() {
+    this.#steps.stand({ isFinal: this.isFinal, maySteer: this.may.cancel && !this.isFinal, asked: this.#asked });
+  }
+
   render() {
-    const { run } = this;
-    const status = statusOf(run);
-    const at = this.#controls();
-    return html`
-      <div class="run-head" data-live>
-        <span class="avatar agent" aria-hidden="true">${icon("bot")}</span>
-        <div class="grow">
-          <div class="row"><strong>@${run.agent}</strong>
-            <span class="badge ${status.level}" role="status">${status.icon()}${status.words}</span>${priorityBadge(run)}</div>
-          ${this.isPage ? nothing : html`<div class="run-goal">${visible(run.goal ?? "", 300)}</div>`}
-        </div>
-        <div class="row run-actions">${buttons(run, this.may, at)}</div>
-      </div>
-      <div class="run-facts small muted">${this.#facts()}</div>
-      ${run.suspend_words ? html`<p class="run-note small">${run.suspend_words}</p>` : nothing}
-      ${this.#failure()}
-      ${run.answer ? html`<div class="run-answer plain-text" tabindex=${this.isPage ? nothing : 0} role="group" aria-label="Answer of @${run.agent}">${prose(visible(run.answer, 100_000), run.workspace_id)}</div>` : nothing}
-      ${this.isFinal ? nothing : approvals(run, this.#approvals, { isActing: this.#isActing, answer: (...given) => this.#answer(...given) })}
+    const { run, isPage, isFinal, may } = this;
+    const controls = { isFinal, isBusy: this.#isActing, wasTriedAgain: Boolean(this.again), act: (what, fields) => this.#act(what, fields) };
+    return html`${head(run, { isPage, may, controls })}${facts(run, { isFinal, now: this.now })}${failure(run, { isFinal })}${answer(run, { isPage })}
+      ${isFinal ? nothing : approvals(run, this.#approvals, { isActing: this.#isActing, answer: (...given) => this.#answer(...given) })}
       ${this.problem ? html`<div class="run-error" role="alert"><p>${visible(this.problem)}</p></div>` : nothing}
-      ${this.isOpen && this.#isLoaded ? this.#steps() : nothing}
-      ${this.isPage ? nothing : html`<run-children .parent=${run} .known=${this.#children}></run-children>`}
-      <div class="run-foot row">${this.#links()}${this.may.cancel ? priorityChoice(run, this.may.priorities, at) : nothing}</div>`;
+      ${this.isOpen && this.#isLoaded ? this.#tree() : nothing}
+      ${isPage ? nothing : html`<run-children .parent=${run} .known=${this.#children}></run-children>`}
+      ${foot(run, { isPage, isOpen: this.isOpen, again: this.again, may, controls, toggle: () => this.toggleOpen() })}`;
   }
 
-  #facts() {
-    const { run } = this;
-    const started = Date.parse(run.started_at ?? "");
-    const stoodStillAt = Date.parse(run.finished_at ?? (run.status === "suspended" ? run.suspended_at : null) ?? "");
-    const ms = Number.isNaN(started) ? null : Math.max(0, (Number.isNaN(stoodStillAt) ? this.now : stoodStillAt) - started);
-    const used = run.input_tokens + run.output_tokens;
-    const facts = [run.model, ms === null ? "" : duration(run.finished_at ? ms : Math.floor(ms / 1000) * 1000), tokens(used)];
-    if (used > 0) facts.push(cost(run.cost_usd));
-    if (!this.isFinal && run.tokens_per_s > 0) facts.push(`${run.tokens_per_s} tokens/s`);
-    if (run.attempts > 1) facts.push(`attempt ${run.attempts}`);
-    return facts.filter(Boolean).map((fact) => html`<span>${fact}</span>`);
+  #tree() {
+    const { size } = this.#steps;
+    if (size === 0) return noSteps(this.run, { isFinal: this.isFinal });
+    return html`${this.isPage ? manySteps(this.run, size) : nothing}${this.#steps}`;
   }
-
-  #controls() {
-    return { isFinal: this.isFinal, isBusy: this.#isActing, wasTriedAgain: Boolean(this.again), act: (what, fields) => this.#act(what, fields) };
-  }
-
-  #failure() {
-    const { run } = this;
-    if (!run.error_message || !this.isFinal || run.status === "finished") return nothing;
-    const isQuiet = run.status === "cancelled";
-    return html`<div class="run-error ${isQuiet ? "is-quiet" : ""}"><p>${visible(run.error_message)}</p>
-      ${run.advice ? html`<p class="small">${run.advice}</p>` : nothing}</div>`;
-  }
-
-  #links() {
-    const { run } = this;
-    return html`
-      ${this.isPage ? nothing : html`<button type="button" class="button" aria-expanded=${this.isOpen ? "true" : "false"} @click=${this.toggleOpen}>
-          ${icon("activity")}${this.isOpen ? "Hide steps" : "Steps"}</button>
-        <a class="button quiet" href=${runUrl(run)}>Open</a>`}
-      ${this.again ? html`<a class="button" href=${runUrl(this.again)}>${icon("rotate-ccw")}Tried again</a>` : nothing}
-      ${run.review_id ? html`<a class="button primary" href=${`/w/${run.workspace_id}/reviews/${run.review_id}/`}>${icon("git-pull-request-arrow")}Review the changes</a>` : nothing}`;
-  }
-
-  #steps() {
-    const rows = this.#tree.rows();
-    if (rows.length === 0) {
-      const waits = { queued: "Waiting for a worker.", suspended: "Nothing was done before it was suspended." };
-      const words = waits[this.run.status] ?? (this.isFinal ? "It ended before its first step." : "Starting.");
-      return html`<p class="steps-none small muted">${words}</p>`;
-    }
-    const focusId = rows.some((row) => row.id === this.focusId) ? this.focusId : rows[0].id;
-    return html`<div class="steps" role="tree" aria-label="Steps of @${this.run.agent}" @keydown=${(event) => this.#keydown(event, rows)} @scroll=${this.#scrolled}>
-      ${repeat(rows, (row) => row.id, (row) => guard(this.#seenOf(row, focusId), () => (row.fold ? foldRow(row, this.#view(row, focusId)) : stepRow(row, this.#view(row, focusId)))))}</div>`;
-  }
-
-  // All that a row shows. Of two thousand rows few change between two paints; the others are not even looked at.
-  #seenOf(row, focusId) {
-    const { id } = row;
-    return [row.step, row.hidden, row.level, row.position, row.count, id === focusId, this.#tree.childCount(id), this.#tree.isCollapsed(id), this.#texts.get(id), this.#details.get(id), this.#mayStop(row), this.#isAsked(id)];
-  }
-
-  #mayStop({ step }) {
-    return step?.status === "running" && this.may.cancel && !this.isFinal;
-  }
-
-  #isAsked(id) {
-    return this.#approvals.some((item) => item.is_open && item.step_id === id);
-  }
-
-  #view(row, focusId) {
-    return {
-      runId: this.run.id,
-      isFocus: row.id === focusId,
-      isAsked: this.#isAsked(row.id),
-      childCount: this.#tree.childCount(row.id),
-      isCollapsed: this.#tree.isCollapsed(row.id),
-      text: this.#texts.get(row.id),
-      detail: this.#details.get(row.id),
-      focused: () => (this.focusId = row.id),
-      stop: this.#mayStop(row) ? () => this.#stopStep(row.step) : null,
-      activate: () => this.#activate(row),
-      twist: () => {
-        this.#tree.toggle(row.id);
-        this.requestUpdate();
-      },
-    };
-  }
-
-  #scrolled = ({ currentTarget: box }) => {
-    this.#isFollowing = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
-  };
 }
 
 customElements.define("run-card", RunCard);

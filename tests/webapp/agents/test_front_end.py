@@ -83,6 +83,69 @@ def test_unfolds_a_piece_at_a_time():
     assert len(shown) == 241
 
 
+def test_reads_news_one_by_one_as_it_reads_them_all_at_once():
+    steps = [step(f"s{n}", n, parent=f"s{n - n % 7}" if n % 7 else f"s{n // 2}") for n in range(1, 120)]
+    script = """
+      import { StepTree } from "./static/js/agents/tree.js";
+      const tree = new StepTree();
+      for (const step of input) { tree.put(step); tree.rows(); }
+      console.log(JSON.stringify(tree.rows().map((r) => [r.step.id, r.level, r.step.status, r.position, r.count, r.at])));
+    """
+    one_by_one = node(script, steps)
+    assert one_by_one == node(script, steps[::-1]) == node(script, [*steps[60:], *steps[:60]])
+    assert [row[:3] for row in one_by_one] == rows(steps)
+    assert [row[5] for row in one_by_one] == list(range(len(steps)))
+
+
+def test_moves_a_step_that_begins_anew_to_its_new_place():
+    steps = [step("a", 1), step("b", 2, parent="a"), step("c", 3), step("b", 4, parent="c")]
+    assert rows(steps) == [["a", 1, "ok"], ["c", 1, "ok"], ["b", 2, "ok"]]
+
+
+def test_reveals_a_step_that_is_folded_and_collapsed_away():
+    steps = [step(f"s{n}", n, parent=f"s{n - n % 10}" if n % 10 else "") for n in range(5000)]
+    script = """
+      import { StepTree } from "./static/js/agents/tree.js";
+      const tree = new StepTree();
+      for (const step of input) tree.put(step);
+      tree.toggle("s40", true);
+      const found = [tree.indexOf("s47"), tree.indexOf("fold-"), tree.indexOf("none")];
+      tree.reveal("s47");
+      console.log(JSON.stringify([...found, tree.rows()[tree.indexOf("s47")].step.id, tree.rows()[0].hidden]));
+    """
+    assert node(script, steps) == [-1, 0, -1, "s47", 4]
+
+
+@pytest.mark.parametrize(
+    ("key", "row", "meaning"),
+    [
+        ("ArrowDown", {"at": 4, "count": 5}, {"to": 4}),
+        ("ArrowDown", {"at": 3, "count": 5}, {"to": 4}),
+        ("ArrowUp", {"at": 0, "count": 5}, {"to": 0}),
+        ("Home", {"at": 3, "count": 5}, {"to": 0}),
+        ("End", {"at": 3, "count": 5}, {"to": 4}),
+        ("Enter", {}, {"isPressed": True}),
+        (" ", {}, {"isPressed": True}),
+        ("ArrowRight", {"isFold": True}, {"isPressed": True}),
+        ("ArrowRight", {"isParent": True, "isCollapsed": True}, {"isCollapsed": False}),
+        ("ArrowRight", {"isParent": True, "at": 3}, {"to": 4}),
+        ("ArrowRight", {}, {"isPressed": True}),
+        ("ArrowRight", {"isOpened": True}, {}),
+        ("ArrowLeft", {"isOpened": True, "isParent": True}, {"isPressed": True}),
+        ("ArrowLeft", {"isParent": True}, {"isCollapsed": True}),
+        ("ArrowLeft", {"isParent": True, "isCollapsed": True, "above": 2}, {"to": 2}),
+        ("ArrowLeft", {"above": -1}, {}),
+        ("x", {}, None),
+    ],
+)
+def test_gives_keys_the_meaning_that_they_have_in_other_trees(key, row, meaning):
+    script = """
+      import { meaningOf } from "./static/js/agents/keys.js";
+      console.log(JSON.stringify(meaningOf(...input)));
+    """
+    assert node(script, [key, row]) == meaning
+
+
 def test_shows_hidden_characters_as_the_server_does():
     texts = ["\x1b[31mred\x07", "a\u202eb\u2066", "⚠\ufe0f 👩\u200d💻", "ad\u200dmin", "a\U000e0041b"]
     texts += ["x\r\ny\rz", "می\u200cخواهم", "\x7f\x9b\ufeff", "\x00"]
