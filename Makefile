@@ -6,18 +6,22 @@ RUST_SOURCES := $(shell find rust_core/src rust_core/build.rs rust_core/Cargo.to
 WEB_SOURCES := $(shell find static/js static/css templates -type f 2>/dev/null) build.mjs package-lock.json
 PYTEST_FLAGS ?=
 
-.PHONY: run test test-engine test-web test-browser test-postgres check bench soak rust web clean format
+.PHONY: run test test-engine test-flows test-web test-browser test-postgres check bench soak rust web clean format
 
 run: $(STAMPS)/run-tools $(STAMPS)/python-base $(STAMPS)/rust $(STAMPS)/web
 	@exec $(PY) -m workers.supervisor
 
-# Two lanes side by side on two cores: much of a test waits for processes. Each part tells what it printed when it has ended.
+# Three lanes side by side on two cores: much of a test waits for processes. The longest come first, and each part tells what
+# it printed when it has ended.
 test: $(STAMPS)/test-tools $(STAMPS)/python-dev $(STAMPS)/rust $(STAMPS)/web
 	cd rust_core && cargo test --locked --quiet
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target --keep-going test-engine test-web test-browser test-postgres
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target --keep-going test-browser test-flows test-engine test-postgres test-web
 
 test-engine:
-	$(PY) -m pytest tests/workers tests/rust_core tests/flows tests/benchmarks $(PYTEST_FLAGS)
+	$(PY) -m pytest tests/workers tests/rust_core tests/benchmarks $(PYTEST_FLAGS)
+
+test-flows:
+	$(PY) -m pytest tests/flows $(PYTEST_FLAGS)
 
 test-web:
 	$(PY) -m pytest tests/webapp -m "not browser" $(PYTEST_FLAGS)
