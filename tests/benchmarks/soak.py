@@ -1,7 +1,8 @@
 """`make soak`: the storms and sweeps at full counts; the result goes, with its date, into docs/benchmarks.md.
 
 A suite that fails is told of, and the next one begins; what has been found so far is also written when the soak is interrupted.
-`python -m tests.benchmarks.soak --runs 20 --kills 40 --only runs` does less.
+`python -m tests.benchmarks.soak --runs 20 --kills 40 --only runs` does less,
+`--only SQLite` only what has that word in its name.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ HEADING: Final = "## Soak runs"
 PYTEST: Final = [sys.executable, "-m", "pytest", "-q", "-n0", "--timeout", "7200"]
 CARGO: Final = ["cargo", "test", "--locked", "--quiet", "--manifest-path", "rust_core/Cargo.toml"]
 SUITES: Final = {
-    "runs survive kills": [*PYTEST, "tests/flows/test_runs_survive.py"],
+    "runs survive kills, PostgreSQL too": [*PYTEST, "tests/flows/test_runs_survive.py"],
+    "runs survive kills, on SQLite": [*PYTEST, "tests/flows/test_runs_survive.py"],
     "storms: kills, power cuts, full disks": [*PYTEST, "-m", "storm"],
     "audits equal ruff, radon, mccabe and complexipy": [*PYTEST, "tests/rust_core"],
     "any source has an audit: ten minutes of stirring": [*CARGO, "--test", "fuzz"],
@@ -135,7 +137,8 @@ def main() -> int:
         parser.error(f"no suite is named so; there are: {'; '.join(SUITES)}")
     outcomes: list[Outcome] = []
     for name, command in chosen.items():
-        outcomes.append(run(name, command, environment))
+        database = {"PYAGENT_STORM_DATABASE": "sqlite"} if name.endswith("SQLite") else {}
+        outcomes.append(run(name, command, environment | database))
         print(outcomes[-1].row, flush=True)
         if outcomes[-1].result.startswith("interrupted"):
             break

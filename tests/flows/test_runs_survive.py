@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from tests.browser.furnished import make_workspace
-from tests.framework.killing import FINAL, LIMITS_S, Ground, RestartClock, Victim
+from tests.framework.killing import FINAL, HAS_POSTGRES, LIMITS_S, Ground, RestartClock, Victim
 from tests.framework.provider_double.coder_script import ScriptedCoder
 from tests.framework.provider_double.script import Asked, Say
 from tests.framework.provider_double.server import ProviderDouble
@@ -34,9 +34,9 @@ OWNER = "ada@example.org"
 
 @pytest.fixture(scope="module")
 def ground() -> Iterator[Ground]:
-    """An installation of its own on a PostgreSQL of its own, since both are killed."""
+    """An installation of its own, on a PostgreSQL of its own or on SQLite, since everything in it is killed."""
     with tempfile.TemporaryDirectory(prefix="pyagent-survive-") as folder:
-        ground = Ground(Path(folder))
+        ground = Ground(Path(folder), has_postgres=HAS_POSTGRES)
         try:
             ground.stack.start()
             yield ground
@@ -123,6 +123,7 @@ class Desk:
         while clock.waiting and time.monotonic() < ends_at:
             time.sleep(0.1)
             clock.look(self.ground.marks())
+        print(clock.summary())
         assert clock.late == [] and not clock.waiting
         yield run_id
 
@@ -162,7 +163,7 @@ def test_goes_on_in_time_when_the_process_that_ran_it_is_killed(desk, victim):
     assert run["attempts"] == 2
 
 
-@pytest.mark.parametrize("victim", ["broker", "postgres", "relay"])
+@pytest.mark.parametrize("victim", ["broker", "relay", *(["postgres"] if HAS_POSTGRES else [])])
 def test_goes_on_in_time_when_what_it_talks_to_is_killed(desk, victim):
     with desk.struck_by(victim) as run_id:
         run = desk.end_of(run_id)
@@ -300,7 +301,7 @@ def told_of(ground: Ground, run_id: str) -> str:
 def test_leaves_the_key_nowhere(ground, solved):
     """After all of the above: not in a file of the installation or its database, not in a log, not in what a process was told."""
     assert KEY not in ground.stack.log.read_text(errors="replace")
-    folders = (ground.stack.home, ground.postgres.folder)
+    folders = [ground.stack.home, *([ground.postgres.folder] if ground.postgres else [])]
     found = [
         path
         for folder in folders

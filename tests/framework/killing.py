@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
+import sqlite3
 import time
 from collections import defaultdict
 from collections.abc import Iterable
@@ -31,6 +33,7 @@ LIMITS_S: Final[dict[Victim, float]] = {
     "flushall": 30.0,
 }
 """Within how long a run is worked on again: from the death, for the database from when it is back."""
+HAS_POSTGRES: Final = os.environ.get("PYAGENT_STORM_DATABASE", "postgres") == "postgres"
 WORDS: Final = {"broker": "valkey-server", "relay": "manage.py relay", "node": "workers.node"}
 LEASE: Final = timedelta(seconds=15)
 HELD: Final = ("running", "cancelling", "suspending")
@@ -54,17 +57,28 @@ class Mark:
         return int(self.worker.rpartition(":")[2] or 0)
 
 
-class Ground:
-    """What runs stand on: all processes of an installation, and a PostgreSQL server of its own."""
+def _name(run_id: Any) -> str:
+    return str(UUID(str(run_id)))
 
-    def __init__(self, folder: Path) -> None:
-        self.postgres = PostgresServer()
-        self.stack = Stack(folder / "home", DATABASE_URL=self.postgres.url)
+
+def _moment(at: Any) -> Any:
+    """Return a moment as PostgreSQL gives it also where SQLite gave a text."""
+    return datetime.fromisoformat(at).replace(tzinfo=UTC) if isinstance(at, str) else at
+
+
+class Ground:
+    """What runs stand on: all processes of an installation, and its PostgreSQL server; None where it keeps its rows in SQLite."""
+
+    def __init__(self, folder: Path, *, has_postgres: bool = True) -> None:
+        self.postgres = PostgresServer() if has_postgres else None
+        environment = {"DATABASE_URL": self.postgres.url} if self.postgres else {}
+        self.stack = Stack(folder / "home", **environment)
         self._connection: psycopg.Connection | None = None
 
     def stop(self) -> None:
         self.stack.stop()
-        self.postgres.stop()
+        if self.postgres is not None:
+            self.postgres.stop()
 
     # --- looking -------------------------------------------------------------------------------------------------
 
@@ -72,8 +86,12 @@ class Ground:
         """Return what the database says, past the web app.
 
         Raises:
-            psycopg.OperationalError: it is away.
+            psycopg.OperationalError, sqlite3.OperationalError: it is away, or busy.
         """
+        if self.postgres is None:
+            address = f"file:{self.stack.home / 'pyagent.sqlite3'}?mode=ro"
+            with contextlib.closing(sqlite3.connect(address, uri=True, timeout=10)) as reader:
+                return reader.execute(query).fetchall()
         if self._connection is not None and not self._connection.closed:
             try:
                 return self._connection.execute(query).fetchall()  # type: ignore[call-overload, no-any-return]
@@ -86,20 +104,22 @@ class Ground:
         """Return how every run stands."""
         query = "SELECT id, status, fence, attempts, worker, lease_expires_at, finished_at FROM agents_run"
         return {
-            str(run_id): Mark(status, fence, attempts, worker, lease and lease - LEASE, finished_at)
+            _name(run_id): Mark(
+                status, fence, attempts, worker, lease and _moment(lease) - LEASE, _moment(finished_at)
+            )
             for run_id, status, fence, attempts, worker, lease, finished_at in self.rows(query)
         }
 
     def finished_steps(self, ids: Iterable[str]) -> dict[tuple[str, str], tuple[Any, ...]]:
         """Return every step of these runs that was committed as finished, by run and name, with what it came to."""
-        among = ", ".join(f"'{UUID(one)}'" for one in ids)
+        among = ", ".join(f"'{UUID(one) if self.postgres else UUID(one).hex}'" for one in ids)
         if not among:
             return {}
         columns = "kind, title, status, duration_ms, input_tokens, output_tokens, detail"
         found = self.rows(
             f"SELECT run_id, step_id, {columns} FROM agents_step WHERE status IN ('ok', 'failed') AND run_id IN ({among})"
         )
-        return {(str(run_id), step_id): tuple(values) for run_id, step_id, *values in found}
+        return {(_name(run_id), step_id): tuple(values) for run_id, step_id, *values in found}
 
     def processes(self, word: str = "") -> list[psutil.Process]:
         """Return the installation's processes that have `word` in their command line."""
@@ -129,6 +149,8 @@ class Ground:
             LookupError: there is no such process now.
         """
         if victim == "postgres":
+            if self.postgres is None:
+                raise LookupError("there is no PostgreSQL here")
             self.postgres.kill()
             time.sleep(down_s)
             self.postgres.start()
@@ -165,17 +187,20 @@ class RestartClock:
     """Measures from each death until the runs that stood on what died are worked on again.
 
     Worked on again is a run whose lease was prolonged after that, by an attempt with a higher fence when its own process died;
-    or one that has ended. A death while a run still waits begins its time anew, with the longer of the limits.
+    or one that has ended. A death while a run still waits begins its time anew, with the longer of the limits; only that of a
+    child that worked on something else does not.
     """
 
     waiting: dict[str, Wait] = field(default_factory=dict)
-    took_s: dict[Victim, list[float]] = field(default_factory=lambda: defaultdict(list))
+    took_s: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     late: list[str] = field(default_factory=list)
 
     def strike(self, victim: Victim, marks: dict[str, Mark], killed: Iterable[int], *, at: datetime) -> None:
         """Note a death. `marks` are from before it, `at` is when it came; for a database, when it was back."""
         dead = set(killed)
-        for wait in self.waiting.values():
+        for run_id, wait in self.waiting.items():
+            if victim == "child" and not (run_id in marks and marks[run_id].pid in dead):
+                continue
             wait.since, wait.limit_s = at, max(wait.limit_s, LIMITS_S[victim])
             wait.victims.append(victim)
         for run_id, mark in marks.items():
@@ -196,12 +221,12 @@ class RestartClock:
             took_s = (now - wait.since).total_seconds()
             if is_back:
                 del self.waiting[run_id]
-                self.took_s[wait.victims[-1]].append(took_s)
+                self.took_s[wait.victims[0] if len(wait.victims) == 1 else "several"].append(took_s)
             if is_back and took_s > wait.limit_s:
                 self.late.append(f"{run_id} after {' and '.join(wait.victims)}: {took_s:.1f} s")
 
     def summary(self) -> str:
-        """Return how long it took after each kind of death."""
+        """Return how long it took after each kind of death, and from the last of several."""
         return "; ".join(
             f"{victim} {len(took)} × median {sorted(took)[len(took) // 2]:.1f} s, most {max(took):.1f} s"
             for victim, took in sorted(self.took_s.items())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import sqlite3
 import time
 from collections import Counter, deque
 from collections.abc import Callable
@@ -33,7 +34,8 @@ DECK: Final[tuple[Victim, ...]] = (
     *("relay", "node", "flushall"),
 )
 TELL_S: Final = 20.0
-AWAY: Final = (psycopg.OperationalError, redis.RedisError, LookupError, psutil.NoSuchProcess)
+DATABASE_AWAY: Final = (psycopg.OperationalError, sqlite3.OperationalError)
+AWAY: Final = (*DATABASE_AWAY, redis.RedisError, LookupError, psutil.NoSuchProcess)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,7 @@ class Storm:
         try:
             marks = self._open()
             steps = self.ground.finished_steps(marks)
-        except psycopg.OperationalError:
+        except DATABASE_AWAY:
             return  # killed a moment ago
         for key, seen in self.steps.items():
             if key[0] in marks and steps.get(key) != seen:
@@ -155,7 +157,7 @@ class Storm:
     def _draw(self) -> Victim:
         """Return the next victim of the deck, passing over what may not die now."""
         if not self._deck:
-            self._deck = list(DECK)
+            self._deck = [victim for victim in DECK if victim != "postgres" or self.ground.postgres]
             self.random.shuffle(self._deck)
         barred: set[Victim] = set()
         deaths = self._broker_deaths
@@ -163,7 +165,7 @@ class Storm:
             barred.add("broker")
         try:
             marks = self._open().values()
-        except psycopg.OperationalError:
+        except DATABASE_AWAY:
             marks = ()  # type: ignore[assignment]
         if any(mark.attempts >= MAX_LOSSES for mark in marks if mark.status in (*HELD, "queued")):
             barred |= {"child", "worker"}
