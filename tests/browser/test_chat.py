@@ -175,6 +175,17 @@ def test_keeps_what_was_not_sent_through_a_reload(room: Room):
     expect(message(one, "written offline")).to_have_count(1)
 
 
+def test_gives_back_a_message_that_was_refused(room: Room):
+    one = room.first.page
+    box = one.get_by_label(re.compile("^Message to #"))
+    box.fill("y" * 20_001)
+    box.press("Enter")
+    expect(one.locator(".is-failed")).to_contain_text("20,000 characters at most")
+    one.locator(".is-failed").get_by_role("button", name="Edit").click()
+    expect(box).to_have_value("y" * 20_001)
+    expect(one.locator(".is-failed")).to_have_count(0)
+
+
 def test_completes_names_by_keyboard_and_marks_who_is_meant(room: Room):
     one, two = room.first.page, room.second.page
     box = one.get_by_label(re.compile("^Message to #"))

@@ -73,6 +73,7 @@ class KeyForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         initial=["read"],
         label="Scopes",
+        error_messages={"required": "Choose at least one scope."},
     )
 
 

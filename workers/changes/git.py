@@ -198,8 +198,10 @@ def failed(args: Sequence[str | bytes], code: int, error_text: bytes) -> GitFail
     """Return the error for a git that ended with `code`."""
     name = os.fsdecode(args[0])
     detail = to_portable(from_bytes(error_text[-_DETAIL_BYTES:]).strip())
-    last = detail.splitlines()[-1] if detail else f"exit code {code}"
-    return GitFailed(f"git {name} failed: {last}", command=name, exit_code=code, detail=detail)
+    lines = detail.splitlines() or [f"exit code {code}"]
+    # What git says after it (“Please make sure you have the correct access rights …”) is advice about every reason.
+    why = next((line for line in lines if line.startswith(("fatal: ", "error: "))), lines[-1])
+    return GitFailed(f"git {name} failed: {why}", command=name, exit_code=code, detail=detail)
 
 
 class _Reader:

@@ -5,8 +5,8 @@ import { events } from "../events.js";
 const STAY = new Set(["offline", "timeout", "unavailable", "too_many"]);
 
 export class Outbox {
-  constructor({ log, me, channelId, onReply, onFailure }) {
-    Object.assign(this, { log, me, channelId, onReply, onFailure });
+  constructor({ log, me, channelId, onReply, onFailure, onEdit }) {
+    Object.assign(this, { log, me, channelId, onReply, onFailure, onEdit });
     this.key = `outbox:${me.id}:${channelId}`;
     this.waiting = JSON.parse(sessionStorage.getItem(this.key) ?? "[]");
     this.isSending = false;
@@ -102,6 +102,7 @@ export class Outbox {
     const words = document.createElement("span");
     words.textContent = item.error;
     const again = Object.assign(document.createElement("button"), { type: "button", className: "button", textContent: "Send again" });
+    const edit = Object.assign(document.createElement("button"), { type: "button", className: "button", textContent: "Edit" });
     const discard = Object.assign(document.createElement("button"), { type: "button", className: "button quiet", textContent: "Discard" });
     again.onclick = () => {
       delete item.error;
@@ -113,7 +114,11 @@ export class Outbox {
       this.drop(item);
       article.remove();
     };
-    row.append(words, again, discard);
+    edit.onclick = () => {
+      discard.onclick();
+      this.onEdit(item);
+    };
+    row.append(words, again, edit, discard);
     article.append(row);
   }
 }

@@ -167,6 +167,11 @@ if (composer) {
     channelId,
     onReply: ({ notices }) => notices.forEach((text) => notify(text, "warn")),
     onFailure: (error) => say(error.message, true),
+    onEdit: (item) => {
+      field.value = [field.value, item.text].filter(Boolean).join("\n");
+      field.dispatchEvent(new Event("input"));
+      field.focus();
+    },
   });
 
   field.addEventListener("input", () => {

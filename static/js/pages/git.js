@@ -15,7 +15,8 @@ async function refresh() {
   const changed = git.status.filter((one) => /[^ .]/.test(one.worktree));
   fillList("staged", staged, (one) => WORDS[one.index] ?? one.index, "git/unstage", "Unstage");
   fillList("changed", changed, (one) => WORDS[one.worktree] ?? one.worktree, "git/stage", "Stage");
-  document.getElementById("commit-button").disabled = !mayEdit || !staged.length;
+  const commit = document.getElementById("commit-button"); // absent for who only reads
+  if (commit) commit.disabled = !staged.length;
   const select = document.getElementById("branch");
   select.replaceChildren(...git.branches.map((name) => new Option(name, name, name === git.branch, name === git.branch)));
   page.dataset.ready = "1";

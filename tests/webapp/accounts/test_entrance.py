@@ -157,7 +157,7 @@ def test_keeps_what_was_typed_for_a_key_without_scopes(client: Client) -> None:
     page = reply.content.decode()
     assert reply.status_code == 422
     assert 'value="laptop &amp; more"' in page
-    assert "This field is required." in page
+    assert "Choose at least one scope." in page
     assert not ApiKey.objects.exists()
 
 

@@ -117,6 +117,14 @@ def test_calls_an_agent_named_anywhere_but_in_code_and_each_once(company: Compan
     assert posted.runs[0].goal.startswith("please @tidy look")
 
 
+def test_tells_who_calls_a_name_that_nobody_has(company: Company, say: Say):
+    assert say(company.member, "@tidyy please").notices == [
+        "Your message is posted, but nobody here is called @tidyy."
+    ]
+    assert say(company.member, f"@{company.viewer.handle} please").notices == []
+    assert say(company.member, "what does @dataclass do").notices == []
+
+
 def test_lets_a_viewer_talk_of_agents_without_calling_them(company: Company, say: Say):
     posted = say(company.viewer, "@tidy is nice")
     assert posted.runs == []

@@ -272,4 +272,7 @@ def test_the_operator_imports_from_this_disk(company: Company, tmp_path, capsys)
     assert workspace.state == Workspace.State.READY
     with pytest.raises(CommandError):
         call_command("importworkspace", "None", str(tmp_path / "absent"), "--owner", company.owner.email)
+    (tmp_path / "plain").mkdir()
+    with pytest.raises(CommandError, match="does not appear to be a git repository"):
+        call_command("importworkspace", "None", str(tmp_path / "plain"), "--owner", company.owner.email)
     assert not Workspace.objects.filter(name="None").exists()

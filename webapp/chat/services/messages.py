@@ -12,7 +12,7 @@ from webapp.accounts.models import User
 from webapp.agents.definitions import agent_names
 from webapp.agents.models import Run
 from webapp.chat import access, selectors
-from webapp.chat.markdown import MAX_CHARS, Rendered, possible_handles, render
+from webapp.chat.markdown import MAX_CHARS, MENTION, Rendered, possible_handles, render
 from webapp.chat.models import Channel, Mention, Message, Reaction, Topic
 from webapp.chat.services.calling import call_agents
 from webapp.chat.services.channels import mark_read
@@ -89,6 +89,17 @@ def post_message(
     return _post(workspace, channel, author, text, topic, client_id[:64], rendered)
 
 
+def _nobody_called(workspace: Workspace, author: User, text: str) -> list[str]:
+    """Return a notice for a message that begins by calling somebody who is not here, such as `@tidyy please`."""
+    called = MENTION.match(text)
+    if called is None:
+        return []
+    handle = called[1].lower()
+    if handle in agent_names(author, workspace) or selectors.people_by_handle(workspace, {handle}):
+        return []
+    return [f"Your message is posted, but nobody here is called @{called[1]}."]
+
+
 @transaction.atomic
 def _post(
     workspace: Workspace,
@@ -111,7 +122,8 @@ def _post(
     announce_posted(workspace, message, mentioned)
     mark_read(channel=channel, user=author, number=message.number)
     runs, notices = call_agents(workspace, message, rendered.agents)
-    return Posted(message, runs, notices)
+    nobody = [] if runs or mentioned else _nobody_called(workspace, author, text)
+    return Posted(message, runs, notices + nobody)
 
 
 @transaction.atomic
