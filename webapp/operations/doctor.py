@@ -12,8 +12,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import redis
 from django.conf import settings
 from django.db import connection
+from kombu.exceptions import OperationalError
 
 from webapp.events.publish import redis_client
 from workers.config import get_config
@@ -104,7 +106,8 @@ def _fleet() -> Finding:
     slots = sum(node.slots for node in state.nodes)
     devices = sum(len(node.devices) for node in state.nodes)
     gpus = f"{devices} GPU{'s' if devices != 1 else ''}" if devices else "no GPU"
-    where = f"led by {state.leader}; {len(state.nodes)} node(s), {slots} slots, {gpus}"
+    nodes = f"{len(state.nodes)} node{'s' if len(state.nodes) != 1 else ''}"
+    where = f"led by {state.leader}; {nodes}, {slots} slots, {gpus}"
     return Finding("fleet", which, where, slots > 0, "" if slots else "No worker has announced itself.")
 
 
@@ -210,6 +213,10 @@ def examine(only: tuple[str, ...] = ()) -> list[Finding]:
             findings.append(check())
         except (PyAgentError, ImportError, OSError) as error:
             findings.append(Finding(name, "", "", False, str(error)))
+        except (redis.RedisError, OperationalError):
+            where = get_config().redis_url.rpartition("@")[2]
+            why = "Nothing answers here. Start PyAgent with `make run`, or set REDIS_URL."
+            findings.append(Finding(name, "needs Redis or Valkey", where, False, why))
         except Exception as error:
             # Drivers raise errors of their own; whatever it is, an operator wants to read it and the other components.
             findings.append(Finding(name, "", "", False, f"{type(error).__name__}: {error}"))
