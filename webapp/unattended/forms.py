@@ -151,7 +151,10 @@ class ScheduleForm(CallingForm):
 class WebhookForm(CallingForm):
     """An agent that programs call."""
 
-    proof = forms.ChoiceField(label="Callers send", choices=Webhook.Proof.choices)
+    proof = forms.ChoiceField(
+        label="Callers send",
+        choices=[(value, words[:1].upper() + words[1:]) for value, words in Webhook.Proof.choices],
+    )
     event_names = forms.CharField(
         label="Only these events",
         max_length=300,

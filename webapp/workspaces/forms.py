@@ -21,7 +21,7 @@ class NewWorkspaceForm(forms.Form):
         label="Import from a git URL",
         widget=forms.URLInput(attrs={"placeholder": "https://example.org/project.git"}),
         assume_scheme="https",
-        help_text="https:// only. Leave both empty to begin with an empty repository.",
+        help_text="https:// only. Without an address and an archive the repository begins empty.",
     )
     archive = forms.FileField(
         required=False,
