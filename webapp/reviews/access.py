@@ -76,7 +76,7 @@ def evidence_for(
         .select_related("revision", "requested_by")
         .first()
     )
-    if evidence is None:
+    if evidence is None or evidence.revision is None:
         raise NotFound("There is no such evidence.")
     evidence.revision.change_set = change_set
     return evidence

@@ -208,7 +208,7 @@ class ReviewComment(models.Model):
 
 
 class Evidence(models.Model):
-    """A command really run on exactly one tree of this change set."""
+    """A command really run on exactly one tree: of a change set, or of a workspace before anything was proposed."""
 
     class Status(models.TextChoices):
         RUNNING = "running", "Running"
@@ -217,7 +217,11 @@ class Evidence(models.Model):
         CANCELLED = "cancelled", "Cancelled"
         LOST = "lost", "No result"
 
-    revision = models.ForeignKey(Revision, on_delete=models.CASCADE, related_name="evidence")
+    revision = models.ForeignKey(Revision, null=True, on_delete=models.CASCADE, related_name="evidence")
+    workspace = models.ForeignKey(
+        "workspaces.Workspace", null=True, on_delete=models.CASCADE, related_name="+"
+    )
+    """Whose files it ran on, where they are no revision's."""
     tree = models.CharField(max_length=64)
     subset = models.JSONField(null=True)
     """Keys of the hunks that were applied when it ran; null for the whole revision."""
@@ -242,9 +246,20 @@ class Evidence(models.Model):
 
     class Meta:
         ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(revision=None) ^ models.Q(workspace=None), name="evidence_has_one_place"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.command
+
+    @property
+    def reviewed(self) -> Revision:
+        """The revision whose review shows it; what ran on a commit is in no review."""
+        assert self.revision is not None  # noqa: S101 - found by its change set
+        return self.revision
 
 
 class LandingIntent(models.Model):

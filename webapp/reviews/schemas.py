@@ -474,7 +474,7 @@ def evidence_row(one: Evidence) -> dict[str, Any]:
         "created_at",
     )
     return {name: getattr(one, name) for name in names} | {
-        "revision": one.revision.number,
+        "revision": one.reviewed.number,
         "requested_by": _name(one.requested_by),
         "is_stale": False,
     }

@@ -295,7 +295,7 @@ def evidence_of(resolved: Resolved) -> list[EvidenceView]:
 
 def _staleness(row: Evidence, resolved: Resolved) -> tuple[bool, str]:
     if row.revision_id != resolved.revision.pk:
-        return True, f"of revision {row.revision.number}"
+        return True, f"of revision {row.reviewed.number}"
     if row.subset is None:
         if row.tree != resolved.revision.tree:
             return True, "of other files"

@@ -17,6 +17,7 @@ from webapp.agents.services.ending import end_run
 from webapp.errors import Conflict, Invalid
 from webapp.reviews import services as reviews
 from webapp.reviews.models import ChangeSet, Evidence
+from webapp.reviews.services import record_evidence
 from webapp.unattended import services
 from webapp.unattended.models import Act, Goal, Round
 from webapp.unattended.services.calling import CallingFields
@@ -24,10 +25,19 @@ from webapp.unattended.services.goals import Limits
 from webapp.workspaces.models import Role
 from webapp.workspaces.repositories import repository_of
 from webapp.workspaces.services import set_role
-from workers.events import ChangeProposed
+from workers.events import ChangeProposed, EvidenceFinished
+from workers.queue import EvidenceJob
 
 pytestmark = pytest.mark.django_db(transaction=True)
 COMMAND = "python3 -m pytest -q"
+
+
+@pytest.fixture
+def rung_evidence(monkeypatch: pytest.MonkeyPatch) -> list[EvidenceJob]:
+    """The commands that workers were rung for."""
+    rung: list[EvidenceJob] = []
+    monkeypatch.setattr("webapp.reviews.services.evidence.queue.submit_evidence", rung.append)
+    return rung
 
 
 def set_goal(company: Company, **more: Any) -> Goal:
@@ -154,6 +164,7 @@ def test_two_rounds_without_a_change_are_stuck(company: Company, how: str) -> No
         work(goal, "one\n")
     else:
         work(goal, None)
+        judge_command(goal, "failed")
         work(goal, None)
     goal.refresh_from_db()
     assert (goal.state, goal.rounds.count()) == ("stuck", 3 if how == "the same again" else 2)
@@ -162,11 +173,56 @@ def test_two_rounds_without_a_change_are_stuck(company: Company, how: str) -> No
 def test_one_idle_round_between_is_not_stuck(company: Company) -> None:
     goal = set_goal(company)
     work(goal, None)
+    judge_command(goal, "failed")
     work(goal, "one\n")
     judge_command(goal, "failed")
     work(goal, "one\n")
     judge_command(goal, "failed")
     assert last(goal).number == 4 and goal.state == "working"
+
+
+def test_a_command_that_succeeds_before_any_change_reaches_the_goal(
+    company: Company, rung_evidence: list[EvidenceJob]
+) -> None:
+    """Trap: with nothing to change, nothing was checked, and the goal ended as stuck."""
+    goal = set_goal(company)
+    work(goal, None)
+    one = last(goal)
+    assert one.run is not None and one.evidence is not None and one.stage == "command"
+    tree = repository_of(company.workspace).tree_of(one.run.base_commit)
+    (job,) = rung_evidence
+    assert (job.workspace_id, job.tree, job.command) == (company.workspace.pk, tree, COMMAND)
+    record_evidence(
+        EvidenceFinished(
+            run_id="", fence=0, run_seq=0, evidence_id=one.evidence.pk, status="passed", exit_code=0, output="1 passed",
+            duration_ms=5,
+        )
+    )  # fmt: skip
+    services.advance_goals()
+    goal.refresh_from_db()
+    assert (goal.state, goal.rounds.count(), goal.change_set) == ("reached", 1, None)
+    assert goal.note == f"`{COMMAND}` succeeds. Nothing had to change for it."
+    page = company.client(company.viewer).get(f"/w/{company.workspace.pk}/unattended/goals/{goal.pk}/")
+    assert "Nothing had to change" in page.content.decode()
+
+
+def test_what_the_command_says_before_any_change_is_told_to_the_next_round(company: Company) -> None:
+    goal = set_goal(company)
+    work(goal, None)
+    judge_command(goal, "failed", "assert 1 == 2")
+    second = last(goal).run
+    assert second is not None and "assert 1 == 2" in second.goal
+
+
+def test_a_goal_with_command_and_criteria_asks_the_auditor_about_files_that_need_no_change(
+    company: Company,
+) -> None:
+    goal = set_goal(company, criteria="There is no bug")
+    work(goal, None)
+    judge_command(goal, "passed")
+    audit = last(goal).audit
+    assert audit is not None and audit.base_commit == last(goal).run.base_commit  # type: ignore[union-attr]
+    assert "was run on it and succeeded" in audit.goal
 
 
 def test_a_goal_that_was_reached_before_any_change_is_seen_by_the_auditor(company: Company) -> None:
@@ -346,6 +402,7 @@ def test_it_goes_on_from_its_rows_when_every_hook_was_missed(company: Company) -
     Run.objects.filter(pk=run.pk).update(**work_without_hooks)
     for _ in range(3):
         services.advance_goals()
+    judge_command(goal, "failed")
     assert last(goal).number == 2
     for _ in range(5):
         services.advance_goals()

@@ -8,6 +8,7 @@ from webapp.reviews.services.evidence import (
     reap_evidence,
     record_evidence,
     record_interrupted,
+    run_on_commit,
     run_tests_on_accepted,
 )
 from webapp.reviews.services.landing import apply, revert
@@ -45,6 +46,7 @@ __all__ = [
     "resolve_comment",
     "return_turn",
     "revert",
+    "run_on_commit",
     "run_tests_on_accepted",
     "send_comments",
     "undo_decision",

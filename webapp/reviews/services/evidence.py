@@ -19,6 +19,7 @@ from webapp.reviews import events
 from webapp.reviews.models import ChangeSet, Evidence, Revision
 from webapp.reviews.resolved import resolve_change_set
 from webapp.reviews.services.deciding import lock_open
+from webapp.workspaces.models import Workspace
 from webapp.workspaces.repositories import repository_of
 from workers import queue
 from workers.changes.hunks import build_tree
@@ -51,9 +52,7 @@ def run_tests_on_accepted(
         Invalid: no command, or no hunk is accepted.
         Conflict: the change set is not open, or a command is running on it already.
     """
-    command = storable_text(command.strip())
-    if not command or len(command) > COMMAND_CHARS:
-        raise Invalid(f"Give a command of at most {COMMAND_CHARS:,} characters.")
+    command = _clean(command)
     resolved = resolve_change_set(change_set)
     revision = resolved.revision
     choices = [hunk.choice for hunk in resolved.taken]
@@ -80,11 +79,41 @@ def run_tests_on_accepted(
     return evidence
 
 
+def run_on_commit(*, workspace: Workspace, commit: str, requested_by: User, command: str) -> Evidence:
+    """Return the row of a command that is about to run on a commit of the workspace, where nothing is proposed. In a transaction.
+
+    Raises:
+        Invalid: no command.
+    """
+    evidence = Evidence.objects.create(
+        workspace=workspace,
+        tree=repository_of(workspace).tree_of(commit),
+        command=_clean(command),
+        requested_by=requested_by,
+    )
+    transaction.on_commit(partial(_submit, evidence.pk), robust=True)
+    return evidence
+
+
+def _clean(command: str) -> str:
+    command = storable_text(command.strip())
+    if not command or len(command) > COMMAND_CHARS:
+        raise Invalid(f"Give a command of at most {COMMAND_CHARS:,} characters.")
+    return command
+
+
+def _workspace_id(evidence: Evidence) -> int:
+    if evidence.revision is not None:
+        return evidence.revision.change_set.workspace_id
+    assert evidence.workspace_id is not None  # noqa: S101 - the table holds that it has one of both
+    return evidence.workspace_id
+
+
 def _submit(evidence_id: int) -> None:
     evidence = Evidence.objects.select_related("revision__change_set").get(pk=evidence_id)
     job = queue.EvidenceJob(
         evidence_id=evidence.pk,
-        workspace_id=evidence.revision.change_set.workspace_id,
+        workspace_id=_workspace_id(evidence),
         tree=evidence.tree,
         command=evidence.command,
         wall_s=WALL_S,
@@ -101,6 +130,8 @@ def _submit(evidence_id: int) -> None:
 
 
 def _announce(evidence: Evidence) -> None:
+    if evidence.revision is None:
+        return  # no review shows it; who asked for it looks at the row
     change_set = evidence.revision.change_set
     publish_on_commit(
         change_set.workspace_id,

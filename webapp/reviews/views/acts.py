@@ -110,4 +110,4 @@ def cancel_evidence(
     """Stop a command."""
     row = evidence_for(request.user, workspace_id, change_set_id, evidence_id, role=DECIDE)
     services.cancel_evidence(evidence=row)
-    return updates(request, row.revision.change_set, notice="The command is being stopped.")
+    return updates(request, row.reviewed.change_set, notice="The command is being stopped.")

@@ -158,13 +158,19 @@ def _after_work(goal: Goal, last: Round) -> None:
         return
     if run.status != Run.Status.FINISHED and not last.is_changed and not run.is_retryable:
         end_goal(goal, State.FAILED, f"Its run failed: {run.error_message}")
-    elif (last.revision is None and goal.command) or (not last.is_changed and _was_idle(goal, last)):
+    elif _is_in_vain(goal, last, run):
         failure = "" if run.status == Run.Status.FINISHED else f" Its run failed: {run.error_message}"
         _conclude(goal, last, is_good=False, words=NOTHING_CHANGED + failure)
     elif goal.command:
-        _run_command(goal, last)
+        _run_command(goal, last, run)
     else:
         _ask_auditor(goal, last)
+
+
+def _is_in_vain(goal: Goal, last: Round, run: Run) -> bool:
+    """Return whether there is nothing to check: no change for two rounds, or none at all by a run that failed."""
+    is_idle = not last.is_changed and _was_idle(goal, last)
+    return is_idle or (last.revision is None and bool(goal.command) and run.status != Run.Status.FINISHED)
 
 
 def _note_change(goal: Goal, last: Round, run: Run) -> None:
@@ -198,13 +204,18 @@ def _was_idle(goal: Goal, last: Round) -> bool:
 # --- the check -------------------------------------------------------------------------------------------------------
 
 
-def _run_command(goal: Goal, last: Round) -> None:
-    change_set = goal.change_set
-    assert change_set is not None  # noqa: S101  only what is proposed is checked
-    change_set.workspace = goal.workspace
-    last.evidence = reviews.run_tests_on_accepted(
-        change_set=change_set, requested_by=calling.check_rights(goal), command=goal.command, is_whole=True
-    )
+def _run_command(goal: Goal, last: Round, run: Run) -> None:
+    """Check what is proposed; where nothing is, the files as the agent found them: the goal may have been reached before."""
+    change_set, owner = goal.change_set, calling.check_rights(goal)
+    if change_set is None:
+        last.evidence = reviews.run_on_commit(
+            workspace=goal.workspace, commit=run.base_commit, requested_by=owner, command=goal.command
+        )
+    else:
+        change_set.workspace = goal.workspace
+        last.evidence = reviews.run_tests_on_accepted(
+            change_set=change_set, requested_by=owner, command=goal.command, is_whole=True
+        )
     _move(goal, last, Stage.COMMAND)
 
 
@@ -221,7 +232,8 @@ def _after_command(goal: Goal, last: Round) -> None:
     elif status == Evidence.Status.PASSED and goal.criteria:
         _ask_auditor(goal, last)
     elif status == Evidence.Status.PASSED:
-        _conclude(goal, last, is_good=True, words=f"`{goal.command}` succeeds.")
+        already = "" if last.revision is not None else " Nothing had to change for it."
+        _conclude(goal, last, is_good=True, words=f"`{goal.command}` succeeds.{already}")
 
 
 def _command_words(evidence: Evidence) -> str:
