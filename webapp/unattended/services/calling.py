@@ -127,8 +127,7 @@ def answer_for(item: Calling, by: User) -> None:
 
 def key_revoked(key: ApiKey) -> str:
     """Return why what was set going with a revoked key stops."""
-    revoked_at = key.revoked_at or timezone.now()
-    return KEY_REVOKED.format(name=key.name, at=revoked_at.strftime("%Y-%m-%d %H:%M"))
+    return KEY_REVOKED.format(name=key.name, at=f"{key.revoked_at or timezone.now():%Y-%m-%d %H:%M}")
 
 
 def lost_rights(item: Calling) -> str:
