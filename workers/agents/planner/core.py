@@ -112,7 +112,8 @@ class PlannerCore(ToolLoopCore):
         """Return a line for each task that was ever planned, for people: what, how it ended, its change set."""
         lines = []
         for title, result in done:
-            offer = f", change set {result.change_set_id}" if result.change_set_id else ""
+            number = result.change_set_id
+            offer = f", [change set {number}](review:{number})" if number else ""
             why = f": {first_line(result.error, LINE_CHARS)}" if result.error and not result.is_ok else ""
             lines.append(f"- {first_line(title, LINE_CHARS)} (**{result.status}**{offer}){why}")
         return prompts.TASKS.format(lines="\n".join(lines)) if lines else ""

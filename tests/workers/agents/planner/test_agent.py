@@ -75,7 +75,7 @@ async def test_hands_on_what_can_begin_gives_results_on_and_names_every_outcome(
     assert await bench.run(job) == "finished"
     answer = bench.relay.of(RunFinished)[0].answer
     assert answer.startswith("Both are there.\n\n**Tasks**")
-    assert "@coder: write a.py (**finished**, change set 1)" in answer
+    assert "@coder: write a.py (**finished**, [change set 1](review:1))" in answer
     assert "@tester: test both (**failed**): Two tests fail." in answer
     assert len(provider_double.asked) == 2  # the model is asked once a pass
     told = str(provider_double.asked[1].messages)

@@ -89,5 +89,5 @@ def test_names_each_outcome_and_change_set() -> None:
             ("@tester: test", done("failed", error="It broke.\nBadly.")),
         ]
     )
-    assert "- @coder: write (**finished**, change set 3)\n" in lines
+    assert "- @coder: write (**finished**, [change set 3](review:3))\n" in lines
     assert "- @tester: test (**failed**): It broke." in lines
