@@ -105,12 +105,12 @@ def test_a_person_tells_a_running_agent_something_and_stops_one_step(
 
         # Done again with another goal, by keys alone; the form has come with the run's end.
         earlier = page.url
-        page.get_by_text("Run again with another goal").focus()
+        page.locator("#run-again > summary").focus()
         page.keyboard.press("Enter")
         page.keyboard.press("Tab")
         page.keyboard.press("ControlOrMeta+A")
         page.keyboard.type("Run again gently, and say why.")
-        ada.shoot("run-again")
+        page.screenshot(path="tests/browser/artefacts/run-again.png", full_page=True)
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         page.wait_for_url(lambda url: url != earlier)
