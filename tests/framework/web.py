@@ -6,14 +6,17 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from asgiref.sync import SyncToAsync
 from django.db import connection
 from django.test import Client
 from websockets.exceptions import ConnectionClosed
@@ -29,6 +32,32 @@ def database_url_of_tests() -> str:
     if connection.vendor == "sqlite":
         return f"sqlite:///{name}"
     return os.environ["DATABASE_URL"].rpartition("/")[0] + f"/{name}"
+
+
+def let_go_of_the_database(executor: ThreadPoolExecutor) -> None:
+    """Close the connections that the threads of a pool keep for their next task."""
+    count = len(executor._threads)
+    if count == 0:
+        return
+    together = threading.Barrier(count)  # so that each thread has one of the tasks
+
+    def close() -> None:
+        together.wait(30)
+        connection.close()
+
+    for done in [executor.submit(close) for _ in range(count)]:
+        done.result()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """The test database; PostgreSQL drops it only when no thread of the product is connected to it any more."""
+    yield
+    from webapp.asgi import http_application
+    from webapp.realtime import db
+
+    for executor in (db._executor, SyncToAsync.single_thread_executor, *http_application._free):
+        let_go_of_the_database(executor)
 
 
 class WebProcess:

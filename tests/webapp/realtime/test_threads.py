@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,11 +14,22 @@ from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.db import connection
 
 from tests.framework.people import Company
+from tests.framework.web import let_go_of_the_database
 from webapp.asgi import http_application
 from webapp.realtime.threads import KEPT, RequestThreads
 from webapp.workspaces.models import Membership
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def threads(application: Application) -> Iterator[RequestThreads]:
+    """The threads of `application`; what they keep open is closed at the end."""
+    threads = RequestThreads(application)
+    yield threads
+    for executor in threads._free:
+        let_go_of_the_database(executor)
+        executor.shutdown()
 
 
 class Application:
@@ -35,6 +47,11 @@ class Application:
         connection.ensure_connection()
         self.seen.append((threading.get_ident(), id(connection.connection)))
         self.may_go_on.wait(10)
+
+
+@pytest.fixture
+def application() -> Application:
+    return Application()
 
 
 async def test_asgiref_runs_a_request_in_the_thread_that_it_is_given() -> None:
@@ -56,17 +73,15 @@ async def test_asgiref_runs_a_request_in_the_thread_that_it_is_given() -> None:
     assert len(set(seen)) == 1, f"{moved}: it chose threads of its own"
 
 
-async def test_finds_the_database_open() -> None:
-    application = Application()
-    threads = RequestThreads(application)
+async def test_finds_the_database_open(application: Application, threads: RequestThreads) -> None:
     for _ in range(5):
         await threads({}, None, None)
     assert len(set(application.seen)) == 1
 
 
-async def test_gives_each_of_many_at_once_a_thread_and_keeps_a_few() -> None:
-    application = Application()
-    threads = RequestThreads(application)
+async def test_gives_each_of_many_at_once_a_thread_and_keeps_a_few(
+    application: Application, threads: RequestThreads
+) -> None:
     application.may_go_on.clear()
     at_once = [asyncio.create_task(threads({}, None, None)) for _ in range(KEPT + 4)]
     while len(application.seen) < len(at_once):
@@ -77,9 +92,9 @@ async def test_gives_each_of_many_at_once_a_thread_and_keeps_a_few() -> None:
     assert len(threads._free) == KEPT
 
 
-async def test_does_not_wait_behind_a_visitor_who_has_left() -> None:
-    application = Application()
-    threads = RequestThreads(application)
+async def test_does_not_wait_behind_a_visitor_who_has_left(
+    application: Application, threads: RequestThreads
+) -> None:
     application.may_go_on.clear()
     leaving = asyncio.create_task(threads({}, None, None))
     while not application.seen:
