@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from tests.browser.furnished import make_workspace
+from tests.framework.crashing import IS_FULL
 from tests.framework.killing import FINAL, HAS_POSTGRES, LIMITS_S, Ground, RestartClock, Victim
 from tests.framework.provider_double.coder_script import ScriptedCoder
 from tests.framework.provider_double.script import Asked, Say
@@ -38,7 +39,8 @@ def ground() -> Iterator[Ground]:
     with tempfile.TemporaryDirectory(prefix="pyagent-survive-") as folder:
         ground = Ground(Path(folder), has_postgres=HAS_POSTGRES)
         try:
-            ground.stack.start()
+            # A soak of an hour is not lost because the machine was busy at its beginning.
+            ground.stack.start(timeout_s=240 if IS_FULL else 60)
             yield ground
         finally:
             ground.stop()
