@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -278,7 +277,7 @@ def test_every_run_ends_once_and_no_finished_step_is_lost_whatever_is_killed(des
         except AssertionError as error:
             problems.append(f"{run_id} {mark}: {error}\n{told_of(ground, run_id)}")
     # A side effect is done once: one change set a run, and no finished answer of the model is asked for again.
-    sets = Counter(str(run_id) for (run_id,) in ground.rows("SELECT run_id FROM reviews_changeset"))
+    sets = ground.change_sets()
     problems += [f"{run_id} made {sets[run_id]} change sets" for run_id in storm.ended if sets[run_id] != 1]
     answers = sum(values[0] == "model_call" for values in storm.steps.values())
     again = len(double.asked) - asked_before - answers

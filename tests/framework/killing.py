@@ -7,7 +7,7 @@ import os
 import random
 import sqlite3
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -120,6 +120,12 @@ class Ground:
             f"SELECT run_id, step_id, {columns} FROM agents_step WHERE status IN ('ok', 'failed') AND run_id IN ({among})"
         )
         return {(_name(run_id), step_id): tuple(values) for run_id, step_id, *values in found}
+
+    def change_sets(self) -> Counter[str]:
+        """Return how many change sets each run has made."""
+        return Counter(
+            _name(run_id) for (run_id,) in self.rows("SELECT run_id FROM reviews_changeset") if run_id
+        )
 
     def processes(self, word: str = "") -> list[psutil.Process]:
         """Return the installation's processes that have `word` in their command line."""
