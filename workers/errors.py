@@ -30,12 +30,13 @@ class PyAgentError(Exception):
 class RunSuspends(Exception):
     """No error: the agent can do nothing before others have, so its run gives up its slot and goes on later.
 
-    Raised inside a step, it leaves that step and those around it open. `waits_for` names the steps whose ends it waits for.
+    Raised inside a step, it leaves that step and those around it open. `waits_for` names the steps whose ends it waits for: all
+    of them, or with `waits_any` the first.
     """
 
-    def __init__(self, reason: str, waits_for: list[str]) -> None:
+    def __init__(self, reason: str, waits_for: list[str], *, waits_any: bool = False) -> None:
         super().__init__(reason)
-        self.reason, self.waits_for = reason, waits_for
+        self.reason, self.waits_for, self.waits_any = reason, waits_for, waits_any
 
 
 class ConfigError(PyAgentError):

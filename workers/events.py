@@ -186,6 +186,8 @@ class RunSuspended(EngineEvent):
     """One of `SuspendReason`."""
     waits_for: list[str] = field(default_factory=list)
     """Steps whose ends it waits for: delegations, and tool calls that people have to approve."""
+    waits_any: bool = False
+    """Whether it goes on when one of them has ended, not all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

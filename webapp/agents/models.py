@@ -307,6 +307,8 @@ class Run(models.Model):
     suspend_reason = models.CharField(max_length=10, choices=SuspendReason, blank=True)
     waits_for = models.JSONField(default=list)
     """Steps whose ends a suspended run waits for."""
+    waits_any = models.BooleanField(default=False)
+    """Whether it goes on when one of them has ended, not all."""
     suspended_at = models.DateTimeField(null=True)
     suspensions = models.PositiveIntegerField(default=0)
     """How often it gave its slot up in good order; such an attempt is no lost one."""

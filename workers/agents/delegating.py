@@ -102,12 +102,16 @@ def results_in(history: Iterable[Mapping[str, Any]]) -> dict[str, Delegated]:
 
 
 async def delegate(
-    run: RunState, delegations: Sequence[Delegation], *, parent: Step | str | None = None
+    run: RunState,
+    delegations: Sequence[Delegation],
+    *,
+    parent: Step | str | None = None,
+    waits_any: bool = False,
 ) -> list[Delegated]:
     """Return what the other agents made of their goals, in order. Those not handed on yet start together.
 
     Raises:
-        RunSuspends: they are at work; the run goes on when all of them have ended.
+        RunSuspends: they are at work; the run goes on when all of them have ended, with `waits_any` when one of them has.
         RunSuperseded, RelaySilent: as everything that waits for the relay.
     """
     results = results_in(run.history)
@@ -116,6 +120,9 @@ async def delegate(
     waits_for: list[str] = []
     async with AsyncExitStack() as steps:
         for one in missing:
+            if one.step_id in run.job.open_steps:
+                waits_for.append(one.step_id)
+                continue
             try:
                 context = _context(run, one, part)
             except (DelegationRefused, BudgetExceeded) as error:
@@ -139,7 +146,7 @@ async def delegate(
             waits_for.append(one.step_id)
         if waits_for:
             await run.publisher.settle()
-            raise RunSuspends("children", waits_for)
+            raise RunSuspends("children", waits_for, waits_any=waits_any)
     return [results[one.step_id] for one in delegations]
 
 

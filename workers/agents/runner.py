@@ -129,7 +129,9 @@ class Runner:
             self.comes_back = wish.reason
             # Before the run can be rung for again: the leader is to know why it let go.
             await self._tell_fleet()
-            self._publisher.publish(RunSuspended, reason=wish.reason, waits_for=wish.waits_for)
+            self._publisher.publish(
+                RunSuspended, reason=wish.reason, waits_for=wish.waits_for, waits_any=wish.waits_any
+            )
             return "suspended"
         except RunSuperseded:
             return "superseded"

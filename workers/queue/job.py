@@ -41,6 +41,8 @@ class Job:
     history: list[dict[str, Any]] = field(default_factory=list)
     """Finished steps of earlier attempts at this run, oldest first, to resume from: step_id, parent_id, kind,
     title, status, detail, duration_ms, input_tokens, output_tokens, cost_usd."""
+    open_steps: list[str] = field(default_factory=list)
+    """Goals that were handed on by earlier attempts and whose runs are still at work, by step."""
     cut_off: dict[str, Any] = field(default_factory=dict)
     """What calls have used that earlier attempts were cut off in, and that is in no finished step: input_tokens, output_tokens,
     cost_usd (None where a price is unknown); empty means nothing."""

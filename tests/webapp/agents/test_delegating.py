@@ -315,3 +315,34 @@ def test_the_parents_card_shows_whom_it_asked_with_status_and_change_set(worker,
     below = f"/w/{worker.run.workspace_id}/runs/{child.pk}/state/"
     assert browser(people.viewer).get(below).json()["children"] == []
     assert browser(people.stranger).get(address).status_code == 404
+
+
+def test_a_parent_for_which_one_is_enough_goes_on_at_the_first_end_and_is_told_what_is_still_at_work(
+    worker, rung
+):
+    for step_id in ("d1", "d2"):
+        hand_on(worker, step_id)
+    worker.say(engine.RunSuspended, reason="children", waits_for=["d1", "d2"], waits_any=True)
+    assert worker.run.status == Run.Status.SUSPENDED
+    rung()
+    at_work(child_of(worker, "d2")).say(engine.RunFinished, answer="done")
+    worker.run.refresh_from_db()
+    assert worker.run.status == Run.Status.QUEUED
+    (job,) = [job for job in rung() if job["run_id"] == str(worker.run.pk)]
+    assert job["open_steps"] == ["d1"]
+    assert [step["step_id"] for step in job["history"]] == ["d2"]
+
+    again = at_work(worker.run)
+    again.say(engine.RunSuspended, reason="children", waits_for=["d1"], waits_any=True)
+    assert again.run.status == Run.Status.SUSPENDED
+    at_work(child_of(worker)).say(engine.RunFinished, answer="done")
+    again.run.refresh_from_db()
+    assert again.run.status == Run.Status.QUEUED
+
+
+def test_a_child_that_ends_before_its_parent_lets_go_is_not_waited_for(worker):
+    for step_id in ("d1", "d2"):
+        hand_on(worker, step_id)
+    at_work(child_of(worker)).say(engine.RunFinished, answer="done")
+    worker.say(engine.RunSuspended, reason="children", waits_for=["d1", "d2"], waits_any=True)
+    assert worker.run.status == Run.Status.QUEUED

@@ -157,7 +157,7 @@ def record_suspended(event: engine.RunSuspended) -> None:
 
 @transaction.atomic
 def settle_children(parent_id: UUID) -> None:
-    """Give the parent the results of children that have ended; when it waits for no other, it goes on."""
+    """Give the parent the results of children that have ended; it goes on when it has what it waits for."""
     parent = Run.objects.select_for_update().filter(pk=parent_id).first()
     if parent is None or parent.is_final:
         return
@@ -171,8 +171,14 @@ def settle_children(parent_id: UUID) -> None:
             )
             _finish_step(parent, step, lost, duration_ms=0)
     is_waiting = parent.status == Run.Status.SUSPENDED and parent.suspend_reason == Run.SuspendReason.CHILDREN
-    if is_waiting and not parent.steps.filter(step_id__in=parent.waits_for, status="running").exists():
+    if is_waiting and _may_go_on(parent):
         resume_run(run=parent)
+
+
+def _may_go_on(parent: Run) -> bool:
+    """Return whether all that the run waits for have ended, or one where one is enough."""
+    open_count = parent.steps.filter(step_id__in=parent.waits_for, status="running").count()
+    return open_count == 0 or (parent.waits_any and open_count < len(parent.waits_for))
 
 
 def result_of(child: Run) -> Delegated:

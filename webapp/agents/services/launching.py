@@ -105,6 +105,12 @@ def finished_steps(run: Run) -> list[dict[str, Any]]:
     ]
 
 
+def open_delegations(run: Run) -> list[str]:
+    """Return the steps by which goals were handed on that are still at work."""
+    rows = run.steps.filter(kind="delegation", status="running")
+    return list(rows.order_by("seq").values_list("step_id", flat=True))
+
+
 def build_job(run: Run) -> Job:
     """Return the job as this attempt is handed it: with the current fence, and the history of earlier attempts, or of the run
     that it goes on from."""
@@ -113,6 +119,7 @@ def build_job(run: Run) -> Job:
             **run.job,
             "fence": run.fence,
             "history": finished_steps(run),
+            "open_steps": open_delegations(run),
             "cut_off": counting.cut_off_of(run),
             "steering": selectors.waiting_notes(run),
             "fallbacks": routes.fallbacks_of(run),

@@ -112,7 +112,7 @@ def record_suspended(event: engine.RunSuspended) -> None:
     if reason in GOES_ON:
         _queue_again(run, reason)
     else:
-        set_aside(run, reason, waits_for=event.waits_for, now=timezone.now())
+        set_aside(run, reason, waits_for=event.waits_for, waits_any=event.waits_any, now=timezone.now())
         if is_answered(run):
             resume_run(run=run)
 
@@ -129,11 +129,14 @@ def _queue_again(run: Run, reason: str) -> None:
     transaction.on_commit(lambda: launch(run.pk), robust=True)
 
 
-def set_aside(run: Run, reason: str, *, waits_for: Sequence[str] = (), now: datetime) -> None:
+def set_aside(
+    run: Run, reason: str, *, waits_for: Sequence[str] = (), waits_any: bool = False, now: datetime
+) -> None:
     """Write that the run is suspended. The transaction holds the row; its fence is above its last worker's."""
-    run.status, run.suspend_reason, run.waits_for = Run.Status.SUSPENDED, reason, list(waits_for)
+    run.status, run.suspend_reason = Run.Status.SUSPENDED, reason
+    run.waits_for, run.waits_any = list(waits_for), waits_any
     run.suspended_at, run.rung_at = now, None
-    run.save(update_fields=["status", "suspend_reason", "waits_for", "suspended_at", "rung_at"])
+    run.save(update_fields=["status", "suspend_reason", "waits_for", "waits_any", "suspended_at", "rung_at"])
     # What was cut off is done again; what it waits for stays open.
     run.steps.filter(status="running").exclude(step_id__in=run.waits_for).update(status="cancelled")
     announce(run)

@@ -157,14 +157,19 @@ class OrchestrationMixin(PersistenceMixin, BaseAgent):
         return Called(call, result)
 
     async def delegate(
-        self, run: RunState, delegations: Sequence[Delegation], *, parent: Step | str | None = None
+        self,
+        run: RunState,
+        delegations: Sequence[Delegation],
+        *,
+        parent: Step | str | None = None,
+        waits_any: bool = False,
     ) -> list[Delegated]:
         """Hand goals to other agents at once and return what they made of them, in order.
 
         Raises:
-            RunSuspends: they are at work; the run is resumed when all of them have ended.
+            RunSuspends: they are at work; the run is resumed when all of them have ended, with `waits_any` when one has.
         """
-        return await delegating.delegate(run, delegations, parent=parent)
+        return await delegating.delegate(run, delegations, parent=parent, waits_any=waits_any)
 
     async def _ask_leave(
         self,

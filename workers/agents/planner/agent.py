@@ -135,19 +135,29 @@ class PlannerAgent(ToolLoopAgent):
                 key=f"{name}:{task.id}", agent=task.agent, goal=goal or task.goal, base_commit=base
             )
 
-        while ready := self.core.ready(plan, outcomes):
-            asked = [handed(task, self.core.goal_for(task, outcomes)) for task in ready]
-            for task, one, result in zip(
-                ready, asked, await self.delegate(run, asked, parent=parent), strict=True
-            ):
-                outcomes[task.id] = result
-                self._done[one.step_id] = (one.title, result)
+        def known(task: Task, one: Delegation, result: Delegated) -> None:
+            outcomes[task.id] = result
+            self._done[one.step_id] = (one.title, result)
+
+        ended = results_in(run.history)
+        for task in plan:  # in an order in which each comes after those it depends on
+            one = handed(task, "")
+            if one.step_id in ended:
+                known(task, one, ended[one.step_id])
+        while True:
             while blocked := self.core.blocked(plan, outcomes):
                 for task, why in blocked:
                     one = handed(task, "")
-                    outcomes[task.id] = await record_unbegun(run, one, SKIPPED, why, parent=parent)
-                    self._done[one.step_id] = (one.title, outcomes[task.id])
-        return outcomes
+                    known(task, one, await record_unbegun(run, one, SKIPPED, why, parent=parent))
+            ready = self.core.ready(plan, outcomes)
+            at_work = [task for task in ready if handed(task, "").step_id in run.job.open_steps]
+            begun = self.core.next_batch(ready, at_work)
+            if not begun:
+                return outcomes
+            asked = [handed(task, self.core.goal_for(task, outcomes)) for task in begun]
+            results = await self.delegate(run, asked, parent=parent, waits_any=True)
+            for task, one, result in zip(begun, asked, results, strict=True):
+                known(task, one, result)
 
     async def outcome(
         self, run: RunState, answer: str, arguments: Mapping[str, Any] | None = None

@@ -14,6 +14,8 @@ from workers.tools.errors import InvalidArguments
 from workers.tools.text import bound, first_line
 
 MAX_TASKS: Final = 8
+MAX_AT_ONCE: Final = 4
+"""Tasks of one plan that are at work side by side; the others wait for a place."""
 ID_CHARS: Final = 40
 GOAL_CHARS: Final = 8_000
 RESULT_CHARS: Final = 3_000
@@ -74,6 +76,11 @@ class PlannerCore(ToolLoopCore):
             for task in plan
             if task.id not in outcomes and all(_is_ok(outcomes.get(one)) for one in task.depends_on)
         ]
+
+    def next_batch(self, ready: Sequence[Task], at_work: Sequence[Task]) -> list[Task]:
+        """Return the ready tasks that are at work now: those that are already, and others up to `MAX_AT_ONCE`."""
+        others = [task for task in ready if task not in at_work]
+        return [*at_work, *others[: max(0, MAX_AT_ONCE - len(at_work))]]
 
     def blocked(self, plan: Plan, outcomes: Outcomes) -> list[tuple[Task, str]]:
         """Return the tasks that can never begin, each with the reason."""

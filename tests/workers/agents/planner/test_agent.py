@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -81,6 +82,54 @@ async def test_hands_on_what_can_begin_gives_results_on_and_names_every_outcome(
     told = str(provider_double.asked[1].messages)
     assert "a: @coder finished. It offers change set 1." in told and "c: @tester failed." in told
     assert len(bench.relay.of(RunDelegated, job.run_id)) == 3
+
+
+async def test_a_task_begins_as_soon_as_those_it_needs_have_ended(
+    make_bench: MakeBench, provider_double: ProviderDouble
+) -> None:
+    """Trap: tasks went in waves, so that one slow task held up all that had nothing to do with it."""
+    bench = make_bench({"x.py": "x = 1\n"})
+    tasks = [*TASKS[:2], {"id": "c", "agent": "tester", "goal": "test a.py", "depends_on": ["a"]}]
+    provider_double.say(Say(calls=(Call("plan", {"tasks": tasks}),)), Say(calls=(DONE,)))
+    job = planner_job(bench, provider_double)
+    assert await bench.run(job) == "suspended"
+    a, b = waits(bench, job)
+    assert bench.relay.of(RunSuspended, job.run_id)[-1].waits_any
+
+    done = {a: result("coder", commit="c" * 40)}
+    job = replace(answered(bench, job, done), open_steps=[b])
+    assert await bench.run(job) == "suspended"
+    told = bench.relay.of(RunDelegated, job.run_id)
+    assert [event.goal.partition("\n")[0] for event in told] == ["write a.py", "write b.py", "test a.py"]
+    assert told[2].base_commit == "c" * 40
+    c = told[2].step_id
+    assert waits(bench, job) == [b, c], "the slow one is waited for, and not handed on again"
+
+    done[c] = result("tester")
+    job = replace(answered(bench, job, done), open_steps=[b])
+    assert await bench.run(job) == "suspended"
+    assert waits(bench, job) == [b]
+    done[b] = result("coder", answer="Wrote b.")
+    assert await bench.run(answered(bench, job, done)) == "finished"
+    assert len(bench.relay.of(RunDelegated, job.run_id)) == 3
+    assert bench.relay.of(RunFinished)[0].answer.count("**finished**") == 3
+    assert len(provider_double.asked) == 2
+
+
+async def test_no_more_than_four_tasks_are_at_work_at_once(
+    make_bench: MakeBench, provider_double: ProviderDouble
+) -> None:
+    bench = make_bench({"x.py": "x = 1\n"})
+    tasks = [{"id": f"t{n}", "agent": "coder", "goal": f"write {n}.py"} for n in range(6)]
+    provider_double.say(Say(calls=(Call("plan", {"tasks": tasks}),)))
+    job = planner_job(bench, provider_double)
+    await bench.run(job)
+    first = waits(bench, job)
+    assert len(first) == 4
+    job = replace(answered(bench, job, {first[3]: result("coder")}), open_steps=first[:3])
+    await bench.run(job)
+    assert waits(bench, job)[:3] == first[:3] and len(waits(bench, job)) == 4
+    assert [event.goal for event in bench.relay.of(RunDelegated)] == [f"write {n}.py" for n in range(5)]
 
 
 async def test_delegations_hang_below_the_turn_that_planned_them(
