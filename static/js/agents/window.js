@@ -17,6 +17,7 @@ export class RowWindow {
   #scroller;
   #draw;
   #drawn = new Map();
+  #rest = document.createElement("div");
   #height = GUESSED_HEIGHT;
   #range = { first: 0, last: -1 };
   /** True while all rows are to stand in the page, as for a printer. */
@@ -27,6 +28,9 @@ export class RowWindow {
     this.#box = box;
     this.#scroller = scroller;
     this.#draw = draw;
+    // The space below the last row is no padding: that would make the box higher than it may be.
+    this.#rest.setAttribute("role", "none");
+    box.append(this.#rest);
   }
 
   get isWindowed() {
@@ -67,7 +71,7 @@ export class RowWindow {
       else this.#box.insertBefore(element, next);
       before = at;
     }
-    space(this.#box, "paddingBottom", (rows.length - before - 1) * this.#height);
+    space(this.#rest, "height", (rows.length - before - 1) * this.#height);
   }
 
   /** Whether the view has come to rows that do not stand in the page. */
@@ -134,7 +138,7 @@ export class RowWindow {
 
   get #firstSeen() {
     const top = Math.max(0, this.#box.getBoundingClientRect().top);
-    return [...this.#box.children].find((element) => element.getBoundingClientRect().bottom > top) ?? null;
+    return [...this.#box.children].find((element) => element !== this.#rest && element.getBoundingClientRect().bottom > top) ?? null;
   }
 }
 
