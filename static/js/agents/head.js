@@ -6,7 +6,6 @@ import { cost, duration, tokens, visible } from "./format.js";
 import { runUrl } from "./http.js";
 import { icon, statusOf } from "./icons.js";
 import { prose } from "./prose.js";
-import { WHOLE_UP_TO } from "./window.js";
 
 /** Return the first line: the agent, its status and goal, and what may be done; `card` says `isPage`, `may`, `controls`. */
 export function head(run, { isPage, may, controls }) {
@@ -58,9 +57,8 @@ export function noSteps(run, { isFinal }) {
   return html`<p class="steps-none small muted">${words}</p>`;
 }
 
-/** Return what helps with a long tree, of which only the rows in view stand in the page; nothing for a short one. */
+/** Return what helps with a long tree, of which only the rows in view stand in the page. */
 export function manySteps(run, count) {
-  if (count <= WHOLE_UP_TO) return nothing;
   return html`<p class="steps-note small muted">${count.toLocaleString()} steps. The browser’s search finds only what is in view: the <a href=${runUrl(run, "log/")}>log</a> has all of them as text.</p>`;
 }
 

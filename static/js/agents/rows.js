@@ -8,12 +8,16 @@ import { icon, KINDS, STEP_STATUS } from "./icons.js";
 
 const DEEPEST = 8;
 
-/** Write a row of the tree into its element. */
-export function drawRow(element, row, view) {
+/** Say on a row's element what it is and where: what changes for all siblings when one comes. */
+export function placeRow(element, row, view) {
   const common = { role: "treeitem", "data-step": row.id, "aria-level": row.level, "aria-selected": "false", tabindex: view.isFocus ? 0 : -1 };
   const level = `level-${Math.min(row.level, DEEPEST)}`;
   if (row.fold) dress(element, { ...common, class: `step is-fold ${level}` });
   else dress(element, { ...common, class: `step ${level} is-${row.step.status}`, ...place(row, view) });
+}
+
+/** Write what a row shows into its element. */
+export function fillRow(element, row, view) {
   render(row.fold ? fold(row) : step(row.step, view), element);
 }
 

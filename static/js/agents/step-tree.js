@@ -4,9 +4,9 @@
 // rows in view. Events `stop-step` and `step-problem` tell the card what a person wants and what went wrong.
 import { fetchDetail } from "./http.js";
 import { meaningOf } from "./keys.js";
-import { drawRow } from "./rows.js";
+import { fillRow, placeRow } from "./rows.js";
 import { StepTree } from "./tree.js";
-import { RowWindow } from "./window.js";
+import { RowWindow, WHOLE_UP_TO } from "./window.js";
 
 const KEEP_TEXT = 60_000;
 // A window that is off (the first draw, a jump to the end) is right in the second pass; the third is for a changed height.
@@ -38,6 +38,11 @@ class StepTreeElement extends HTMLElement {
 
   get size() {
     return this.#tree.size;
+  }
+
+  /** Whether there are so many that not all of them stand in the page. */
+  get isLong() {
+    return this.size > WHOLE_UP_TO;
   }
 
   connectedCallback() {
@@ -151,10 +156,14 @@ class StepTreeElement extends HTMLElement {
   // Of the rows in view few change between two frames; the others are not drawn again.
   #drawRow(row, element) {
     const view = this.#view(row);
-    const seen = [row.step, row.hidden, row.level, row.position, row.count, ...Object.values(view)];
-    if (this.#seen.get(element)?.every((value, at) => value === seen[at])) return;
-    this.#seen.set(element, seen);
-    drawRow(element, row, view);
+    const at = [row.level, row.position, row.count];
+    const shown = [row.step, row.hidden, ...Object.values(view)];
+    const seen = this.#seen.get(element);
+    const isFilled = isSame(seen?.shown, shown);
+    if (isFilled && isSame(seen.at, at)) return;
+    this.#seen.set(element, { at, shown });
+    placeRow(element, row, view);
+    if (!isFilled) fillRow(element, row, view);
   }
 
   #view({ id, step }) {
@@ -247,6 +256,8 @@ class StepTreeElement extends HTMLElement {
     this.#soon();
   }
 }
+
+const isSame = (known, values) => known?.every((value, at) => value === values[at]) ?? false;
 
 function isAtEnd(text) {
   return text.scrollHeight - text.scrollTop - text.clientHeight < 40;

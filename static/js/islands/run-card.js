@@ -10,7 +10,6 @@ import { visible } from "../agents/format.js";
 import { answer, facts, failure, foot, head, manySteps, noSteps } from "../agents/head.js";
 import { act, decide, fetchState, runUrl, steer } from "../agents/http.js";
 import "../agents/lineage.js";
-import "../agents/step-tree.js";
 import "../agents/steering.js";
 import { events } from "../events.js";
 
@@ -37,7 +36,7 @@ const inView = new IntersectionObserver((entries) => {
 class RunCard extends LitElement {
   static properties = { run: { state: true }, isOpen: { state: true }, problem: { state: true }, again: { state: true }, now: { state: true } };
 
-  #steps = document.createElement("step-tree");
+  #steps = null;
   // From the beginning: a page opened in the middle of a step shows what was said before.
   #heard = "0-0";
   #isLoaded = false;
@@ -57,8 +56,6 @@ class RunCard extends LitElement {
     this.problem = "";
     this.again = null;
     this.now = Date.now();
-    this.#steps.addEventListener("stop-step", ({ detail }) => this.#stopStep(detail));
-    this.#steps.addEventListener("step-problem", ({ detail }) => (this.problem = detail));
   }
 
   createRenderRoot() {
@@ -66,7 +63,7 @@ class RunCard extends LitElement {
   }
 
   connectedCallback() {
-    if (!this.run.id) this.#begin(JSON.parse(this.dataset.run));
+    if (!this.run.id) this.run = JSON.parse(this.dataset.run);
     this.isOpen ||= this.isPage || !this.isFinal;
     if (!cards.has(this.run.id)) cards.set(this.run.id, new Set());
     cards.get(this.run.id).add(this);
@@ -84,10 +81,15 @@ class RunCard extends LitElement {
     this.#stopWatching();
   }
 
-  #begin(run) {
-    this.run = run;
-    this.#steps.run = run;
+  // Fetched when a card is first opened: most cards of a channel stay closed.
+  async #makeTree() {
+    await import("../agents/step-tree.js");
+    if (this.#steps) return;
+    this.#steps = document.createElement("step-tree");
+    this.#steps.run = this.run;
     this.#steps.isPage = this.isPage;
+    this.#steps.addEventListener("stop-step", ({ detail }) => this.#stopStep(detail));
+    this.#steps.addEventListener("step-problem", ({ detail }) => (this.problem = detail));
   }
 
   get isPage() {
@@ -131,9 +133,9 @@ class RunCard extends LitElement {
       this.#reload();
     }
     if (this.isFinal && !wasFinal) {
-      this.#steps.settle(OPEN_STEPS_BECOME[this.run.status]);
+      this.#steps?.settle(OPEN_STEPS_BECOME[this.run.status]);
       this.#stopWatching();
-      this.#steps.refresh();
+      this.#steps?.refresh();
       if (this.isPage) this.#reload();
       if (this.isPage) document.getElementById("tell-agent")?.remove();
       if (this.isPage) document.getElementById("run-again")?.removeAttribute("hidden");
@@ -148,14 +150,14 @@ class RunCard extends LitElement {
   }
 
   stepStarted(step) {
-    if (this.#steps.size === 0) this.requestUpdate();
-    this.#steps.put(step);
+    if (this.#steps?.size === 0) this.requestUpdate();
+    this.#steps?.put(step);
   }
 
   stepFinished(step, totals) {
     this.run = { ...this.run, ...totals };
-    this.#steps.put(step);
-    this.#steps.refresh(step.id);
+    this.#steps?.put(step);
+    this.#steps?.refresh(step.id);
   }
 
   /** A call waits for a person, or was answered: what this person may do about it is asked for. */
@@ -190,6 +192,7 @@ class RunCard extends LitElement {
   async #load() {
     const isFirst = !this.#isLoaded;
     try {
+      await this.#makeTree();
       let after = -1;
       for (let page = 0, more = true; more && page < 50; page += 1) {
         const state = await fetchState(this.run, after);
@@ -207,7 +210,7 @@ class RunCard extends LitElement {
       this.problem = `The steps could not be loaded: ${error.message}`;
     }
     this.requestUpdate();
-    if (isFirst) this.updateComplete.then(() => this.#steps.goToAddress());
+    if (isFirst) this.updateComplete.then(() => this.#steps?.goToAddress());
   }
 
   // A snapshot may be older than news that came while it was on its way: what has ended stays ended.
@@ -221,7 +224,7 @@ class RunCard extends LitElement {
 
   #followLife() {
     if (this.isFinal || !this.isConnected) return this.#stopWatching();
-    if (!this.isOpen) return;
+    if (!this.isOpen || !this.#steps) return;
     this.#unwatch ??= events.watchRun(this.run.id, (piece) => this.#say(piece), this.#heard);
     this.#clock ??= setInterval(() => (this.now = Date.now()), 1000);
   }
@@ -305,7 +308,7 @@ class RunCard extends LitElement {
   }
 
   willUpdate() {
-    this.#steps.stand({ isFinal: this.isFinal, maySteer: this.may.cancel && !this.isFinal, asked: this.#asked });
+    this.#steps?.stand({ isFinal: this.isFinal, maySteer: this.may.cancel && !this.isFinal, asked: this.#asked });
   }
 
   render() {
@@ -322,7 +325,7 @@ class RunCard extends LitElement {
   #tree() {
     const { size } = this.#steps;
     if (size === 0) return noSteps(this.run, { isFinal: this.isFinal });
-    return html`${this.isPage ? manySteps(this.run, size) : nothing}${this.#steps}`;
+    return html`${this.isPage && this.#steps.isLong ? manySteps(this.run, size) : nothing}${this.#steps}`;
   }
 }
 
