@@ -27,7 +27,8 @@ export function facts(run, { isFinal, now }) {
   const stoodStillAt = Date.parse(run.finished_at ?? (run.status === "suspended" ? run.suspended_at : null) ?? "");
   const ms = Number.isNaN(started) ? null : Math.max(0, (Number.isNaN(stoodStillAt) ? now : stoodStillAt) - started);
   const used = run.input_tokens + run.output_tokens;
-  const words = [run.model, ms === null ? "" : duration(run.finished_at ? ms : Math.floor(ms / 1000) * 1000), tokens(used)];
+  const whole = run.finished_at ? ms : Math.floor(ms / 1000) * 1000 || null;
+  const words = [run.model, ms === null ? "" : duration(whole), tokens(used)];
   if (used > 0) words.push(cost(run.cost_usd));
   if (!isFinal && run.tokens_per_s > 0) words.push(`${run.tokens_per_s} tokens/s`);
   if (run.attempts > 1) words.push(`attempt ${run.attempts}`);
