@@ -47,9 +47,9 @@ async def test_knows_its_size(terminal: Terminal) -> None:
 
 
 async def test_interrupts_and_continues_jobs(terminal: Terminal) -> None:
-    await terminal.write(b"sleep 60\n")
-    await _until(terminal, b"sleep 60\r\n")
-    await asyncio.sleep(0.3)
+    # What it says itself comes only when it has the foreground, and so will get the signal.
+    await terminal.write(b"sh -c 'echo be''gun; exec sleep 60'\n")
+    await _until(terminal, b"begun\r\n")
     await terminal.write(b"\x03")
     await terminal.write(b"sleep 61 & jobs; echo al''ive\n")
     assert b"Running" in await _until(terminal, b"alive\r\n")
