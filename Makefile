@@ -5,6 +5,7 @@ STAMPS := .stamps
 RUST_SOURCES := $(shell find rust_core/src rust_core/build.rs rust_core/Cargo.toml rust_core/Cargo.lock rust_core/pyproject.toml rust_core/rust_core.pyi -type f 2>/dev/null)
 WEB_SOURCES := $(shell find static/js static/css templates -type f 2>/dev/null) build.mjs package-lock.json
 PYTEST_FLAGS ?=
+SOAK_FLAGS ?=
 
 .PHONY: run test test-engine test-flows test-web test-browser test-postgres check bench soak rust web clean format
 
@@ -48,7 +49,7 @@ bench: $(STAMPS)/test-tools $(STAMPS)/python-dev $(STAMPS)/rust $(STAMPS)/web
 	$(PY) -m tests.benchmarks
 
 soak: $(STAMPS)/test-tools $(STAMPS)/python-dev $(STAMPS)/rust $(STAMPS)/web
-	$(PY) -m tests.benchmarks.soak
+	$(PY) -m tests.benchmarks.soak $(SOAK_FLAGS)
 
 rust: $(STAMPS)/rust
 
