@@ -73,6 +73,11 @@ if (main && !main.classList.contains("chat")) {
   localTimes(main);
   new MutationObserver(() => localTimes(main)).observe(main, { childList: true, subtree: true });
 }
+// A new schedule means its reader's own time, unless they say otherwise.
+const zone = main?.querySelector("select[data-own-zone]");
+const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+if (zone && [...zone.options].some((option) => option.value === own)) zone.value = own;
+
 // Tabs that do not fit scroll: the present one is to be seen.
 document.querySelector('.tabs [aria-current="page"]')?.scrollIntoView({ inline: "center", block: "nearest" });
 

@@ -55,6 +55,12 @@ def test_shows_the_second_of_each_step_and_names_the_zone(enter: Enter, furnishe
     expect(time).to_have_attribute("title", re.compile(r"GMT\+9|JST"))
 
 
+def test_a_new_schedule_is_meant_in_the_readers_own_zone(enter: Enter, furnished: Furnished) -> None:
+    person = enter(timezone_id=TOKYO)
+    person.go(furnished.pages()["new schedule"])
+    expect(person.page.get_by_label("Time zone")).to_have_value(TOKYO)
+
+
 @pytest.mark.parametrize("name", ["health", "health of a file", "log of a run"])
 def test_breaks_no_path_into_letters_on_a_phone(enter: Enter, furnished: Furnished, name: str) -> None:
     person = enter(viewport=PHONE)

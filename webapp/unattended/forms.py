@@ -131,7 +131,10 @@ class ScheduleForm(CallingForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["zone"].choices = [(name, name) for name in cron.zones()]  # type: ignore[attr-defined]
+        zone = self.fields["zone"]
+        zone.choices = [(name, name) for name in cron.zones()]  # type: ignore[attr-defined]
+        if not self.is_bound and "zone" not in self.initial:
+            zone.widget.attrs["data-own-zone"] = ""  # base.js knows the reader's
 
     def initial_of(self, item: Calling) -> dict[str, Any]:
         """Return what the form shows of a schedule; its time as the expression that it is kept as."""

@@ -30,7 +30,7 @@ def rest(company: Company) -> str:
 def test_a_member_makes_one_by_the_form(company: Company) -> None:
     client = company.client(company.member)
     page = client.get(base(company) + "schedules/add/").content.decode()
-    assert "Europe/Berlin" in page
+    assert "Europe/Berlin" in page and "data-own-zone" in page
     reply = client.post(base(company) + "schedules/add/", FORM, follow=True)
     schedule = Schedule.objects.get()
     assert (schedule.cron, schedule.zone, schedule.owner) == ("30 3 * * 1-5", "Europe/Berlin", company.member)
@@ -39,6 +39,7 @@ def test_a_member_makes_one_by_the_form(company: Company) -> None:
     assert "At 03:30 on Monday through Friday" in text and "Next " in text
     shown = client.get(base(company)).content.decode()
     assert "Nightly" in shown and "@tidy" in shown and "made it" in shown
+    assert "data-own-zone" not in client.get(f"{base(company)}schedules/{schedule.pk}/edit/").content.decode()
 
 
 @pytest.mark.parametrize(
