@@ -25,7 +25,18 @@ from workers.sandbox.mechanism import require_mechanism
 from workers.sandbox.process import kill_sandbox, start_sandbox
 from workers.sandbox.watch import Watch
 
-SHELL = ["/usr/bin/setsid", "--ctty", "/bin/bash", "--noprofile", "--rcfile", "/etc/pyagent.bashrc", "-i"]
+# Whoever started us may have told us to ignore Ctrl-C, as a shell does with what it runs beside itself; a person at a terminal means it.
+SHELL = [
+    "/usr/bin/env",
+    "--default-signal",
+    "/usr/bin/setsid",
+    "--ctty",
+    "/bin/bash",
+    "--noprofile",
+    "--rcfile",
+    "/etc/pyagent.bashrc",
+    "-i",
+]
 MAX_ROWS, MAX_COLS = 500, 1000
 ENVIRONMENT = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
 
