@@ -25,7 +25,7 @@ from workers.sandbox.mechanism import require_mechanism
 from workers.sandbox.process import kill_sandbox, start_sandbox
 from workers.sandbox.watch import Watch
 
-# Whoever started us may have told us to ignore Ctrl-C, as a shell does with what it runs beside itself; a person at a terminal means it.
+# Whoever started us may have told us to ignore Ctrl-C, as a shell does with what it runs beside itself.
 SHELL = [
     "/usr/bin/env",
     "--default-signal",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
+import threading
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -28,3 +31,16 @@ class Command(BaseCommand):
         relay.run()
         watcher.stop()
         log.info("relay has stopped")
+        _leave()
+
+
+def _leave() -> None:
+    """End the process here when a helper thread still works.
+
+    Such a thread may be in native code that loads a model. When it comes back while Python winds down, Python ends the thread
+    in a way that C++ takes for an error: the process would abort. All that it does is done again by the next relay.
+    """
+    if any(thread.daemon for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
