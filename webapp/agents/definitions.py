@@ -16,6 +16,7 @@ from webapp.learning.selectors import agents_by_weight
 from webapp.workspaces.models import Workspace
 from workers.agents.registry import AGENTS
 from workers.queue import Budget
+from workers.tools.registry import DELEGATION
 
 Visibility = AgentDefinition.Visibility
 TOOLS: Final = {
@@ -36,7 +37,7 @@ TOOLS: Final = {
 """What a defined agent may be given, and what that is in words. Every agent can end its run."""
 
 DELEGATING: Final = ("planner", "coder")
-"""Agents that are told whom they can call."""
+"""Agents that are told whom they can call; so are those that people gave a tool for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,8 @@ def _visible(user: User | AnonymousUser | None, workspace: Workspace) -> QuerySe
 
 def agents_for(run: Run) -> list[dict[str, str]]:
     """Return whom this run may hand goals to, who does best here first; nobody for an agent that hands nothing on."""
-    if run.agent not in DELEGATING:
+    defined = (run.job.get("definition") or {}).get("tools", ())
+    if run.agent not in DELEGATING and DELEGATION.keys().isdisjoint(defined):
         return []
     return [
         {"name": agent.name, "description": agent.description}

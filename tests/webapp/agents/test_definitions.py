@@ -339,3 +339,7 @@ def test_who_hands_goals_on_is_told_of_the_agents_that_do_best_first(workspace, 
     names = [agent["name"] for agent in definitions.agents_for(run)]
     assert names[0] == "tidy"
     assert names[-1] == "coder"
+    run.agent, run.job = "docs-writer", {"definition": {"tools": ["read_file", "delegate"]}}
+    assert [agent["name"] for agent in definitions.agents_for(run)] == names
+    run.job["definition"]["tools"] = ["read_file"]
+    assert definitions.agents_for(run) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import replace
 from typing import Any
 
@@ -54,6 +55,24 @@ async def test_is_told_its_instructions_and_has_its_tools_and_no_others(
     assert [step.status for step in refused] == ["failed"]
     assert not bench.relay.of(ChangeProposed, job.run_id)
     assert bench.relay.of(RunFinished, job.run_id)[0].answer == "x est un."
+
+
+async def test_is_told_whom_it_may_ask_when_it_was_given_a_tool_for_that(
+    make_bench: MakeBench, provider_double: ProviderDouble
+) -> None:
+    bench = make_bench({"a.py": "x = 1\n"})
+    provider_double.say(
+        Say("", (Call("finish", {"answer": "nobody needed"}),)),
+        Say("", (Call("finish", {"answer": "done"}),)),
+    )
+    others = [{"name": "tidy", "description": "Mends what linters find"}]
+    asker = READER | {"tools": ["read_file", "delegate"]}
+    for definition in (asker, READER):
+        job = replace(job_of(bench, provider_double, definition), agents=others, run_id=str(uuid.uuid4()))
+        assert await bench.run(job) == "finished"
+    told, untold = (asked.messages[0]["content"] for asked in provider_double.asked)
+    assert "- tidy: Mends what linters find" in told
+    assert "tidy" not in untold
 
 
 async def test_what_it_changes_is_offered_for_review(

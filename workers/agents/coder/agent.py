@@ -69,10 +69,7 @@ class CoderAgent(ToolLoopAgent):
         return *KNOWLEDGE, *handing_on
 
     def instructions(self, run: RunState) -> str:
-        if not any(tool.name in DELEGATION for tool in self.toolbox):
-            return prompts.SYSTEM
-        agents = "\n".join(f"- {agent['name']}: {agent['description']}" for agent in run.job.agents)
-        return prompts.SYSTEM + prompts.HAND_ON.format(agents=agents)
+        return prompts.SYSTEM + self.whom_it_may_ask(run)
 
     async def opening(self, run: RunState) -> str:
         files = self.context.files

@@ -16,14 +16,6 @@ SYSTEM = (
     "a question, look it up and call finish with the answer.\n"
 )
 
-HAND_ON = (
-    "\n"
-    "You may hand on a part of the work that stands by itself and that another agent does better (delegate), and wait for its "
-    "answer; never the request as a whole. What that agent changes is offered to people in a change set of its own; it is not "
-    "in your files. The agents:\n"
-    "{agents}\n"
-)
-
 EXAMPLES = (
     '{"thought": "Find where total is made.", "tool": "search", "arguments": {"query": "def total"}}\n'
     '{"thought": "total leaves out the last item.", "tool": "edit_code", '

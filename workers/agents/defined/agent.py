@@ -41,7 +41,8 @@ class DefinedAgent(ToolLoopAgent):
 
     def instructions(self, run: RunState) -> str:
         changes = prompts.CHANGES if any(tool.is_effect for tool in self.toolbox) else prompts.READS
-        return prompts.FRAME.format(name=self.name, changes=changes, instructions=self._instructions)
+        frame = prompts.FRAME.format(name=self.name, changes=changes, instructions=self._instructions)
+        return frame + self.whom_it_may_ask(run)
 
     async def opening(self, run: RunState) -> str:
         listing = ""

@@ -31,6 +31,7 @@ from workers.learning.prompt import lessons_text
 from workers.providers.base import Provider
 from workers.providers.types import ToolSpec
 from workers.tools.base import Toolbox, ToolContext, ToolResult
+from workers.tools.registry import DELEGATION
 from workers.tools.text import bound
 
 COMMAND_TIMEOUT_S = 120.0
@@ -80,6 +81,13 @@ class ToolLoopAgent(
     @abstractmethod
     def open_tools(self, run: RunState) -> Toolbox:
         """Return the tools of this run; the one called `finish` ends it."""
+
+    def whom_it_may_ask(self, run: RunState) -> str:
+        """Return what its instructions say of the agents that it may hand goals to; nothing without a tool for that."""
+        if not run.job.agents or not any(tool.name in DELEGATION for tool in self.toolbox):
+            return ""
+        agents = "\n".join(f"- {agent['name']}: {agent['description']}" for agent in run.job.agents)
+        return prompts.HAND_ON.format(agents=agents)
 
     @abstractmethod
     def instructions(self, run: RunState) -> str:

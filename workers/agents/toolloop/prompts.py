@@ -31,3 +31,12 @@ TOO_SMALL = (
     "I run on {model}, a very small model that ships with PyAgent. It cannot {work}, so I have not let it try. Choose a "
     "capable model under Settings → Models (an OpenAI-compatible address, Anthropic or Ollama) and call me again."
 )
+
+HAND_ON = (
+    "\n"
+    "You may hand on a part of the work that stands by itself and that another agent does better (delegate), and wait for its "
+    "answer; never the request as a whole. What that agent changes is offered to people in a change set of its own; it is not "
+    "in your files. The agents:\n"
+    "{agents}\n"
+)
+"""What an agent is told that has the tools of delegation."""
