@@ -12,6 +12,7 @@ import datetime
 import os
 import platform
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -75,8 +76,9 @@ def run(name: str, command: list[str], environment: dict[str, str]) -> Outcome:
     """Run one suite and return how it went; it is ended with this process."""
     started, closing, storm = time.monotonic(), "nothing ran", ""
     print(f"[{name}] begins", flush=True)
+    # In a session of its own, so that it hears of Ctrl-C from here alone and has the time to end what it started.
     with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
     ) as process:
         try:
             for line in lines_of(process, name):
@@ -86,7 +88,7 @@ def run(name: str, command: list[str], environment: dict[str, str]) -> Outcome:
                 if line.startswith(TOLD):
                     storm = line.removeprefix(TOLD)
         except KeyboardInterrupt:
-            process.terminate()  # pytest ends what it started
+            process.send_signal(signal.SIGINT)  # at SIGTERM pytest would leave what it started
             process.wait()
             closing = f"interrupted; last heard: {closing}"
     # A table's cell has no room for more, and no bar in it.
