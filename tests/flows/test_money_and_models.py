@@ -35,7 +35,7 @@ def stack() -> Iterator[Stack]:
     with tempfile.TemporaryDirectory(prefix="pyagent-money-") as folder:
         running = Stack(Path(folder) / "home")
         try:
-            running.start(timeout_s=180)
+            running.start()
             yield running
         finally:
             running.stop()
