@@ -6,6 +6,7 @@ import uuid
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 
 
 class ModelProfile(models.Model):
@@ -57,9 +58,7 @@ class ModelProfile(models.Model):
     class Meta:
         ordering = ["-is_default", "name"]
         constraints = [
-            models.CheckConstraint(
-                condition=models.Q(user=None) | models.Q(workspace=None), name="profile_has_one_owner"
-            ),
+            models.CheckConstraint(condition=Q(user=None) | Q(workspace=None), name="profile_has_one_owner"),
         ]
 
     def __str__(self) -> str:
@@ -124,9 +123,7 @@ class SpendLimit(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["workspace", "user"], name="one_limit_per_person"),
-            models.UniqueConstraint(
-                fields=["workspace"], condition=models.Q(user=None), name="one_limit_for_all"
-            ),
+            models.UniqueConstraint(fields=["workspace"], condition=Q(user=None), name="one_limit_for_all"),
         ]
 
     def __str__(self) -> str:
@@ -156,7 +153,7 @@ class DailySpend(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["workspace", "day", "agent", "model"],
-                condition=models.Q(user=None),
+                condition=Q(user=None),
                 name="one_sum_per_day_of_nobody",
             ),
         ]
@@ -206,16 +203,16 @@ class AgentDefinition(models.Model):
         ordering = ["name"]
         constraints = [
             models.UniqueConstraint(
-                fields=["workspace", "name"], condition=models.Q(is_archived=False), name="one_agent_per_name"
+                fields=["workspace", "name"], condition=Q(is_archived=False), name="one_agent_per_name"
             ),
             models.UniqueConstraint(
                 fields=["name"],
-                condition=models.Q(is_archived=False, workspace=None),
+                condition=Q(is_archived=False, workspace=None),
                 name="one_installation_agent_per_name",
             ),
             models.CheckConstraint(
-                condition=models.Q(workspace=None, visibility="installation")
-                | (models.Q(workspace__isnull=False) & ~models.Q(visibility="installation")),
+                condition=Q(workspace=None, visibility="installation")
+                | (Q(workspace__isnull=False) & ~Q(visibility="installation")),
                 name="installation_agents_have_no_workspace",
             ),
         ]
@@ -346,6 +343,9 @@ class Run(models.Model):
             models.Index(fields=["workspace", "status", "-created_at"], name="runs_by_status"),
             models.Index(fields=["workspace", "agent", "-created_at"], name="runs_by_agent"),
             models.Index(fields=["workspace", "requested_by", "-created_at"], name="runs_by_person"),
+            models.Index(
+                fields=["workspace", "-created_at"], name="runs_at_work", condition=Q(finished_at=None)
+            ),
             models.Index(fields=["status", "lease_expires_at"]),
         ]
 
