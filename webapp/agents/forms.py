@@ -142,6 +142,7 @@ class AgentForm(BudgetFields):
         help_text="Runs on its caller’s model where the caller may not use this one.",
     )
     note = forms.CharField(label="What changes in this version", max_length=200, required=False)
+    version = forms.IntegerField(min_value=1, required=False, widget=forms.HiddenInput)
     field_order = (
         "name",
         "visibility",
@@ -159,16 +160,15 @@ class AgentForm(BudgetFields):
         if version is not None:
             names = ("description", "instructions", "tools")
             said = {name: getattr(version, name) for name in names}
-            kwargs.setdefault(
-                "initial", said | (version.budget or {}) | {"model_id": version.model_profile_id}
-            )
+            known = {"model_id": version.model_profile_id, "version": version.number}
+            kwargs.setdefault("initial", said | (version.budget or {}) | known)
         super().__init__(*args, **kwargs)
         choices = [("", "Its caller’s"), *((profile.pk, profile.name) for profile in profiles)]
         self.fields["model_id"].choices = choices  # type: ignore[attr-defined]
         if version is not None:
             del self.fields["name"], self.fields["visibility"]
         else:
-            del self.fields["note"]
+            del self.fields["note"], self.fields["version"]
 
 
 class RouteForm(forms.Form):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from django.test import Client
 
+from webapp.accounts.services import create_api_key
 from webapp.agents import access, definitions, services
 from webapp.agents.models import AgentDefinition, ModelProfile, Run
 from webapp.agents.services.definitions import MAX_AGENTS, AgentFields
@@ -252,6 +254,32 @@ def test_pages_lead_through_defining_changing_comparing_and_going_back(workspace
     assert member.post(f"{base}{row.pk}/archive/").status_code == 302
     assert "Bring back" in member.get(base).content.decode()
     assert "Bring back" not in browser(people.viewer).get(base).content.decode()
+
+
+def test_what_somebody_else_saved_meanwhile_is_not_written_over_unseen(writer, workspace, people, browser):
+    member, page = browser(people.member), f"/w/{workspace.pk}/agents/{writer.pk}/change/"
+    said = {"description": "Keeps the manual", "tools": ["read_file"], "model_id": ""}
+    assert '<input type="hidden" name="version" value="1"' in member.get(page).content.decode()
+    theirs = said | {"instructions": "Write long.", "version": "1"}
+    assert browser(people.maintainer).post(page, theirs).status_code == 302
+    mine = said | {"instructions": "Write in French.", "version": "1"}
+    refused = member.post(page, mine)
+    told = refused.content.decode()
+    assert refused.status_code == 422
+    assert "Version 2 was saved while you wrote." in told
+    assert "Write in French." in told
+    assert f"/w/{workspace.pk}/agents/{writer.pk}/versions/2/" in told
+    assert '<input type="hidden" name="version" value="2"' in told
+    _, key = create_api_key(user=people.member, name="k", scopes=("read", "write"))
+    over_rest = Client(headers={"Authorization": f"Bearer {key}"})
+    address = f"/api/v1/workspaces/{workspace.pk}/agents/{writer.pk}"
+    told = over_rest.put(address, mine | {"model_id": None, "version": 1}, content_type="application/json")
+    assert (told.status_code, told.json()["error"]["facts"]) == (409, {"version": 2})
+    assert writer.versions.count() == 2
+    assert member.post(page, mine | {"version": "2"}).status_code == 302
+    writer.refresh_from_db()
+    assert writer.current is not None
+    assert (writer.current.number, writer.current.instructions) == (3, "Write in French.")
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,17 @@ class AgentFieldsIn(Schema):
     note: str = Field("", max_length=200)
 
 
+class AgentChangeIn(AgentFieldsIn):
+    """What an agent is told to be from now on."""
+
+    version: int | None = Field(
+        None,
+        ge=1,
+        le=2**31 - 1,
+        description="The version that was changed. Where another one answers by now, nothing is saved.",
+    )
+
+
 class AgentIn(AgentFieldsIn):
     """A new agent."""
 
@@ -163,10 +174,12 @@ def get_agent(request: HttpRequest, workspace_id: int, agent_id: int) -> Any:
 
 
 @router.put(AGENT, response={200: DefinitionOut, **CHANGING}, summary="Change an agent")
-def change_agent(request: HttpRequest, workspace_id: int, agent_id: int, body: AgentFieldsIn) -> Any:
+def change_agent(request: HttpRequest, workspace_id: int, agent_id: int, body: AgentChangeIn) -> Any:
     """Write a new version, which answers from now on; return the agent."""
     user, workspace, row = _to_change(request, workspace_id, agent_id)
-    services.change_agent(definition=row, changed_by=user, fields=_said(user, workspace, body))
+    services.change_agent(
+        definition=row, changed_by=user, fields=_said(user, workspace, body), seen=body.version
+    )
     return _shown(access.definition_for(user, workspace, agent_id))
 
 

@@ -76,18 +76,27 @@ def define_agent(
 
 
 @transaction.atomic
-def change_agent(*, definition: AgentDefinition, changed_by: User, fields: AgentFields) -> AgentVersion:
+def change_agent(
+    *, definition: AgentDefinition, changed_by: User, fields: AgentFields, seen: int | None = None
+) -> AgentVersion:
     """Return the new version, which answers from now on; runs at work go on with the one they began with.
 
-    Where nothing but the note differs, none is made: the one that answers is returned.
+    Where nothing but the note differs, none is made: the one that answers is returned. `seen` is the number of the version
+    that the person changed; without it, whatever answers now is replaced.
 
     Raises:
         Invalid: a field will not do.
-        Conflict: it is archived, or has too many versions.
+        Conflict: it is archived, has too many versions, or answers in another version than `seen`, which `version` tells.
     """
     row = AgentDefinition.objects.select_for_update().get(pk=definition.pk)
     if row.is_archived:
         raise Conflict("This agent is archived. Bring it back first.")
+    if seen is not None and row.current is not None and row.current.number != seen:
+        raise Conflict(
+            f"Version {row.current.number} was saved while you wrote. Nothing of yours is saved yet: compare, and save again "
+            "to put yours after it.",
+            version=row.current.number,
+        )
     _check(fields)
     version = _add_version(row, fields, changed_by)
     log.info("agent changed", agent=row.name, definition_id=row.pk, version=version.number, by=changed_by.pk)

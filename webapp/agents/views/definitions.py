@@ -100,26 +100,40 @@ def change(request: HttpRequest, workspace_id: int, definition_id: int) -> HttpR
     """Write a new version of an agent."""
     workspace = workspace_for(request.user, workspace_id, role=Role.MEMBER)
     row = access.definition_to_change(request.user, workspace, definition_id)
-    form = _form(request, workspace, row.current)
+    form, newer = _form(request, workspace, row.current), None
     if request.method == "POST" and form.is_valid():
         try:
             fields = _said(request, workspace, form)
-            version = services.change_agent(definition=row, changed_by=person(request), fields=fields)
+            version = services.change_agent(
+                definition=row,
+                changed_by=person(request),
+                fields=fields,
+                seen=form.cleaned_data["version"],
+            )
         except (Invalid, Conflict) as error:
             form.add_error(error.facts.get("field"), str(error))
+            newer = error.facts.get("version")
+            if newer is not None:
+                answers = request.POST.copy()
+                answers["version"] = str(newer)
+                form.data = answers
         else:
             if version.pk == row.current_id:
                 messages.info(request, f"Nothing was changed; version {version.number} goes on answering.")
             else:
                 messages.success(request, f"@{row.name} answers in version {version.number} from now on.")
             return redirect("agent", workspace.pk, row.pk)
-    return _form_page(request, workspace, form, row)
+    return _form_page(request, workspace, form, row, newer)
 
 
 def _form_page(
-    request: HttpRequest, workspace: Workspace, form: AgentForm, row: AgentDefinition | None
+    request: HttpRequest,
+    workspace: Workspace,
+    form: AgentForm,
+    row: AgentDefinition | None,
+    newer: int | None = None,
 ) -> HttpResponse:
-    context = {"workspace": workspace, "form": form, "definition": row}
+    context = {"workspace": workspace, "form": form, "definition": row, "newer": newer}
     return render(request, "agents/agent_form.html", context, status=422 if form.errors else 200)
 
 
