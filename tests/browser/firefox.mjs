@@ -10,7 +10,7 @@ page.setDefaultTimeout(60_000);
 const complaints = [];
 page.on("pageerror", (error) => complaints.push(`error: ${error.message}`));
 // Firefox, unlike Chromium, reports a request that leaving the page cut off as an error.
-const isCutOff = (text) => text.includes("NetworkError when attempting to fetch resource");
+const isCutOff = (text) => /NetworkError when attempting to fetch resource|AbortError: The operation was aborted/.test(text);
 page.on("console", (message) => message.type() === "error" && !isCutOff(message.text()) && complaints.push(`console: ${message.text()}`));
 
 const say = (text) => console.log(`${(performance.now() / 1000).toFixed(1)} s  ${text}`);

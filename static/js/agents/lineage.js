@@ -1,5 +1,6 @@
 // The tree of runs that asked each other, on a run's page: fetched again when one of them changes, or a new one comes.
 import { events } from "../events.js";
+import { fragment } from "../lib/fragment.js";
 
 const QUIET_MS = 200;
 let timer = null;
@@ -16,12 +17,9 @@ async function refresh() {
   timer = null;
   if (isFetching) return soon();
   isFetching = true;
-  try {
-    const reply = await fetch(nav().dataset.src);
-    if (reply.ok) show(await reply.text());
-  } finally {
-    isFetching = false;
-  }
+  const html = await fragment(nav().dataset.src);
+  isFetching = false;
+  if (html !== null) show(html);
 }
 
 function show(markup) {

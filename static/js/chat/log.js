@@ -203,7 +203,9 @@ export class MessageLog {
     this.isLoading = true;
     this.log.setAttribute("aria-live", "off");
     try {
-      const { html, hasOlder } = await this.fetch({ before: this.firstNumber, topic: this.topicId });
+      const reply = await this.fetch({ before: this.firstNumber, topic: this.topicId }).catch(() => null);
+      if (!reply) return; // the link stays: scrolling to it and pressing it ask again
+      const { html, hasOlder } = reply;
       this.steady(() => {
         this.insert(html);
         if (!hasOlder) {

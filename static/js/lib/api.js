@@ -19,14 +19,16 @@ export async function api(method, path, { query, body, signal } = {}) {
   const headers = { Accept: "application/json", "X-CSRFToken": csrf() };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   let reply;
+  let text;
   try {
     reply = await fetch(url, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal });
+    text = await reply.text(); // a line may break in the middle of it, too
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ApiError(0, { code: "offline", message: "The server cannot be reached. Nothing is lost; try again.", retryable: true });
   }
   if (reply.status === 204) return null;
-  const data = await reply.json().catch(() => null);
-  if (!reply.ok) throw new ApiError(reply.status, data?.error);
-  return data;
+  const isJson = reply.headers.get("Content-Type")?.startsWith("application/json");
+  if (!reply.ok || !isJson) throw new ApiError(reply.status, isJson ? JSON.parse(text).error : null);
+  return JSON.parse(text);
 }

@@ -4,6 +4,7 @@ import { Completion } from "../chat/completion.js";
 import { MessageLog } from "../chat/log.js";
 import { Outbox } from "../chat/outbox.js";
 import { events } from "../events.js";
+import { fragment } from "../lib/fragment.js";
 import { notify } from "../lib/notify.js";
 
 const chat = document.getElementById("chat");
@@ -35,8 +36,11 @@ requestAnimationFrame(open);
 const jump = document.getElementById("jump-down");
 let lastTopic = chat.dataset.topic || document.querySelector("#log .message:last-of-type")?.dataset.topic || "";
 
-async function whole(number, html) {
-  return html || (await log.fetch({ only: number })).html;
+// What is too long for the news is fetched; where that fails, catching up brings it.
+async function show({ number, html }) {
+  const whole = html || (await log.fetch({ only: number }).catch(() => null))?.html;
+  if (!whole) return catchUp();
+  log.steady(() => log.insert(whole));
 }
 
 events.on("MessagePosted", async (news) => {
@@ -46,22 +50,16 @@ events.on("MessagePosted", async (news) => {
     jump.hidden = false;
     return;
   }
-  const html = await whole(news.number, news.html);
-  log.steady(() => log.insert(html));
+  await show(news);
   if (!log.isNearBottom) jump.hidden = false;
   readSoon();
 });
 
-events.on("MessageChanged", async (news) => {
-  if (news.channel_id !== channelId || !log.find(news.message_id)) return;
-  const html = await whole(news.number, news.html);
-  log.steady(() => log.insert(html));
+events.on("MessageChanged", (news) => {
+  if (news.channel_id === channelId && log.find(news.message_id)) show(news);
 });
 
-log.refresh = async (number) => {
-  const { html } = await log.fetch({ only: number });
-  log.steady(() => log.insert(html));
-};
+log.refresh = (number) => show({ number });
 
 let catchingUp = null;
 function catchUp() {
@@ -116,9 +114,8 @@ let topicsTimer = null;
 function reloadTopics() {
   topicsTimer ??= setTimeout(async () => {
     topicsTimer = null;
-    const reply = await fetch(topics.dataset.url, { headers: { "HX-Request": "true" } }).catch(() => null);
-    if (!reply?.ok) return;
-    document.getElementById("topic-list").innerHTML = await reply.text(); // our own server's piece, escaped there
+    const html = await fragment(topics.dataset.url);
+    if (html !== null) document.getElementById("topic-list").innerHTML = html; // our own server's piece, escaped there
   }, 500);
 }
 

@@ -1,6 +1,7 @@
 // The fleet page, live: its body is fetched again every two seconds while somebody looks, and at once when a run of this
 // workspace changes. It is morphed, so that the keyboard's focus and an open choice stay where they are.
 import { events } from "../events.js";
+import { fragment } from "../lib/fragment.js";
 import { notify } from "../lib/notify.js";
 import { localTimes } from "../lib/when.js";
 
@@ -17,8 +18,7 @@ async function refresh() {
     return;
   }
   isFetching = true;
-  const reply = await fetch(location.href, { headers: { "HX-Request": "true" } }).catch(() => null);
-  const text = reply?.ok ? await reply.text().catch(() => "") : "";
+  const text = (await fragment(location.href)) ?? "";
   // Whoever was signed out meanwhile is answered with another page.
   const isFleet = text.includes('id="fleet-body"');
   if (isFleet) {

@@ -1,16 +1,12 @@
 // The health pages, live: their body is fetched again when files change, and long measurements show how far they are.
 import { events } from "../events.js";
+import { fragment } from "../lib/fragment.js";
 
 const said = document.getElementById("health-said");
 const QUIET_MS = 200;
 let timer = null;
 let isFetching = false;
 let isStale = false;
-
-async function piece(url) {
-  const reply = await fetch(url, { headers: { "HX-Request": "true" } }).catch(() => null);
-  return reply?.ok ? reply.text() : null;
-}
 
 // Whoever stands on a link of the body stands on the same link afterwards.
 async function refresh() {
@@ -19,7 +15,7 @@ async function refresh() {
     return;
   }
   isFetching = true;
-  const html = await piece(location.href);
+  const html = await fragment(location.href);
   isFetching = false;
   const old = document.getElementById("health-body");
   const fresh = html && new DOMParser().parseFromString(html, "text/html").getElementById("health-body");
@@ -46,7 +42,7 @@ function refreshSoon() {
 const measurements = document.getElementById("health-measurements");
 
 async function refreshMeasurements() {
-  const html = await piece(measurements.dataset.url);
+  const html = await fragment(measurements.dataset.url);
   if (html === null) return;
   const hadFocus = measurements.contains(document.activeElement);
   measurements.innerHTML = html;

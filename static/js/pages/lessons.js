@@ -1,14 +1,15 @@
 // The list of lessons, live: its body is fetched again when something was learned, changed or taken away.
 import { events } from "../events.js";
+import { fragment } from "../lib/fragment.js";
 
 const QUIET_MS = 200;
 const said = document.getElementById("lessons-said");
 let timer = null;
 
 async function refresh() {
-  const reply = await fetch(location.href, { headers: { "HX-Request": "true" } }).catch(() => null);
-  if (!reply?.ok) return;
-  const fresh = new DOMParser().parseFromString(await reply.text(), "text/html").getElementById("lessons-body");
+  const html = await fragment(location.href);
+  if (html === null) return;
+  const fresh = new DOMParser().parseFromString(html, "text/html").getElementById("lessons-body");
   const old = document.getElementById("lessons-body");
   if (!fresh || !old) return;
   // Whoever stands on a link or button of the body stands on the same one afterwards.

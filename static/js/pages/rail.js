@@ -1,5 +1,6 @@
 // On every page of a workspace: the connection's state in the top bar, and unread counts in the rail as messages come.
 import { events } from "../events.js";
+import { fragment } from "../lib/fragment.js";
 import { notify } from "../lib/notify.js";
 
 const WORDS = {
@@ -64,11 +65,8 @@ let asked = 0;
 
 async function reload() {
   const mine = ++asked;
-  const reply = await fetch(rail.dataset.url, { headers: { "HX-Request": "true", "HX-Current-URL": location.href } }).catch(() => null);
-  // Without an answer the old list stays; the next resync asks again.
-  if (!reply?.ok) return;
-  const html = await reply.text();
-  if (mine !== asked) return;
+  const html = await fragment(rail.dataset.url, { "HX-Request": "true", "HX-Current-URL": location.href });
+  if (html === null || mine !== asked) return;
   // What somebody is typing into is not replaced: the list comes when the dialog closes.
   const open = rail.querySelector("dialog[open]");
   if (open) return open.addEventListener("close", reload, { once: true });

@@ -1,5 +1,6 @@
 // The list of runs, live: a line is fetched again when its run changes, and new runs come in at the top.
 import { events } from "../events.js";
+import { fragment } from "../lib/fragment.js";
 
 const list = document.getElementById("run-list");
 const workspaceId = document.body.dataset.workspaceId;
@@ -12,9 +13,9 @@ const lineOf = (runId) => document.getElementById(`run-${runId}`);
 
 async function refresh(runId) {
   pending.delete(runId);
-  const reply = await fetch(`/w/${workspaceId}/runs/${runId}/row/`);
-  if (!reply.ok) return;
-  const fresh = new DOMParser().parseFromString(await reply.text(), "text/html").querySelector("li");
+  const html = await fragment(`/w/${workspaceId}/runs/${runId}/row/`);
+  if (html === null) return;
+  const fresh = new DOMParser().parseFromString(html, "text/html").querySelector("li");
   const old = lineOf(runId);
   if (!fresh) return;
   const hadFocus = old?.contains(document.activeElement);

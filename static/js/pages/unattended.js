@@ -1,14 +1,15 @@
 // The pages of unattended work, live: their body is fetched again when something was changed, started or has ended.
 import { events } from "../events.js";
+import { fragment } from "../lib/fragment.js";
 import { localTimes } from "../lib/when.js";
 
 const QUIET_MS = 200;
 let timer = null;
 
 async function refresh() {
-  const reply = await fetch(location.href, { headers: { "X-Requested-With": "unattended" } }).catch(() => null);
-  if (!reply?.ok) return;
-  const fresh = new DOMParser().parseFromString(await reply.text(), "text/html").getElementById("unattended-body");
+  const html = await fragment(location.href, { "X-Requested-With": "unattended" });
+  if (html === null) return;
+  const fresh = new DOMParser().parseFromString(html, "text/html").getElementById("unattended-body");
   const old = document.getElementById("unattended-body");
   if (!fresh || !old) return;
   // Whoever stands on a link or button stands on the same one afterwards.
