@@ -16,6 +16,7 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
 
+from webapp.accounts.access import person
 from webapp.agents import access, definitions, selectors, services
 from webapp.agents.definitions import AgentOffer
 from webapp.agents.forms import StartForm
@@ -74,15 +75,16 @@ def _asked(request: HttpRequest) -> RunFilter:
     )
 
 
-def _filters(user: Any, found: Sequence[AgentOffer], asked: RunFilter) -> list[dict[str, Any]]:
-    """Return what the list can be narrowed by: name, label, choices, and the one that is chosen."""
-    people = [(str(user.pk), "Me")]
-    if asked.requested_by is not None and asked.requested_by != user.pk:
+@lru_cache(maxsize=200)
+def _filter_fields(user_id: int, names: tuple[str, ...], asked: RunFilter) -> SafeString:
+    """Return what the list can be narrowed by, and what is chosen: the same whenever that person asks for the same."""
+    people = [(str(user_id), "Me")]
+    if asked.requested_by is not None and asked.requested_by != user_id:
         people.append((str(asked.requested_by), "One person"))
-    agents = [(agent.name, f"@{agent.name}") for agent in found]
-    if asked.agent and asked.agent not in dict(agents):
+    agents = [(name, f"@{name}") for name in names]
+    if asked.agent and asked.agent not in names:
         agents.append((asked.agent, f"@{asked.agent}"))
-    return [
+    filters = [
         {"name": name, "label": label, "choices": choices, "chosen": chosen or ""}
         for name, label, choices, chosen in (
             ("agent", "Agent", agents, asked.agent),
@@ -91,6 +93,7 @@ def _filters(user: Any, found: Sequence[AgentOffer], asked: RunFilter) -> list[d
             ("priority", "Priority", [(one, one.capitalize()) for one in PRIORITIES], asked.priority),
         )
     ]
+    return render_to_string("agents/_run_filters.html", {"filters": filters})
 
 
 @require_safe
@@ -114,7 +117,7 @@ def runs(request: HttpRequest, workspace_id: int) -> HttpResponse:
         "asked": asked,
         "is_narrowed": asked != RunFilter(status=asked.status),
         "narrowed": urlencode({**asked.query(), "status": ""}),
-        "filters": _filters(request.user, found, asked),
+        "filter_fields": _filter_fields(person(request).pk, tuple(agent.name for agent in found), asked),
         "tabs": TABS.items(),
         "counts": selectors.counts(workspace.pk),
         "start_fields": _start_fields(role, _choices(found)) if may_start else "",
