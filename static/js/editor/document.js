@@ -20,7 +20,10 @@ export class OpenDocument {
     this.onCursor = onCursor;
     this.isDirty = false;
     this.isStale = false;
+    this.isGone = false;
     this.language = new Compartment();
+    this.code = new Compartment();
+    this.separator = new Compartment();
   }
 
   /** Load from the server and build the view into `parent`. */
@@ -36,8 +39,8 @@ export class OpenDocument {
       state: EditorState.create({
         doc: file.text,
         extensions: [
-          codeExtensions({ label: `Editor, ${this.path}`, isReadOnly: this.isReadOnly }),
-          EditorState.lineSeparator.of(file.line_separator),
+          this.code.of(this.#codeExtensions()),
+          this.separator.of(EditorState.lineSeparator.of(file.line_separator)),
           this.language.of([]),
           healthGutter,
           EditorView.updateListener.of((update) => {
@@ -49,7 +52,25 @@ export class OpenDocument {
     });
     showAudit(this.view, file.audit);
     this.audit = file.audit;
-    languageFor(this.path).then((extension) => this.view?.dispatch({ effects: this.language.reconfigure(extension) }));
+    this.#colour();
+  }
+
+  #codeExtensions() {
+    return codeExtensions({ label: `Editor, ${this.path}`, isReadOnly: this.isReadOnly });
+  }
+
+  #colour() {
+    const { path } = this;
+    languageFor(path).then((extension) => path === this.path && this.view?.dispatch({ effects: this.language.reconfigure(extension) }));
+  }
+
+  /** Go on under the name that the file has now, with what is not saved yet. */
+  moveTo(path) {
+    this.path = path;
+    this.isGone = false;
+    if (!this.view) return;
+    this.view.dispatch({ effects: this.code.reconfigure(this.#codeExtensions()) });
+    this.#colour();
   }
 
   #take(file) {
@@ -121,9 +142,11 @@ export class OpenDocument {
   async save() {
     const text = this.text;
     const saved = await api("PUT", "file", { body: { path: this.path, text, encoding: this.encoding, expected: this.version } });
+    if (!this.view) return; // closed meanwhile
     this.version = saved.version;
     this.base = text;
     this.isStale = false;
+    this.isGone = false;
     this.isDirty = text !== this.text;
     if (!this.isDirty) {
       this.#auditNoMore();
@@ -134,30 +157,40 @@ export class OpenDocument {
 
   /** Take the version on disk into the view, when nothing unsaved would be lost. */
   async reload() {
-    const file = await api("GET", "file", { query: { path: this.path } });
-    if (file.version === this.version || file.text === null) return;
-    if (this.isDirty) {
-      this.isStale = true;
-      this.onChange(this);
-      return;
+    const { path, version } = this;
+    const file = await api("GET", "file", { query: { path } }).catch((error) => {
+      if (error.status !== 404) throw error;
+      return null;
+    });
+    // Closed, moved or saved meanwhile: then this answer is an old one, and the news of that brings the next.
+    if (!this.view || path !== this.path || version !== this.version) return;
+    this.isGone = !file;
+    if (file && file.version !== version && file.text !== null) {
+      if (!this.isDirty) this.#replace(file);
+      else this.isStale = true;
     }
-    this.#replace(file);
+    this.onChange(this);
   }
 
   #replace(file) {
     this.#take(file);
+    this.#splitLinesAt(file.line_separator);
     this.view.dispatch({ changes: { from: 0, to: this.view.state.doc.length, insert: this.view.state.toText(file.text) } });
     this.isDirty = false;
     this.isStale = false;
     this.showAudit(file.audit);
-    this.onChange(this);
   }
 
-  /** Take a merged text that is based on `version`; it still has to be saved. */
-  takeMerged(text, version) {
-    this.version = version;
+  #splitLinesAt(separator) {
+    this.view.dispatch({ effects: this.separator.reconfigure(EditorState.lineSeparator.of(separator)) });
+  }
+
+  /** Take merged lines that are based on `theirs`, whose line ends and encoding they keep; they still have to be saved. */
+  takeMerged(lines, theirs) {
+    this.#take(theirs);
+    this.#splitLinesAt(theirs.line_separator);
     this.isStale = false;
-    this.view.dispatch({ changes: { from: 0, to: this.view.state.doc.length, insert: this.view.state.toText(text) } });
+    this.view.dispatch({ changes: { from: 0, to: this.view.state.doc.length, insert: lines } });
   }
 
   close() {

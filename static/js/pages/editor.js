@@ -55,16 +55,38 @@ function show(path) {
   for (const [other, { pane }] of documents) pane.hidden = other !== path;
   document.getElementById("editor-empty").hidden = documents.size > 0;
   page.classList.toggle("has-file", documents.size > 0);
-  const url = new URL(location.href);
-  if (path) url.searchParams.set("path", path);
-  else url.searchParams.delete("path");
-  history.replaceState(null, "", url);
+  nameInAddress(path);
   renderChanged();
   renderStatus();
   if (path) {
     tree.reveal(path).catch(fail);
     documents.get(path).doc.view?.focus();
   }
+}
+
+function nameInAddress(path) {
+  const url = new URL(location.href);
+  if (path) url.searchParams.set("path", path);
+  else url.searchParams.delete("path");
+  history.replaceState(null, "", url);
+}
+
+const isWithin = (path, folder) => path === folder || path.startsWith(`${folder}/`);
+
+/** What was renamed or moved, alone or with its folder, stays open under its new name, with what is not saved. */
+function followMove(source, target) {
+  const entries = [...documents];
+  documents.clear();
+  for (const [path, entry] of entries) {
+    const moved = isWithin(path, source) ? target + path.slice(source.length) : path;
+    const now = entries.some(([other]) => other === moved) ? path : moved;
+    documents.set(now, entry);
+    if (now === path) continue;
+    entry.doc.moveTo(now);
+    if (active === path) nameInAddress((active = now));
+  }
+  renderChanged();
+  renderStatus();
 }
 
 function renderTabs() {
@@ -77,7 +99,7 @@ function renderTabs() {
       button.type = "button";
       button.setAttribute("aria-current", String(path === active));
       button.title = path;
-      button.textContent = `${doc.isDirty ? "● " : ""}${path.split("/").pop()}${doc.isStale ? " (newer on disk)" : ""}`;
+      button.textContent = `${doc.isDirty ? "● " : ""}${path.split("/").pop()}${noteOf(doc)}`;
       button.addEventListener("click", () => show(path));
       const close = document.createElement("button");
       close.type = "button";
@@ -89,6 +111,11 @@ function renderTabs() {
       return tab;
     }),
   );
+}
+
+function noteOf(doc) {
+  if (doc.isGone) return " (not on disk any more)";
+  return doc.isStale ? " (newer on disk)" : "";
 }
 
 function renderChanged() {
@@ -110,21 +137,37 @@ function closeTab(path) {
   show([...documents.keys()].at(-1) ?? "");
 }
 
+// One save of a file at a time: a second one would run into the first, and take it for somebody else's.
 async function save() {
   const doc = documents.get(active)?.doc;
   if (!doc?.view || !mayEdit || !doc.isDirty) return;
+  doc.isSaveAsked = true;
+  if (doc.isSaving) return;
+  doc.isSaving = true;
+  try {
+    while (doc.isSaveAsked && doc.isDirty) {
+      doc.isSaveAsked = false;
+      await saveOnce(doc);
+    }
+  } catch (error) {
+    fail(error);
+  } finally {
+    doc.isSaving = false;
+  }
+}
+
+async function saveOnce(doc) {
   const started = performance.now();
   try {
     await doc.save();
     page.dataset.lastSaveMs = String(Math.round(performance.now() - started));
     status.textContent = `Saved · ${status.textContent}`;
   } catch (error) {
-    if (error.code !== "version_conflict") return fail(error);
+    if (error.code !== "version_conflict") throw error;
     const { mergeDialog } = await import("../editor/merge.js");
-    const merged = await mergeDialog(doc).catch(fail);
-    if (!merged) return;
-    doc.takeMerged(merged.text, merged.version);
-    await save();
+    const merged = await mergeDialog(doc);
+    doc.isSaveAsked = Boolean(merged); // what was asked for while both stood side by side is answered by the dialog
+    if (merged) doc.takeMerged(merged.lines, merged.theirs);
   }
 }
 
@@ -175,15 +218,7 @@ const ACTIONS = {
     const target = await ask(`Rename or move ${source}`, source);
     if (!target || target === source) return;
     await api("POST", "files/move", { body: { source, target } });
-    if (documents.has(source)) {
-      const { doc, pane } = documents.get(source);
-      if (!doc.isDirty) {
-        doc.close();
-        pane.remove();
-        documents.delete(source);
-        await open(target);
-      }
-    }
+    followMove(source, target);
     await tree.refresh();
   },
   async delete() {
@@ -191,9 +226,10 @@ const ACTIONS = {
     if (!path) return notify("Select a file or folder first.");
     if (!confirm(`Delete ${path}? What is committed can be brought back from the history.`)) return;
     await api("DELETE", "file", { query: { path } });
-    if (documents.has(path)) {
-      documents.get(path).doc.isDirty = false;
-      closeTab(path);
+    for (const [other, { doc }] of [...documents]) {
+      if (!isWithin(other, path)) continue;
+      doc.isDirty = false;
+      closeTab(other);
     }
     await tree.refresh();
   },
@@ -286,10 +322,13 @@ function takeChanges(paths) {
   clearTimeout(refreshTimer);
   refreshTimer = setTimeout(() => tree.refresh(), 300);
   for (const [path, { doc }] of documents) {
-    if (doc.view && (!paths.length || paths.includes(path))) doc.reload().catch((error) => error.status !== 404 && fail(error));
+    if (doc.view && (!paths.length || paths.some((one) => isWithin(path, one)))) doc.reload().catch(fail);
   }
 }
-events.on("FilesChanged", ({ paths, cause }) => cause === "stage" || takeChanges(paths));
+events.on("FilesChanged", ({ paths, cause }) => {
+  if (cause === "move") followMove(...paths);
+  if (cause !== "stage") takeChanges(paths);
+});
 // Told of source files whichever way they changed: a terminal and a sandbox tell nothing themselves.
 events.on("HealthChanged", ({ paths }) => takeChanges(paths));
 
