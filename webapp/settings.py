@@ -188,6 +188,8 @@ EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER", "")
 EMAIL_HOST_PASSWORD = read_secret("EMAIL_HOST_PASSWORD", os.environ)
 EMAIL_USE_TLS = is_true(os.environ.get("EMAIL_USE_TLS", "1"))
 EMAIL_TIMEOUT = 20
+# Where mail goes to the log, nobody but the operator can confirm an address: a second factor does not wait for that.
+MFA_ALLOW_UNVERIFIED_EMAIL = not EMAIL_HOST
 DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM", "pyagent@localhost")
 
 # --- What leaves the server --------------------------------------------------------------------------------------------

@@ -248,6 +248,18 @@ def test_a_wrong_code_of_the_second_factor_lets_nobody_in(client: Client) -> Non
     )
 
 
+@pytest.mark.parametrize("page", ["totp/activate", "webauthn/add"])
+def test_who_was_invited_sets_a_second_factor_though_mail_goes_to_the_log(client: Client, page: str) -> None:
+    cache.clear()
+    _, token = services.create_invitation(invited_by=None)
+    client.get(f"/invite/{token}/")
+    sign_up(client)
+    client.get("/accounts/email/")  # looking at one's addresses changes nothing about it
+    reply = client.get(f"/accounts/2fa/{page}/", follow=True)
+    assert reply.request["PATH_INFO"] == f"/accounts/2fa/{page}/", reply.content
+    assert b"<form" in reply.content
+
+
 def test_the_session_of_a_visitor_is_not_the_one_they_sign_in_with(company, client: Client) -> None:  # type: ignore[no-untyped-def]
     cache.clear()
     _, token = services.create_invitation(invited_by=company.owner)
