@@ -42,8 +42,8 @@ class Spending:
         """Return the spending of a run of which these steps are finished.
 
         Args:
-            cut_off: What calls used that were cut off (`Job.cut_off`). They are asked again, so they are no calls of the run,
-                but their tokens and dollars are gone.
+            cut_off: What steps used that were cut off (`Job.cut_off`). They are done again, so they are no calls of the run,
+                but their time, tokens and dollars are gone.
 
         Raises:
             ConfigError: the budget holds something else than limits.
@@ -63,6 +63,7 @@ class Spending:
             if step["kind"] == "model_call" and (step["status"] == "ok" or any(used)):
                 spending.add(input_tokens=used[0], output_tokens=used[1], cost_usd=step.get("cost_usd"))
         if cut_off:
+            spending._earlier_s += (cut_off.get("duration_ms") or 0) / 1000
             spending._add_tokens(
                 int(cut_off["input_tokens"]), int(cut_off["output_tokens"]), cut_off["cost_usd"]
             )

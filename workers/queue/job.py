@@ -44,8 +44,8 @@ class Job:
     open_steps: list[str] = field(default_factory=list)
     """Goals that were handed on by earlier attempts and whose runs are still at work, by step."""
     cut_off: dict[str, Any] = field(default_factory=dict)
-    """What calls have used that earlier attempts were cut off in, and that is in no finished step: input_tokens, output_tokens,
-    cost_usd (None where a price is unknown); empty means nothing."""
+    """What steps have used that earlier attempts were cut off in, and that is in no finished step: input_tokens, output_tokens,
+    cost_usd (None where a price is unknown), duration_ms; empty means nothing."""
     rules: list[dict[str, Any]] = field(default_factory=list)
     """The workspace's own patterns (workers.codehealth.patterns.Rule as dicts); those of kind secret are hidden from models."""
     lineage: dict[str, Any] = field(default_factory=dict)

@@ -37,12 +37,12 @@ def test_a_run_that_is_preempted_again_and_again_is_handed_all_that_it_has_spent
     rung()
     _preempted(worker)
     (job,) = rung()
-    assert job["cut_off"] == {"input_tokens": 300, "output_tokens": 20, "cost_usd": 0.5}
+    assert job["cut_off"] == {"input_tokens": 300, "output_tokens": 20, "cost_usd": 0.5, "duration_ms": 900}
     assert job["history"] == []
     again = _again(worker)
     _preempted(again)
     (job,) = rung()
-    assert job["cut_off"] == {"input_tokens": 600, "output_tokens": 40, "cost_usd": 1.0}
+    assert job["cut_off"] == {"input_tokens": 600, "output_tokens": 40, "cost_usd": 1.0, "duration_ms": 1800}
     assert (again.run.input_tokens, again.run.cost_usd) == (600, 1.0)
 
     third = _again(again)
@@ -53,7 +53,7 @@ def test_a_run_that_is_preempted_again_and_again_is_handed_all_that_it_has_spent
     )  # fmt: skip
     third.say(engine.RunSuspended, reason="preempted")
     (job,) = rung()
-    assert job["cut_off"] == {"input_tokens": 600, "output_tokens": 40, "cost_usd": 1.0}
+    assert job["cut_off"] == {"input_tokens": 600, "output_tokens": 40, "cost_usd": 1.0, "duration_ms": 1800}
     assert [(step["input_tokens"], step["cost_usd"]) for step in job["history"]] == [(310, 0.1)]
     assert third.run.input_tokens == job["cut_off"]["input_tokens"] + 310
 
@@ -61,7 +61,7 @@ def test_a_run_that_is_preempted_again_and_again_is_handed_all_that_it_has_spent
 def test_an_unknown_price_stays_unknown(worker, rung):
     _preempted(worker)
     _preempted(_again(worker), cost_usd=None)
-    assert rung()[-1]["cut_off"] == {"input_tokens": 600, "output_tokens": 40, "cost_usd": None}
+    assert rung()[-1]["cut_off"]["cost_usd"] is None
 
 
 def test_of_a_worker_that_was_killed_counts_what_it_had_told(worker, rung):
@@ -72,10 +72,25 @@ def test_of_a_worker_that_was_killed_counts_what_it_had_told(worker, rung):
     rung()
     take_from_worker(worker.run.pk, now=timezone.now() + timedelta(minutes=1))
     (job,) = rung()
+    assert job["cut_off"].pop("duration_ms") < 30_000, "about as long as its lease"
     assert job["cut_off"] == used
     worker.run.refresh_from_db()
     assert (worker.run.input_tokens, worker.run.output_tokens, worker.run.cost_usd) == (1200, 34, 0.02)
     assert DailySpend.objects.get().input_tokens == 1200
+
+
+def test_the_time_of_attempts_that_a_rate_limit_cut_off_is_handed_on(worker, rung):
+    """Trap: a provider that always says "in a second" let a run begin for ever, whatever seconds it had."""
+    rung()
+    for attempts in (1, 2):
+        _ask(worker)
+        worker.run.steps.update(started_at=timezone.now() - timedelta(seconds=4))
+        worker.say(engine.RunSuspended, reason="limit")
+        (job,) = rung()
+        lasted_ms = job["cut_off"].pop("duration_ms")
+        assert 4_000 * attempts <= lasted_ms < 4_000 * attempts + 2_000
+        assert job["cut_off"] == {"input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0}
+        worker = _again(worker)
 
 
 def test_what_was_told_on_the_way_does_not_count_beside_the_end(worker):

@@ -92,6 +92,13 @@ def test_what_was_cut_off_is_spent_and_is_no_call() -> None:
     assert unpriced.cost_usd is None
 
 
+def test_the_time_of_what_was_cut_off_is_gone() -> None:
+    cut_off = {"input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0, "duration_ms": 21_000}
+    spending = Spending.resume(asdict(Budget(seconds=20)), [], cut_off)
+    over = spending.exceeded()
+    assert over is not None and over.facts["limit"] == "seconds"
+
+
 def test_a_connection_that_broke_before_it_said_a_word_has_cost_its_question() -> None:
     broken = {
         "kind": "model_call",

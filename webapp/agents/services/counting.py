@@ -5,6 +5,7 @@ A step that begins again takes the place of the one that was cut off; what that 
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final
 
 from webapp.agents import spending
@@ -45,10 +46,16 @@ def kept(step: Step) -> dict[str, Any]:
     return {"cut_off": used} if used else {}
 
 
+def cut_off(step: Step, *, at: datetime) -> None:
+    """End an open step that is to be begun again; how long it took is part of what it used."""
+    lasted_ms = int((at - step.started_at).total_seconds() * 1000)
+    step.status, step.duration_ms = "cancelled", bounded(lasted_ms)
+
+
 def cut_off_of(run: Run) -> dict[str, Any]:
-    """Return what calls of the run used that were cut off, as `Job.cut_off` has it; empty when there is nothing."""
+    """Return what steps of the run used that were cut off, as `Job.cut_off` has it; empty when there is nothing."""
     used: dict[str, Any] | None = None
-    for step in run.steps.filter(kind="model_call").exclude(detail__has_key="taken_over_from"):
+    for step in run.steps.exclude(kind="delegation").exclude(detail__has_key="taken_over_from"):
         used = _add(_add(used, step.detail.get("cut_off")), _used_in_vain(step))
     return used or {}
 
@@ -56,12 +63,14 @@ def cut_off_of(run: Run) -> dict[str, Any]:
 def _used_in_vain(step: Step) -> dict[str, Any] | None:
     """Return what a step used that was cut off and is made again; what a person stopped stays in the history."""
     is_cut_off = step.status == "cancelled" and "stopped_by" not in step.detail
-    if not is_cut_off or step.input_tokens + step.output_tokens == 0:
+    tokens, lasted_ms = step.input_tokens + step.output_tokens, step.duration_ms or 0
+    if not is_cut_off or not (tokens or lasted_ms):
         return None
     return {
         "input_tokens": step.input_tokens,
         "output_tokens": step.output_tokens,
-        "cost_usd": step.cost_usd,
+        "cost_usd": step.cost_usd if tokens else 0.0,
+        "duration_ms": lasted_ms,
     }
 
 
@@ -74,4 +83,5 @@ def _add(one: dict[str, Any] | None, other: dict[str, Any] | None) -> dict[str, 
         "input_tokens": one["input_tokens"] + other["input_tokens"],
         "output_tokens": one["output_tokens"] + other["output_tokens"],
         "cost_usd": None if None in costs else sum(costs),
+        "duration_ms": one.get("duration_ms", 0) + other.get("duration_ms", 0),
     }

@@ -31,7 +31,6 @@ GIVEN_UP: Final = (
     "It is not started again by itself; look at its last step."
 )
 DROPPED: Final = "Its worker was lost as well, so what it had changed was dropped."
-MAX_MS: Final = 2_147_483_647
 
 
 @transaction.atomic
@@ -59,6 +58,8 @@ def record_interrupted(event: engine.RunInterrupted) -> None:
 
 
 def _release(run: Run, *, is_loss: bool, now: datetime) -> None:
+    # Nobody knows what it did after its lease; this machine may have slept since.
+    held_until = min(now, run.lease_expires_at or now)
     run.fence += 1
     run.attempts += is_loss
     is_stopping, is_suspending = run.status == Run.Status.CANCELLING, run.status == Run.Status.SUSPENDING
@@ -69,7 +70,7 @@ def _release(run: Run, *, is_loss: bool, now: datetime) -> None:
     run.save(
         update_fields=["fence", "attempts", "status", "lease_expires_at", "rung_at", "worker", "tokens_per_s"]
     )
-    _close_open_steps(run, now=now)
+    _close_open_steps(run, at=held_until)
     if is_stopping:
         message = run.error_message or "Stopped."
         if last_checkpoint(finished_steps(run)) is not None:
@@ -85,11 +86,10 @@ def _release(run: Run, *, is_loss: bool, now: datetime) -> None:
         transaction.on_commit(lambda: launch(run.pk), robust=True)
 
 
-def _close_open_steps(run: Run, *, now: datetime) -> None:
+def _close_open_steps(run: Run, *, at: datetime) -> None:
     for step in run.steps.filter(status="running"):
-        step.status = "cancelled"  # not "failed": what was cut off is no part of the history to resume from
+        counting.cut_off(step, at=at)  # not "failed": it is no part of the history to resume from
         step.detail = {**step.detail, "note": "The worker was lost during this step; it is done again."}
-        step.duration_ms = min(max(0, int((now - step.started_at).total_seconds() * 1000)), MAX_MS)
         step.save(update_fields=["status", "detail", "duration_ms"])
         if step.kind == "model_call" and step.input_tokens:
             run.save(update_fields=sorted(counting.count_step(run, step)))

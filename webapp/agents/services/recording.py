@@ -32,7 +32,8 @@ def run_of(event: engine.EngineEvent) -> Run | None:
     return run
 
 
-def _moment(at: float) -> datetime:
+def moment(at: float) -> datetime:
+    """Return what a worker's clock says, or this moment where it says nothing that can be."""
     try:
         return datetime.fromtimestamp(at, tz=UTC)
     except (ValueError, OverflowError, OSError):
@@ -92,7 +93,7 @@ def record_step_started(event: engine.StepStarted) -> None:
         "title": storable_text(event.title, limit=300)[:300],
         "status": "running",
         "detail": storable(event.detail),
-        "started_at": _moment(event.at),
+        "started_at": moment(event.at),
         "seq": event.run_seq,
     }
     step, is_new = Step.objects.get_or_create(run=run, step_id=event.step_id[:40], defaults=fields)

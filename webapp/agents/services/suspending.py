@@ -11,10 +11,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from webapp.agents.models import Run
+from webapp.agents.services import counting
 from webapp.agents.services.approving import is_answered
 from webapp.agents.services.ending import announce, end_run
 from webapp.agents.services.launching import launch
-from webapp.agents.services.recording import run_of
+from webapp.agents.services.recording import moment, run_of
 from webapp.errors import Conflict
 from workers import events as engine
 from workers import queue
@@ -107,6 +108,7 @@ def record_suspended(event: engine.RunSuspended) -> None:
             is_retryable=True,
         )
         return
+    _cut_off_open(run, waits_for=event.waits_for, at=moment(event.at))
     is_asked = run.status == Run.Status.SUSPENDING and bool(run.suspend_reason)
     reason = run.suspend_reason if is_asked else event.reason
     if reason in GOES_ON:
@@ -124,7 +126,6 @@ def _queue_again(run: Run, reason: str) -> None:
     """
     run.status, run.suspend_reason, run.rung_at = Run.Status.QUEUED, reason, None
     run.save(update_fields=["status", "suspend_reason", "rung_at"])
-    run.steps.filter(status="running").update(status="cancelled")
     announce(run)
     transaction.on_commit(lambda: launch(run.pk), robust=True)
 
@@ -137,6 +138,12 @@ def set_aside(
     run.waits_for, run.waits_any = list(waits_for), waits_any
     run.suspended_at, run.rung_at = now, None
     run.save(update_fields=["status", "suspend_reason", "waits_for", "waits_any", "suspended_at", "rung_at"])
-    # What was cut off is done again; what it waits for stays open.
-    run.steps.filter(status="running").exclude(step_id__in=run.waits_for).update(status="cancelled")
+    _cut_off_open(run, waits_for=waits_for, at=now)
     announce(run)
+
+
+def _cut_off_open(run: Run, *, waits_for: Sequence[str], at: datetime) -> None:
+    """What was cut off is done again, and its time counts all the same; what the run waits for stays open."""
+    for step in run.steps.filter(status="running").exclude(step_id__in=waits_for):
+        counting.cut_off(step, at=at)
+        step.save(update_fields=["status", "duration_ms"])
