@@ -27,7 +27,7 @@ HOME: Final = "/workspace"
 """Where a sandbox shows the run's files; paths below it are told relative to it."""
 CountFiles = Callable[[str], int]
 
-_FORK_BOMB: Final = re.compile(r"([\w:]+)\s*\(\)\s*\{[^}]*?\1\s*\|\s*\1")
+_FORK_BOMB: Final = re.compile(r"(?<![\w:])([\w:]{1,100})\s*\(\)\s*\{[^}]{0,300}?\1\s*\|\s*\1")
 _PATH_ARGUMENTS: Final = ("path", "paths", "file", "files", "target", "source", "destination", "folder")
 _TEXT_ARGUMENTS: Final = ("content", "new_text", "code", "text", "patch")
 

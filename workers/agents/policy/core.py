@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import lru_cache
 from typing import Final
 
 from workers.agents.policy.acts import Act
+from workers.agents.policy.globs import fits_path
 from workers.agents.policy.pack import EFFECTS, Effect, Pack, PolicyRule
 from workers.agents.policy.permissions import missing_permission
 
@@ -90,10 +90,10 @@ def _among(value: str, patterns: tuple[str, ...]) -> bool:
 
 def _fit_paths(rule: PolicyRule, act: Act) -> bool:
     paths = {"read": act.reads, "write": act.writes, "delete": act.deletes}.get(rule.access, act.paths)
-    meant = [_glob(pattern) for pattern in rule.paths if not pattern.startswith("!")]
-    excepted = [_glob(pattern[1:]) for pattern in rule.paths if pattern.startswith("!")]
+    meant = [pattern for pattern in rule.paths if not pattern.startswith("!")]
+    excepted = [pattern[1:] for pattern in rule.paths if pattern.startswith("!")]
     fitting = [
-        any(glob.fullmatch(path) for glob in meant) and not any(glob.fullmatch(path) for glob in excepted)
+        any(fits_path(glob, path) for glob in meant) and not any(fits_path(glob, path) for glob in excepted)
         for path in paths
     ]
     return bool(fitting) and (all(fitting) if rule.effect == "allow" else any(fitting))
@@ -132,22 +132,3 @@ def _is_word(pattern: str, word: str) -> bool:
         )
         for one in pattern.split("|")
     )
-
-
-@lru_cache(maxsize=2048)
-def _glob(pattern: str) -> re.Pattern[str]:
-    """Return a path pattern as a regular expression: `**/` is any folders or none, `*` and `?` stay in one name."""
-    parts: list[str] = []
-    at = 0
-    while at < len(pattern):
-        if pattern.startswith("**/", at):
-            parts.append("(?:[^/]*/)*")
-            at += 3
-        elif pattern.startswith("**", at):
-            parts.append(".*")
-            at += 2
-        else:
-            char = pattern[at]
-            parts.append({"*": "[^/]*", "?": "[^/]"}.get(char, re.escape(char)))
-            at += 1
-    return re.compile("".join(parts), re.DOTALL)

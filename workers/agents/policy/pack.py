@@ -7,6 +7,7 @@ an act, the strictest decision over its acts decides a call.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -22,6 +23,11 @@ EFFECTS: Final = ("allow", "ask", "refuse")
 ORIGINS: Final = ("person", "delegation", "schedule", "webhook", "goal")
 MAX_CHARS: Final = 100_000
 MAX_RULES: Final = 200
+MAX_PATTERN_CHARS: Final = 1_000
+# A pack needs no dotted names, and the reader of TOML takes hours over one of many thousand parts.
+_LONG_NAME: Final = re.compile(
+    r"""(?<![\w-])(?:(?:[\w-]{1,200}|"(?:[^"\\\n]|\\.){0,200}"|'[^'\n]{0,200}')[ \t]{0,20}\.[ \t]{0,20}){16}"""
+)
 _ALLOWED: Final[dict[str, tuple[str, ...]]] = {
     "effects": ("read", "write", "outward"),
     "origins": ORIGINS,
@@ -103,10 +109,7 @@ def parse_pack(text: str) -> Pack:
     """
     if len(text) > MAX_CHARS:
         raise InvalidPolicy(f"The pack is longer than {MAX_CHARS:,} characters.")
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InvalidPolicy(f"This is no valid TOML: {error}.") from error
+    data = _read_toml(text)
     _refuse_unknown(data, {"version", "name", "default", "reflection", "rule"}, "The pack")
     if data.get("version") != 1:
         raise InvalidPolicy("The pack must say `version = 1`.")
@@ -125,6 +128,18 @@ def parse_pack(text: str) -> Pack:
     return Pack(
         name=str(data.get("name", "")), rules=parsed, default=default, text=text, reflecting=_reflecting(data)
     )
+
+
+def _read_toml(text: str) -> dict[str, Any]:
+    if found := _LONG_NAME.search(text):
+        line = text.count("\n", 0, found.start()) + 1
+        raise InvalidPolicy(f"Line {line} holds a name of too many parts.")
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise InvalidPolicy("This is nested too deeply.") from None
+    except ValueError as error:  # no TOML, or a number of thousands of digits
+        raise InvalidPolicy(f"This is no valid TOML: {error}.") from error
 
 
 def built_in_pack() -> Pack:
@@ -194,5 +209,7 @@ def _value(key: str, value: Any, whose: str) -> Any:
 
 
 def _check_word(key: str, value: str, whose: str) -> None:
+    if len(value) > MAX_PATTERN_CHARS:
+        raise InvalidPolicy(f"{whose}: `{key}` holds a text of more than {MAX_PATTERN_CHARS:,} characters.")
     if key in _ALLOWED and value not in _ALLOWED[key]:
         raise InvalidPolicy(f"{whose}: `{key}` knows {', '.join(_ALLOWED[key])}, not “{value}”.")

@@ -41,3 +41,25 @@ def test_reads_the_pack_that_comes_with_it() -> None:
 def test_says_where_and_why_a_pack_is_wrong(text: str, says: str) -> None:
     with pytest.raises(InvalidPolicy, match=says):
         parse_pack(text)
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("version = 1\na = " + "[" * 50_000, "nested too deeply"),
+        ("version = 1\na = " + "{a=" * 20_000, "nested too deeply"),
+        ("version = 1\na" + ".a" * 49_000 + " = 1", "Line 2 holds a name"),
+        ('version = 1\n""' + '.""' * 30_000 + " = 1", "Line 2 holds a name"),
+        ("version = " + "9" * 50_000, "no valid TOML"),
+    ],
+)
+def test_a_text_that_is_made_to_hold_up_its_reader_is_refused_at_once(text: str, why: str) -> None:
+    with pytest.raises(InvalidPolicy, match=why):
+        parse_pack(text)
+
+
+def test_a_pattern_has_a_bound() -> None:
+    rule = '[[rule]]\nname = "a"\neffect = "ask"\nreason = "b"\npaths = ["{}"]\n'
+    with pytest.raises(InvalidPolicy, match="more than 1,000 characters"):
+        parse_pack("version = 1\n" + rule.format("*a" * 501))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from workers.agents.policy.acts import acts_of
 from workers.agents.policy.shell import read_script
 
 
@@ -55,3 +56,11 @@ def test_says_when_it_cannot_read() -> None:
 @pytest.mark.parametrize("text", ["'" * 5001, '"$(' * 900, "(" * 5000, "<<E\n" * 900, "\\" * 5001, "`" * 901])
 def test_ends_on_hostile_text(text: str) -> None:
     read_script(text)
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("command", ["a" * 49_000 + "(){ ", "ab(){ " * 8_000])
+def test_a_long_command_is_judged_at_once(command: str) -> None:
+    assert acts_of(
+        "run_command", {"command": command}, is_effect=True, is_outward=False, count_files=lambda _: 0
+    )
