@@ -113,10 +113,11 @@ def _side(path: str, source: bytes | None) -> _Side:
     return _Side(text, audit, None, tests, len(_ASSERT_ELSEWHERE.findall(text)))
 
 
-# JavaScript's it("…") and test("…"), Rust's #[test], Go's func TestX, JUnit's @Test.
+# JavaScript's it("…") and test("…"), Rust's #[test], Go's func TestX, JUnit's @Test. Indentation crosses no line: `^\s*` looked
+# at all the rest of a file of empty lines from each of them, for hours.
 _TESTS_ELSEWHERE = (
-    re.compile(r"^\s*(?:it|test)(?:\.\w+)?\s*\(", re.MULTILINE),
-    re.compile(r"^\s*#\[(?:\w+::)?test\b|^func Test\w*\s*\(|^\s*@Test\b", re.MULTILINE),
+    re.compile(r"^[ \t]*(?:it|test)(?:\.\w+)?\s*\(", re.MULTILINE),
+    re.compile(r"^[ \t]*#\[(?:\w+::)?test\b|^func Test\w*\s*\(|^[ \t]*@Test\b", re.MULTILINE),
 )
 _ASSERT_ELSEWHERE = re.compile(r"\b(?:assert\w*!?|expect|t\.(?:Error|Fatal)\w*|require\.\w+)\s*\(")
 

@@ -22,6 +22,8 @@ from workers.tools.text import bound, clean
 _PLUGINS = re.compile(
     r"pytest[-_](?!ini|addopts|plugins\b)[a-z]{3,}|asyncio_mode|\banyio\b|django_settings_module", re.I
 )
+# What a test run prints may be anything: a line of digits without end is no count, and takes no time to be none.
+_COUNT = r"(?<!\d)\d{1,9}"
 NO_TESTS_EXIT = 5  # pytest's own code for "nothing collected"
 
 
@@ -128,7 +130,8 @@ def _read(files: WorkspaceFiles, path: str) -> str:
 def _is_unittest(files: WorkspaceFiles, path: str) -> bool:
     source = _read(files, path)
     return (
-        bool(re.search(r"^\s*(import|from) unittest", source, re.MULTILINE)) and "import pytest" not in source
+        bool(re.search(r"^[ \t]*(import|from) unittest", source, re.MULTILINE))
+        and "import pytest" not in source
     )
 
 
@@ -150,43 +153,44 @@ def _count_pytest(output: str) -> TestCounts:
         (
             line
             for line in reversed(output.splitlines())
-            if re.search(r"\d+ (passed|failed|errors?)\b.* in ", line)
+            if re.search(r"\d (passed|failed|errors?)\b", line.rpartition(" in ")[0])
         ),
         "",
     )
     if not summary:
         return TestCounts()
-    errors = _last(r"(\d+) errors?", summary) or 0
-    return TestCounts(_last(r"(\d+) passed", summary) or 0, (_last(r"(\d+) failed", summary) or 0) + errors)
+    errors = _last(rf"({_COUNT}) errors?", summary) or 0
+    passed, failed = _last(rf"({_COUNT}) passed", summary), _last(rf"({_COUNT}) failed", summary)
+    return TestCounts(passed or 0, (failed or 0) + errors)
 
 
 def _count_unittest(output: str) -> TestCounts:
-    total = _last(r"Ran (\d+) tests? in", output)
+    total = _last(rf"Ran ({_COUNT}) tests? in", output)
     if total is None:
         return TestCounts()
-    failed = (_last(r"failures=(\d+)", output) or 0) + (_last(r"errors=(\d+)", output) or 0)
+    failed = (_last(rf"failures=({_COUNT})", output) or 0) + (_last(rf"errors=({_COUNT})", output) or 0)
     return TestCounts(max(0, total - failed), failed)
 
 
 def _count_cargo(output: str) -> TestCounts:
-    rows = re.findall(r"test result: \w+\. (\d+) passed; (\d+) failed", output)
+    rows = re.findall(rf"test result: \w+\. ({_COUNT}) passed; ({_COUNT}) failed", output)
     if not rows:
         return TestCounts()
     return TestCounts(sum(int(passed) for passed, _ in rows), sum(int(failed) for _, failed in rows))
 
 
 def _count_go(output: str) -> TestCounts:
-    failed = len(re.findall(r"^\s*--- FAIL", output, re.MULTILINE))
+    failed = len(re.findall(r"^[ \t]*--- FAIL", output, re.MULTILINE))
     passed = len(re.findall(r"^ok\s", output, re.MULTILINE))
     return TestCounts(passed or None, failed or None)
 
 
 def _count_npm(output: str) -> TestCounts:
-    passed = _last(r"(?m)^(?:#|ℹ) pass (\d+)", output)
-    failed = _last(r"(?m)^(?:#|ℹ) fail (\d+)", output)
+    passed = _last(rf"(?m)^(?:#|ℹ) pass ({_COUNT})", output)
+    failed = _last(rf"(?m)^(?:#|ℹ) fail ({_COUNT})", output)
     if passed is None:
-        jest = next(iter(re.findall(r"(?m)^Tests:.*$|^\s*Tests\s+.*\)$", output)), output)
-        passed, failed = _last(r"(\d+) pass", jest), _last(r"(\d+) fail", jest)
+        jest = next(iter(re.findall(r"(?m)^Tests:.*$|^[ \t]*Tests\s+.*\)$", output)), output)
+        passed, failed = _last(rf"({_COUNT}) pass", jest), _last(rf"({_COUNT}) fail", jest)
     return TestCounts(passed, failed)
 
 

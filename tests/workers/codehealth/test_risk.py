@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from textwrap import dedent
 
+import pytest
+
 from tests.framework.keys import fake_key
 from workers.codehealth.risk import Risk, hunk_risk
 
@@ -151,3 +153,10 @@ def test_names_debugging_leftovers():
     found = risk("def f():\n    return 1\n", "def f():\n    breakpoint()\n    return 1\n")
     assert found.level == "medium"
     assert "adds: A breakpoint (line 2)" in found.reasons
+
+
+@pytest.mark.timeout(10)
+def test_a_file_of_empty_lines_is_weighed_at_once():
+    """It took hours, in the process that everybody waits for."""
+    assert hunk_risk("src/a.test.js", b"test('a', f)\n", b"\n" * 300_000).tests_deleted == 1
+    assert hunk_risk("src/a.rs", b"#[test]\n", b"    #[test]\n" + b" \n" * 300_000).tests_deleted == 0

@@ -17,7 +17,7 @@ MAX_TARGETS = 12
 MAX_LISTED = 20
 MARK = "=== coverage as JSON ==="
 _WORD = re.compile(r"[A-Za-z_]\w{2,}")
-_DEFINED = re.compile(r"^\s*(?:async def|def|class)\s+(\w+)", re.MULTILINE)
+_DEFINED = re.compile(r"^[ \t]*(?:async def|def|class)\s+(\w+)", re.MULTILINE)
 _SUMMARY = "short test summary info"
 _OUTCOME = re.compile(r"^(FAILED|ERROR|XFAIL)\s+(\S+?\.py(?:::.+?)?)(?:\s+-\s+(.*))?$", re.MULTILINE)
 _STOP_WORDS = "test tests code file files function class module write add for the and with from main"

@@ -33,9 +33,10 @@ _GENERATED_HEAD = re.compile(
     rb"|this file (was|is) (automatically |auto-?)?generated",
     re.IGNORECASE,
 )
-_FROM_IMPORT = re.compile(r"^[ \t]*from\s+([\w.]+)\s+import\s+(\([^)]*\)|[^\n]*)", re.MULTILINE)
+# A bracket that is never closed is read no further than anybody writes one, whatever a file is made of.
+_FROM_IMPORT = re.compile(r"^[ \t]*from\s+([\w.]+)\s+import\s+(\([^)]{0,4000}\)|[^\n]*)", re.MULTILINE)
 _DOTTED = re.compile(r"\b(\w+)\.(?=(\w+))")
-_PARAMETERS = re.compile(r"\bdef\s+\w+\s*\(([^)]*)\)", re.DOTALL)
+_PARAMETERS = re.compile(r"\bdef\s+\w+\s*\(([^)]{0,2000})\)", re.DOTALL)
 
 
 class LintConfigInvalid(RunError):

@@ -14,7 +14,7 @@ MAX_WALKED = 2000
 _SOURCE = re.compile(r"\.(py|pyi|js|mjs|ts|tsx|jsx|go|rs|java|c|cc|cpp|h|hpp|rb|php|sh|toml|cfg|html|css)$")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{2,}")
 _DEFINED = re.compile(
-    r"^\s*(?:async def|def|class|function|fn|func|pub fn|struct|const|let|var)\s+(\w+)", re.MULTILINE
+    r"^[ \t]*(?:async def|def|class|function|fn|func|pub fn|struct|const|let|var)\s+(\w+)", re.MULTILINE
 )
 
 

@@ -111,3 +111,8 @@ def test_rounds_down_so_that_only_all_is_a_hundred() -> None:
 
 def test_writes_lines_as_people_do() -> None:
     assert spans([9, 3, 4, 5]) == "3–5, 9" and spans([]) == ""
+
+
+@pytest.mark.timeout(10)
+def test_a_file_of_empty_lines_is_looked_through_at_once() -> None:
+    assert CORE.targets_of("test total", {"a.py": "\n" * 200_000 + "  def total(): ..."}) == ["a.py"]

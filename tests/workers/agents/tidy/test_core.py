@@ -2,7 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from workers.agents.tidy.core import Finding, LintConfigInvalid, LintPlan, Scope, TidyCore, is_foreign
+from workers.agents.tidy.core import (
+    Finding,
+    LintConfigInvalid,
+    LintPlan,
+    Scope,
+    TidyCore,
+    _names_read_by_module,
+    _parameter_names,
+    is_foreign,
+)
 
 core = TidyCore()
 KNOWN = ["src/foo/a.py", "src/foo/b.py", "src/bar.py", "build.py", "docs/x.md"]
@@ -127,3 +136,9 @@ def test_names_what_it_left_alone() -> None:
         and "`g.py`" in text
         and "`nope/`" in text
     )
+
+
+@pytest.mark.timeout(10)
+def test_brackets_that_are_never_closed_are_read_at_once() -> None:
+    assert _parameter_names("def f(a, b):\n" + "def f(" * 30_000) == {"a", "b"}
+    assert "b" in _names_read_by_module(["from a import (b)\n" + "from a import (\n" * 30_000])["a"]

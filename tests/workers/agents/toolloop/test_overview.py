@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from workers.agents.toolloop.overview import MAX_FILES, show_sources
 from workers.changes.files import WorkspaceFiles
 
@@ -41,3 +43,9 @@ def test_puts_the_named_file_first_and_leaves_out_what_does_not_fit(tmp_path: Pa
 def test_shows_no_more_than_a_few_files(tmp_path: Path) -> None:
     files = files_of(tmp_path, {f"tax{n}.py": "def tax():\n    pass\n" for n in range(20)})
     assert show_sources(files, "tax is wrong", "", limit=100_000).count("```\n") == 2 * MAX_FILES - 1
+
+
+@pytest.mark.timeout(10)
+def test_a_file_of_empty_lines_is_looked_through_at_once(tmp_path: Path) -> None:
+    files = files_of(tmp_path, {"a.py": "\n" * 200_000, "b.py": "  def zoom(): ...\n"})
+    assert "b.py:" in show_sources(files, "zoom is wrong", "", limit=1000)
