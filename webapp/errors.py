@@ -12,6 +12,7 @@ from django.db import DataError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from redis import RedisError
 
 from workers.errors import PyAgentError
 from workers.telemetry.logging import get_logger
@@ -153,6 +154,11 @@ def unstorable() -> Invalid:
     )
 
 
+def redis_away() -> Unavailable:
+    """Return the error for what cannot be done without Redis, such as counting wrong passwords."""
+    return Unavailable("Redis, which this needs, does not answer at the moment. Try again in a moment.")
+
+
 def log_failure(request: HttpRequest, error: PyAgentError, status: int) -> None:
     """Write down what is not the caller's doing, with a traceback where the fault may be ours."""
     if status >= 500:
@@ -207,6 +213,9 @@ class ErrorReplyMiddleware:
             return database_away_reply(request, error)
         if isinstance(error, UNSTORABLE):
             error = unstorable()
+        if isinstance(error, RedisError):
+            log.error("Redis does not answer", path=request.path, error=str(error))
+            return error_reply(request, redis_away(), STATUS[Unavailable.code])
         if not isinstance(error, PyAgentError):
             return None
         status = status_of(error)

@@ -111,6 +111,14 @@ def test_signs_in_and_throttles_wrong_passwords(client: Client) -> None:
     )
 
 
+def test_says_that_nobody_can_sign_in_while_redis_is_away(client: Client, settings) -> None:  # type: ignore[no-untyped-def]
+    make_person("ada")
+    settings.CACHES = {"default": settings.CACHES["default"] | {"LOCATION": "unix:///nowhere/redis.sock"}}
+    reply = client.post("/accounts/login/", {"login": "ada@example.org", "password": PASSWORD})
+    assert (reply.status_code, reply["Retry-After"]) == (503, "5")
+    assert b"does not answer at the moment" in reply.content
+
+
 def test_resets_a_password_by_mail(client: Client) -> None:
     cache.clear()
     make_person("grace")
