@@ -13,7 +13,7 @@ from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.security import APIKeyHeader, SessionAuth
 
-from webapp.errors import log_failure, say_when_to_retry, status_of, unstorable
+from webapp.errors import body_of, log_failure, say_when_to_retry, status_of, unstorable
 from workers.errors import PyAgentError
 
 
@@ -90,7 +90,7 @@ def _reply(request: HttpRequest, status: int, code: str, message: str, **facts: 
 def _named(request: HttpRequest, error: PyAgentError) -> HttpResponse:
     status = status_of(error)
     log_failure(request, error, status)
-    response = api.create_response(request, {"error": error.to_dict()}, status=status)
+    response = api.create_response(request, {"error": body_of(error)}, status=status)
     say_when_to_retry(response, error, status)
     return response
 

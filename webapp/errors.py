@@ -5,6 +5,7 @@ Hidden and absent are the same: `NotFound` never says which.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from redis import RedisError
 
+from workers.changes.paths import to_portable
 from workers.errors import PyAgentError
 from workers.telemetry.logging import get_logger
 
@@ -22,6 +24,7 @@ DATABASE_AWAY = (OperationalError, InterfaceError)
 # PostgreSQL says of NUL in a text or of a number beyond its column that it cannot be stored: the caller's doing.
 UNSTORABLE = (DataError,)
 BIGGEST_ID = 2**63 - 1
+_LONE = re.compile("[\ud800-\udfff]")
 
 
 class NotFound(PyAgentError):
@@ -154,6 +157,22 @@ def unstorable() -> Invalid:
     )
 
 
+def body_of(error: PyAgentError) -> dict[str, Any]:
+    """Return what a reply says of the error, as valid JSON: a name that is not UTF-8 reads as the files API writes it."""
+    return {key: _portable(value) for key, value in error.to_dict().items()}
+
+
+def _portable(value: Any) -> Any:
+    if isinstance(value, str):
+        # Some errors name paths that are portable already; those hold no lone surrogate, and twice would be wrong.
+        return to_portable(value) if _LONE.search(value) else value
+    if isinstance(value, dict):
+        return {key: _portable(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_portable(inner) for inner in value]
+    return value
+
+
 def redis_away() -> Unavailable:
     """Return the error for what cannot be done without Redis, such as counting wrong passwords."""
     return Unavailable("Redis, which this needs, does not answer at the moment. Try again in a moment.")
@@ -240,7 +259,7 @@ def database_away_reply(request: HttpRequest, error: Exception) -> HttpResponse:
 
 def error_reply(request: HttpRequest, error: PyAgentError, status: int) -> HttpResponse:
     """Return the reply that suits whoever asked."""
-    body: dict[str, Any] = error.to_dict()
+    body = body_of(error)
     response: HttpResponse
     if wants_json(request):
         response = JsonResponse({"error": body}, status=status, json_dumps_params={"default": str})

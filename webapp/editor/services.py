@@ -16,6 +16,7 @@ from webapp.workspaces.events import FilesChanged
 from webapp.workspaces.models import Remote, Workspace
 from webapp.workspaces.repositories import author_of, repository_of
 from workers.changes.files import version_of
+from workers.changes.paths import to_portable
 from workers.changes.remotes import Credential
 from workers.changes.transaction import StateTransaction
 from workers.codehealth.metrics import FileAudit, audit_source
@@ -38,7 +39,7 @@ class Saved:
 
 
 def _tell(workspace: Workspace, user: User, cause: str, paths: list[str]) -> None:
-    told = paths if len(paths) <= MAX_TOLD_PATHS else []
+    told = [to_portable(path) for path in paths] if len(paths) <= MAX_TOLD_PATHS else []
     publish_on_commit(workspace.pk, FilesChanged(cause=cause, paths=told, by=user.display_name))
 
 
@@ -61,7 +62,9 @@ def save_file(
         change.write(path, data, expected=expected)
     with transaction.atomic():
         _tell(workspace, user, "save", [path])
-    return Saved(version=version_of(data), size_bytes=len(data), audit=audit_source(data, path=path))
+    return Saved(
+        version=version_of(data), size_bytes=len(data), audit=audit_source(data, path=to_portable(path))
+    )
 
 
 def move_path(*, workspace: Workspace, user: User, source: str, target: str) -> None:

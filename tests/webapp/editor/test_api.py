@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.test import Client
@@ -68,6 +70,27 @@ def test_keeps_line_ends_encoding_and_every_byte(door: Door, company: Company) -
         saved = door.save(name, text, expected=file["version"], encoding=file["encoding"])
         assert saved.status_code == 200
         assert (files / name).read_bytes() == data
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9-\xff.py", "naïve-é.py".encode(), b"<img onerror=alert(1)>\n.py"])
+def test_edits_files_whose_names_are_not_utf_8(door: Door, company: Company, name: bytes) -> None:
+    folder, fs_name = root_of(company.workspace.pk) / "files", os.fsdecode(name)
+    (folder / fs_name).write_bytes(b"x = 1\n")
+    (entry,) = door.get("files").json()
+    path, moved = entry["path"], "below/" + entry["path"]
+    version = door.get("file", path=path).json()["version"]
+    saved = door.save(path, "x = 22\n", expected=version)
+    assert (saved.status_code, saved.json()["size_bytes"]) == (200, 7)
+    late = door.save(path, "x = 3\n", expected=version)
+    assert (late.status_code, late.json()["error"]["facts"]["path"]) == (409, path)
+    assert door.send("POST", "git/stage", {"paths": [path]}).status_code == 204
+    assert door.send("POST", "git/unstage", {"paths": [path]}).status_code == 204
+    assert door.send("POST", "files/move", {"source": path, "target": moved}).status_code == 204
+    assert (folder / "below" / fs_name).read_bytes() == b"x = 22\n"
+    gone = door.get("file", path=path)
+    assert (gone.status_code, gone.json()["error"]["facts"]["path"]) == (404, path)
+    assert door.send("DELETE", "file", path=quote(moved)).status_code == 204
+    assert not (folder / "below" / fs_name).exists()
 
 
 def test_says_when_a_file_is_no_text(door: Door, company: Company) -> None:

@@ -33,6 +33,7 @@ from workers.changes import landing
 from workers.changes.errors import RefMoved
 from workers.changes.landing import PreparedLanding
 from workers.changes.lock import hold_lock
+from workers.changes.paths import to_portable
 from workers.changes.repository import Repository
 from workers.errors import PyAgentError
 from workers.telemetry.logging import get_logger
@@ -224,7 +225,7 @@ def settle(intent: LandingIntent, outcome: str) -> None:
     teach_outcome(change_set)
     announce(change_set, by)
     if outcome == LANDED:
-        paths = [storable_text(path) for path in prepared.paths]
+        paths = [to_portable(path) for path in prepared.paths]
         publish_on_commit(
             change_set.workspace_id,
             events.ChangeSetLanded(
