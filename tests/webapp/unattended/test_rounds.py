@@ -257,6 +257,27 @@ def test_it_ends_within_its_whole_budget(company: Company, limits: dict[str, int
     assert ChangeSet.objects.get().status == "open", "what was done waits in its review"
 
 
+@pytest.mark.parametrize("stage", ["work", "command", "audit"])
+def test_it_ends_with_its_time_whatever_its_round_is_at(company: Company, stage: str) -> None:
+    """Trap: a run that waited for a slot, or a command that took long, went on past the seconds of its goal."""
+    goal = set_goal(company, max_seconds=60, **({"command": "", "criteria": "x"} if stage == "audit" else {}))
+    if stage != "work":
+        work(goal, "one\n")
+    services.advance_goals()
+    goal.refresh_from_db()
+    assert goal.state == "working"
+    Goal.objects.filter(pk=goal.pk).update(created_at=timezone.now() - timedelta(seconds=61))
+    services.advance_goals()
+    at = last(goal)
+    assert (goal.state, goal.note) == ("budget", "It has used its 60 seconds. What was at work is stopped.")
+    assert at.stage == "done"
+    if stage == "command":
+        return
+    run = at.run if stage == "work" else at.audit
+    assert run is not None and run.status == "cancelled"
+    assert run.error_message.startswith("Stopped, since the time of its goal is over")
+
+
 def test_the_next_run_gets_only_what_is_left(company: Company) -> None:
     goal = set_goal(company, max_tokens=1_000)
     work(goal, "one\n", tokens=700)

@@ -12,7 +12,7 @@ from webapp.accounts.models import User
 from webapp.agents import choosing
 from webapp.agents.models import Run
 from webapp.agents.plain import storable_text
-from webapp.agents.services import cancel_run
+from webapp.agents.services.runs import stop_run
 from webapp.errors import Conflict, Invalid
 from webapp.reviews import services as reviews
 from webapp.reviews.models import Evidence
@@ -128,18 +128,18 @@ def stop_goal(*, goal: Goal, stopped_by: User) -> Goal:
     if locked is None or locked.is_ended:
         raise Conflict("This goal has come to its end already.")
     end_goal(locked, State.STOPPED, f"Stopped by {stopped_by}.", by=stopped_by)
-    stop_work(locked, stopped_by)
+    stop_work(locked, f"Stopped by {stopped_by}")
     return locked
 
 
-def stop_work(goal: Goal, by: User) -> None:
-    """Stop what the last round of an ended goal is at, in the name of `by`."""
+def stop_work(goal: Goal, reason: str) -> None:
+    """Stop what the last round of an ended goal is at; `reason` says who or what does, without a full stop. In a transaction."""
     last = goal.rounds.select_related("run", "audit", "evidence__revision__change_set").last()
     if last is None:
         return
     for run in (last.run, last.audit):
-        if run is not None and not run.is_final and run.status != Run.Status.CANCELLING:
-            cancel_run(run=run, cancelled_by=by)
+        if run is not None and not run.is_final:
+            stop_run(Run.objects.select_for_update().get(pk=run.pk), reason)
     if last.evidence is not None and last.evidence.status == Evidence.Status.RUNNING:
         try:
             reviews.cancel_evidence(evidence=last.evidence)

@@ -27,7 +27,7 @@ def stop_unattended_by(key: ApiKey) -> None:
     What a person changed or switched on at a page since then is theirs, and goes on.
     """
     for goal in _stop({"api_key": key}, key_revoked(key)):
-        stop_work(goal, key.user)
+        stop_work(goal, f"Stopped by {key.user}")
 
 
 def _stop(where: dict[str, Any], note: str) -> list[Goal]:

@@ -22,7 +22,7 @@ from webapp.reviews.remarks import remark_html
 from webapp.unattended.models import Goal, Round
 from webapp.unattended.services import calling
 from webapp.unattended.services.acts import announce
-from webapp.unattended.services.goals import end_goal, locked_goal
+from webapp.unattended.services.goals import end_goal, locked_goal, stop_work
 from webapp.unattended.spending import exceeded, next_budget, spent_on
 from workers.agents.auditor.core import is_reached
 from workers.errors import PyAgentError
@@ -62,6 +62,8 @@ def advance(goal_id: int) -> None:
         with transaction.atomic():
             if last is None or last.stage == Stage.DONE:
                 _begin(goal, last)
+            elif _is_at_work(last):
+                _watch_time(goal)
             elif last.stage == Stage.WORK:
                 _after_work(goal, last)
             elif last.stage == Stage.COMMAND:
@@ -76,6 +78,26 @@ def advance(goal_id: int) -> None:
     except PyAgentError as error:
         log.warning("a goal failed", goal_id=goal_id, code=error.code, error=str(error))
         end_goal(goal, State.FAILED, sentence(str(error)))
+
+
+def _is_at_work(last: Round) -> bool:
+    """Return whether the round's run, command or audit has not ended."""
+    if last.stage == Stage.COMMAND:
+        return last.evidence is not None and last.evidence.status == Evidence.Status.RUNNING
+    run = last.run if last.stage == Stage.WORK else last.audit
+    return run is not None and not run.is_final
+
+
+def _watch_time(goal: Goal) -> None:
+    """End a goal whose time is over while its round is at work: a run waits for slots and people, a command has its own limit."""
+    spent = spent_on(goal, now=timezone.now())
+    if spent.seconds >= goal.max_seconds:
+        end_goal(
+            goal,
+            State.OUT_OF_BUDGET,
+            f"{exceeded(goal, spent, is_between=False)} What was at work is stopped.",
+        )
+        stop_work(goal, "Stopped, since the time of its goal is over")
 
 
 # --- a round begins --------------------------------------------------------------------------------------------------
@@ -147,8 +169,6 @@ def _after_work(goal: Goal, last: Round) -> None:
     run = last.run
     if run is None:
         end_goal(goal, State.FAILED, "The run of its last round is gone.")
-        return
-    if not run.is_final:
         return
     if run.status == Run.Status.CANCELLED:
         end_goal(goal, State.STOPPED, sentence(run.error_message or "Its run was stopped."))
@@ -274,8 +294,6 @@ def _ask_auditor(goal: Goal, last: Round) -> None:
 
 def _after_audit(goal: Goal, last: Round) -> None:
     audit = last.audit
-    if audit is not None and not audit.is_final:
-        return
     if audit is not None and audit.status == Run.Status.FINISHED:
         _conclude(goal, last, is_good=is_reached(audit.answer), words=audit.answer)
     elif audit is not None and audit.status == Run.Status.CANCELLED:
