@@ -31,6 +31,8 @@ class Spending:
         self.output_tokens = 0
         self.cost_usd: float | None = 0.0
         """None once a call had an unknown price: then the sum is unknown too."""
+        self.known_usd = 0.0
+        """What the calls with a known price have cost: a limit in dollars binds these, whatever others cost."""
 
     @classmethod
     def resume(
@@ -77,14 +79,18 @@ class Spending:
     def _add_tokens(self, input_tokens: int, output_tokens: int, cost_usd: float | None) -> None:
         self.input_tokens += input_tokens
         self.output_tokens += output_tokens
+        self._add_cost(cost_usd, known_usd=cost_usd or 0.0)
+
+    def _add_cost(self, cost_usd: float | None, *, known_usd: float) -> None:
         self.cost_usd = None if cost_usd is None or self.cost_usd is None else self.cost_usd + cost_usd
+        self.known_usd += known_usd
 
     def _add_child(self, result: Mapping[str, Any]) -> None:
         """Count what a run below has used; the clock stood still here meanwhile."""
         self._children_tokens += int(result.get("tokens") or 0)
         self._earlier_s += float(result.get("seconds") or 0)
         cost = result.get("cost_usd", 0.0)
-        self.cost_usd = None if cost is None or self.cost_usd is None else self.cost_usd + cost
+        self._add_cost(cost, known_usd=float(result.get("known_usd", cost) or 0.0))
 
     @contextmanager
     def reserved(self, *, tokens: int, cost_usd: float | None) -> Iterator[None]:
@@ -104,7 +110,10 @@ class Spending:
     @property
     def left(self) -> Budget:
         """What this run and those below it may still use."""
-        return Spent(tokens=self.tokens, seconds=self.seconds, cost_usd=self.cost_usd).left_of(self.budget)
+        spent = Spent(
+            tokens=self.tokens, seconds=self.seconds, cost_usd=self.cost_usd, known_usd=self.known_usd
+        )
+        return spent.left_of(self.budget)
 
     @property
     def seconds(self) -> float:
@@ -123,14 +132,9 @@ class Spending:
         rooms: list[tuple[float, str]] = []
         if self.budget.tokens is not None:
             rooms.append((self.budget.tokens - self.tokens - self._reserved_tokens - sent_tokens, "tokens"))
-        if (
-            self.budget.cost_usd is not None
-            and self.cost_usd is not None
-            and price
-            and price.output_usd_per_mtok
-        ):
+        if self.budget.cost_usd is not None and price and price.output_usd_per_mtok:
             asked_usd = sent_tokens * price.input_usd_per_mtok / 1e6
-            left_usd = self.budget.cost_usd - self.cost_usd - self._reserved_usd - asked_usd
+            left_usd = self.budget.cost_usd - self.known_usd - self._reserved_usd - asked_usd
             rooms.append((left_usd / price.output_usd_per_mtok * 1e6, "cost"))
         if not rooms:
             return None
@@ -142,8 +146,7 @@ class Spending:
         return int(room)
 
     def exceeded(self) -> BudgetExceeded | None:
-        """Return which limit is used up, or None. A limit in dollars binds only while every price is
-        known."""
+        """Return which limit is used up, or None. A limit in dollars binds what has a known price."""
         budget = self.budget
         if self.steps >= budget.steps:
             return BudgetExceeded(f"It has used its {budget.steps} model calls.", limit="steps")
@@ -151,7 +154,7 @@ class Spending:
             return BudgetExceeded(f"It has used its {budget.tokens:,} tokens.", limit="tokens")
         if self.seconds >= budget.seconds:
             return BudgetExceeded(f"It has used its {budget.seconds} seconds.", limit="seconds")
-        if budget.cost_usd is not None and self.cost_usd is not None and self.cost_usd >= budget.cost_usd:
+        if budget.cost_usd is not None and self.known_usd >= budget.cost_usd:
             return BudgetExceeded(f"It has used its {budget.cost_usd:g} dollars.", limit="cost")
         return None
 

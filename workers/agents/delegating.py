@@ -68,6 +68,8 @@ class Delegated:
     tokens: int = 0
     seconds: float = 0.0
     cost_usd: float | None = 0.0
+    known_usd: float = 0.0
+    """What of the cost is known, also where the whole is not."""
 
     @property
     def is_ok(self) -> bool:

@@ -39,11 +39,15 @@ class Ancestor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
-    """What runs have used, or what is set aside for them. `cost_usd` is None while a price is unknown."""
+    """What runs have used, or what is set aside for them. `cost_usd` is None while a price is unknown.
+
+    `known_usd` is what of it has a price: only that binds a limit in dollars.
+    """
 
     tokens: int = 0
     seconds: float = 0.0
     cost_usd: float | None = 0.0
+    known_usd: float = 0.0
 
     def __add__(self, other: Spent) -> Spent:
         is_known = self.cost_usd is not None and other.cost_usd is not None
@@ -51,17 +55,16 @@ class Spent:
             tokens=self.tokens + other.tokens,
             seconds=self.seconds + other.seconds,
             cost_usd=(self.cost_usd or 0.0) + (other.cost_usd or 0.0) if is_known else None,
+            known_usd=self.known_usd + other.known_usd,
         )
 
     def left_of(self, budget: Budget) -> Budget:
-        """Return what remains of `budget`; a limit in dollars stays as it is while the cost is unknown."""
+        """Return what remains of `budget`; what has an unknown price takes nothing from a limit in dollars."""
         return replace(
             budget,
             tokens=None if budget.tokens is None else max(0, budget.tokens - self.tokens),
             seconds=max(0, int(budget.seconds - self.seconds)),
-            cost_usd=budget.cost_usd
-            if budget.cost_usd is None or self.cost_usd is None
-            else max(0.0, budget.cost_usd - self.cost_usd),
+            cost_usd=None if budget.cost_usd is None else max(0.0, budget.cost_usd - self.known_usd),
         )
 
 

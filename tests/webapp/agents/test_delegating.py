@@ -234,6 +234,21 @@ def test_what_is_set_aside_and_what_was_spent_never_exceed_the_budget_of_the_roo
     assert (result.detail["result"]["tokens"], result.detail["result"]["seconds"]) == (2_000, 20.0)
 
 
+def test_children_share_the_dollars_also_where_their_parents_price_is_unknown(worker):
+    """Trap: below a run of unknown price each child was given the whole sum."""
+    Run.objects.filter(pk=worker.run.pk).update(budget={**worker.run.budget, "cost_usd": 1.0})
+    worker.step("m1", "model_call", input_tokens=10, output_tokens=1, cost_usd=None)
+    hand_on(worker, "d1", budget=Budget(cost_usd=0.6))
+    assert delegating.budget_left(worker.run).cost_usd == pytest.approx(0.4), "set aside"
+    hand = at_work(child_of(worker))
+    hand.step("m1", "model_call", input_tokens=10, output_tokens=1, cost_usd=0.5)
+    hand.say(engine.RunFinished, answer="done")
+    assert worker.run.cost_usd is None
+    assert delegating.budget_left(worker.run).cost_usd == pytest.approx(0.5)
+    hand_on(worker, "d2", goal="tidy more", budget=Budget(cost_usd=1.0))
+    assert child_of(worker, "d2").budget["cost_usd"] == pytest.approx(0.5)
+
+
 def test_grandchildren_use_what_their_parent_was_given(worker):
     hand_on(worker, budget=Budget(tokens=8_000, seconds=60))
     middle = at_work(child_of(worker))

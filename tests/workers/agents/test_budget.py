@@ -57,6 +57,26 @@ def test_one_unknown_price_makes_the_sum_unknown() -> None:
     assert spending.describe() == "1 model calls, 110 tokens, price unknown"
 
 
+def test_one_unknown_price_frees_no_other_call_from_the_limit_in_dollars() -> None:
+    """Trap: a run that fell back once on a model of unknown price could spend any sum on the other."""
+    spending = spend(Budget(tokens=None, cost_usd=0.5), calls=4)
+    spending.add(input_tokens=100, output_tokens=10, cost_usd=None)
+    assert spending.cost_usd is None and spending.exceeded() is None
+    assert spending.left.cost_usd == pytest.approx(0.1)
+    assert spending.answer_room(1000, price=Price(1.0, 100.0)) in (989, 990)
+    spending.add(input_tokens=100, output_tokens=10, cost_usd=0.1)
+    over = spending.exceeded()
+    assert over is not None and over.facts["limit"] == "cost"
+    assert spending.describe().endswith("price unknown")
+
+
+def test_what_a_run_below_has_spent_binds_also_beside_an_unknown_price() -> None:
+    result = {"agent": "coder", "status": "finished", "cost_usd": None, "known_usd": 0.75}
+    step = {"kind": "delegation", "status": "ok", "detail": {"result": result}}
+    spending = Spending.resume(asdict(Budget(cost_usd=1.0)), [step])
+    assert (spending.cost_usd, spending.left.cost_usd) == (None, 0.25)
+
+
 def test_an_answer_never_costs_more_than_is_left() -> None:
     price = Price(1.0, 10.0)
     assert spend(Budget()).answer_room(1000, price=None) == 400_000 - 110 - 1000

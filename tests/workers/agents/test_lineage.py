@@ -167,10 +167,13 @@ def test_nothing_begins_after_the_deadline():
         hand_on(root(deadline=NOW - 1))
 
 
-def test_an_unknown_price_leaves_the_limit_in_dollars_alone():
-    assert (Spent(cost_usd=1.0) + Spent(cost_usd=None)).cost_usd is None
-    assert Spent(cost_usd=None).left_of(Budget(cost_usd=2.0)).cost_usd == 2.0
-    assert Spent(cost_usd=0.5).left_of(Budget(cost_usd=2.0)).cost_usd == 1.5
+def test_what_has_an_unknown_price_takes_nothing_from_the_limit_in_dollars_and_gives_nothing_back():
+    """Trap: one call of unknown price freed all others of the limit."""
+    known, unknown = Spent(cost_usd=0.5, known_usd=0.5), Spent(cost_usd=None)
+    assert (known + unknown).cost_usd is None
+    assert unknown.left_of(Budget(cost_usd=2.0)).cost_usd == 2.0
+    assert known.left_of(Budget(cost_usd=2.0)).cost_usd == 1.5
+    assert (known + unknown).left_of(Budget(cost_usd=2.0)).cost_usd == 1.5
 
 
 def test_the_smaller_budget_keeps_within_both():

@@ -127,14 +127,20 @@ def _set_aside(spent: Spent, budget: Budget) -> Spent:
         tokens=max(spent.tokens, budget.tokens or 0),
         seconds=max(spent.seconds, budget.seconds),
         cost_usd=None if spent.cost_usd is None else max(spent.cost_usd, budget.cost_usd or 0.0),
+        known_usd=max(spent.known_usd, budget.cost_usd or 0.0),
     )
 
 
 def own_spending(run: Run) -> Spent:
     """Return what the run itself has used, without the runs below it."""
     is_own = ~Q(kind="delegation") & ~Q(detail__has_key="taken_over_from")
-    worked_ms = run.steps.filter(is_own).aggregate(ms=Sum("duration_ms"))["ms"] or 0
-    return Spent(tokens=run.input_tokens + run.output_tokens, seconds=worked_ms / 1000, cost_usd=run.cost_usd)
+    sums = run.steps.filter(is_own).aggregate(ms=Sum("duration_ms"), usd=Sum("cost_usd"))
+    return Spent(
+        tokens=run.input_tokens + run.output_tokens,
+        seconds=(sums["ms"] or 0) / 1000,
+        cost_usd=run.cost_usd,
+        known_usd=(sums["usd"] or 0.0) if run.cost_usd is None else run.cost_usd,
+    )
 
 
 # --- what comes back -----------------------------------------------------------------------------------------------
@@ -196,6 +202,7 @@ def result_of(child: Run) -> Delegated:
         tokens=used.tokens,
         seconds=round(used.seconds, 3),
         cost_usd=used.cost_usd,
+        known_usd=used.known_usd,
     )
 
 
