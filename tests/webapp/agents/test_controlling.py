@@ -193,6 +193,20 @@ def test_critical_is_for_maintainers(run, people, browser, workspace):
     assert Run.objects.filter(priority="critical").count() == 2
 
 
+def test_a_critical_run_tried_again_by_who_may_not_is_no_longer_critical(run, people, browser, workspace):
+    Run.objects.filter(pk=run.pk).update(
+        priority="critical", status=Run.Status.FAILED, requested_by=people.maintainer, job=run.job
+    )
+    for person, priority in ((people.member, "standard"), (people.maintainer, "critical")):
+        assert browser(person).post(url("retry_run", run), headers=JSON).status_code == 200
+        again = Run.objects.filter(retry_of=run).latest("created_at")
+        assert (again.priority, again.requested_by) == (priority, person)
+    Run.objects.filter(pk=run.pk).update(requested_by=people.member)
+    body = {"goal": "something else"}
+    assert caller(people.member)("post", rest(run, "/rerun"), body).status_code == 201
+    assert Run.objects.latest("created_at").priority == "standard"
+
+
 def test_each_role_is_offered_what_it_may_choose(workspace, people, browser):
     assert access.priorities_for(Role.VIEWER) == ()
     assert access.priorities_for(None) == ()

@@ -12,6 +12,7 @@ from django.db import transaction
 
 from webapp.accounts.models import User
 from webapp.agents import choosing, definitions, events, selectors
+from webapp.agents.access import priorities_for
 from webapp.agents.budgets import check_budget, default_budget
 from webapp.agents.definitions import AgentInfo
 from webapp.agents.models import ModelProfile, Run
@@ -22,6 +23,7 @@ from webapp.agents.services.launching import launch, new_job
 from webapp.errors import Conflict, Invalid
 from webapp.events.publish import publish_on_commit
 from webapp.events.registry import prepare_run, run_queued
+from webapp.workspaces.access import role_of
 from webapp.workspaces.models import Workspace
 from workers import queue
 from workers.agents.attachments import named_in
@@ -292,8 +294,9 @@ def retry_run(*, run: Run, requested_by: User) -> Run:
 
 
 def start_again(run: Run, *, requested_by: User, goal: str, base_commit: str) -> Run:
-    """Return a new run like this one, in the name of who asks for it. Raises as `start_run`."""
+    """Return a new run like this one, in the name of who asks for it, as urgent as they may make it. Raises as `start_run`."""
     is_own = run.requested_by_id == requested_by.pk
+    allowed = priorities_for(role_of(requested_by, run.workspace_id))
     profile = run.model_profile
     if profile is not None and profile.user_id is not None and not is_own:
         profile = None  # another person's key is theirs: the one who tries again brings their own model
@@ -309,6 +312,6 @@ def start_again(run: Run, *, requested_by: User, goal: str, base_commit: str) ->
         retry_of=run,
         model_profile=profile,
         budget=Budget(**run.budget) if run.budget else None,
-        priority=run.priority,
+        priority=run.priority if run.priority in allowed else "standard",
         attachments=[item["path"] for item in run.job.get("attachments", ())],
     )
