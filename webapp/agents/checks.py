@@ -9,10 +9,9 @@ from typing import Final
 
 from webapp import vault
 from webapp.agents import choosing
-from webapp.agents.endpoints import check_base_url, may_use_private
+from webapp.agents.endpoints import check_base_url, may_use_private, offered_urls
 from webapp.agents.models import ModelProfile
 from webapp.agents.plain import one_line
-from webapp.agents.services.profiles import offered_urls
 from workers.errors import ProviderTimeout
 from workers.providers.registry import open_provider
 from workers.providers.retry import RetryPolicy

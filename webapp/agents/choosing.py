@@ -11,6 +11,7 @@ from django.db.models import Q
 
 from webapp.accounts.models import User
 from webapp.agents import prices
+from webapp.agents.endpoints import may_be_private
 from webapp.agents.models import AgentRoute, AgentVersion, ModelProfile
 from webapp.workspaces.models import Workspace
 from workers.providers.types import EMBEDDED_CHOICE, ModelChoice, Price
@@ -78,6 +79,7 @@ def choice_of(profile: ModelProfile | None, workspace: Workspace | None = None) 
         first_token_s=profile.first_token_s,
         between_tokens_s=profile.between_tokens_s,
         has_json_schema=True if profile.tool_use == ModelProfile.ToolUse.JSON else None,
+        may_be_private=may_be_private(profile),
     )
 
 

@@ -3,7 +3,7 @@
 A base URL is something a person makes this server call. What nobody may call stands in `workers.providers.addresses`. Here
 stands the rule between people: addresses of this machine and its private network are for whoever owns the installation, and
 for others once the owner offers that same host and port to everybody. An Ollama beside the server is the usual case; a map
-of the operator's network for any member is not.
+of the operator's network for any member is not. A name can lead elsewhere once it is stored, so the rule travels with every run.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import socket
 from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
+from webapp.agents.models import ModelProfile
 from webapp.agents.plain import sentence
 from webapp.errors import Invalid
 from workers.config import get_config
@@ -43,6 +44,21 @@ def may_use_private(url: str, *, is_installation_owner: bool, offered: Iterable[
     if not get_config().allow_private_endpoints:
         return False
     return is_installation_owner or any(_place(other) == _place(url) for other in offered)
+
+
+def offered_urls() -> list[str]:
+    """Return the base URLs that the owner of the installation offers to everybody."""
+    rows = ModelProfile.objects.filter(user=None, workspace=None).exclude(base_url="")
+    return list(rows.values_list("base_url", flat=True))
+
+
+def may_be_private(profile: ModelProfile) -> bool:
+    """Return whether a run may be led to a private address by this profile, whatever its name meant when it was stored."""
+    return not profile.base_url or may_use_private(
+        profile.base_url,
+        is_installation_owner=profile.is_of_operator,
+        offered=() if profile.is_of_operator else offered_urls(),
+    )
 
 
 def check_base_url(

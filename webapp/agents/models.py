@@ -37,6 +37,8 @@ class ModelProfile(models.Model):
     name = models.CharField(max_length=80)
     provider = models.CharField(max_length=12, choices=Provider)
     base_url = models.CharField(max_length=500, blank=True)
+    is_of_operator = models.BooleanField(default=False)
+    """Whether the installation's owner saved it last, who may have it lead to this machine or its private network."""
     model = models.CharField(max_length=120, blank=True)
     context_tokens = models.PositiveIntegerField(null=True, blank=True)
     input_usd_per_mtok = models.FloatField(null=True, blank=True)

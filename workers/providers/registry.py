@@ -46,7 +46,7 @@ def open_provider(
     Args:
         secret: The key, kept in memory only; None where none is needed.
         limits: The provider's own when None, with those that the choice sets.
-        allow_private: Whether loopback and private addresses may be called; the operator's setting when None.
+        allow_private: Whether loopback and private addresses may be called; when None, what the choice and the operator say.
         embedder: What makes vectors for the embedded provider; it stands above this package, so its user hands it in.
         wrap: What stands between each single try and the provider, such as its rate limits.
 
@@ -59,7 +59,7 @@ def open_provider(
         raise ConfigError(f"there is no provider named {choice.provider!r}")
     module, _, name = path.partition(":")
     if allow_private is None:
-        allow_private = get_config().allow_private_endpoints
+        allow_private = choice.may_be_private and get_config().allow_private_endpoints
     kind = getattr(import_module(module), name)
     extra = {"embedder": embedder} if choice.provider == "embedded" else {}
     provider: Provider = kind(

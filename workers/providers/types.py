@@ -198,6 +198,8 @@ class ModelChoice:
     """What its key may be used for by all runs together, and the two below; None means without limit."""
     tokens_per_minute: int | None = None
     max_concurrency: int | None = None
+    may_be_private: bool = True
+    """Whether the name may lead to this machine or its private network, as far as the operator allows that at all."""
     extra: dict[str, Any] = field(default_factory=dict)
     """Further fields of the provider's own protocol, passed on as they are (`seed`, …)."""
 

@@ -1,13 +1,22 @@
 from __future__ import annotations
 
+import socket
+from contextlib import nullcontext
+from urllib.parse import urlsplit
+
 import pytest
 
+from tests.webapp.agents.conftest import DOUBLE_KEY
 from webapp import vault
 from webapp.agents import choosing
 from webapp.agents.access import ProfileOwner
 from webapp.agents.models import ModelProfile
 from webapp.agents.services.profiles import ProfileFields, make_default, save_profile
 from webapp.errors import Conflict, Invalid
+from workers.providers.addresses import ProviderAddressRefused
+from workers.providers.registry import open_provider
+from workers.providers.retry import RetryPolicy
+from workers.providers.types import ModelChoice
 
 CANARY = "sk-canary-4f1d2c3b5a697887"
 
@@ -153,3 +162,41 @@ def test_stops_at_fifty(mine, people):
     )
     with pytest.raises(Conflict):
         save(mine)
+
+
+INSIDE = "http://models.example.org:8080/v1"
+
+
+def test_a_name_that_leads_inside_once_it_is_stored_opens_nothing_for_members(mine, people, workspace):
+    profile = save(mine, is_owner=False, base_url=INSIDE)
+    assert not choosing.choice_of(profile, workspace).may_be_private
+    save(ProfileOwner(), base_url=INSIDE)
+    assert choosing.choice_of(profile, workspace).may_be_private, "the owner offers it to everybody"
+    ModelProfile.objects.filter(user=None).delete()
+    assert not choosing.choice_of(profile, workspace).may_be_private, "and offers it no more"
+
+
+def test_what_the_owner_of_the_installation_saves_may_lead_inside_until_somebody_else_saves_it(workspace):
+    shared = ProfileOwner(workspace=workspace)
+    profile = save(shared, base_url=INSIDE)
+    assert choosing.choice_of(profile, workspace).may_be_private
+    profile = save(shared, profile, is_owner=False, base_url=INSIDE)
+    assert not choosing.choice_of(profile, workspace).may_be_private
+
+
+async def test_a_run_is_not_led_inside_by_a_changed_answer_of_dns(double, monkeypatch):
+    """The canary listens on the loopback; nothing may reach it."""
+    port = urlsplit(double.base_url("openai")).port
+    answers = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answers)
+    url = f"http://models.example.org:{port}/v1"
+    for is_allowed, asked in ((False, 0), (True, 1)):
+        double.say("OK")
+        choice = ModelChoice("openai", "test-model", base_url=url, may_be_private=is_allowed)
+        provider = open_provider(choice, secret=DOUBLE_KEY, retries=RetryPolicy(tries=1))
+        try:
+            with nullcontext() if is_allowed else pytest.raises(ProviderAddressRefused):
+                await provider.check()
+        finally:
+            await provider.aclose()
+        assert len(double.asked) == asked

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from webapp import vault
 from webapp.agents.access import ProfileOwner
-from webapp.agents.endpoints import check_base_url
+from webapp.agents.endpoints import check_base_url, offered_urls
 from webapp.agents.models import ModelProfile
 from webapp.errors import Conflict, Invalid
 
@@ -53,12 +53,6 @@ class ProfileFields:
     tool_use: str = ModelProfile.ToolUse.AUTO
     key: str | None = None
     is_default: bool = False
-
-
-def offered_urls() -> list[str]:
-    """Return the base URLs that the owner of the installation offers to everybody."""
-    rows = ModelProfile.objects.filter(user=None, workspace=None).exclude(base_url="")
-    return list(rows.values_list("base_url", flat=True))
 
 
 def _check(fields: ProfileFields) -> None:
@@ -142,6 +136,7 @@ def save_profile(
     if fields.key is not None or has_moved or is_embedded:
         profile.sealed_key = vault.seal(fields.key) if fields.key and not is_embedded else None
     profile.name, profile.provider, profile.base_url = fields.name.strip(), fields.provider, base_url
+    profile.is_of_operator = is_installation_owner
     profile.model = "" if is_embedded else fields.model.strip()
     for name in OF_REAL_ENDPOINTS:
         setattr(profile, name, None if is_embedded else getattr(fields, name))
