@@ -68,7 +68,10 @@ def _line(name: str, value: Any, *, limit: int) -> str:
 
 
 def _quote(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        return '"(left out: nested too deeply)"'
     # Line separators of Unicode would look like new lines to a model; angle brackets could look like our marks.
     for mark in "<>\u2028\u2029\u0085⟦⟧":
         text = text.replace(mark, f"\\u{ord(mark):04x}")

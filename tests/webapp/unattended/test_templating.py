@@ -91,3 +91,13 @@ def test_an_object_is_shown_whole_and_cut_as_text_when_it_is_long() -> None:
     assert data_of(fill("{{issue.labels}}", PAYLOAD))["issue.labels"] == PAYLOAD["issue"]["labels"]
     cut = data_of(fill("{{all}}", {"all": [1] * 9_000}))["all"]
     assert cut.endswith("(cut)") and len(cut) <= templating.FIELD_CHARS
+
+
+def test_what_is_nested_too_deeply_is_left_out_and_said() -> None:
+    deep: object = 1
+    for _ in range(1_000):
+        deep = [deep]
+    assert data_of(fill("{{deep}} {{ok}}", {"deep": deep, "ok": 2})) == {
+        "deep": "(left out: nested too deeply)",
+        "ok": 2,
+    }
