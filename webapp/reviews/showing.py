@@ -9,6 +9,7 @@ from webapp.reviews.characters import visible_text
 from webapp.reviews.resolved import HunkState
 from workers.changes.diffs import FileDiff, Hunk, Line
 
+COMPARED_LINES = 1_000
 _MODES = {
     "100644": "a file",
     "100755": "an executable file",
@@ -60,7 +61,7 @@ def edited_lines(hunk: Hunk, new: Sequence[str]) -> list[Line]:
         new = [f"{line}\r" for line in new]
     old_no, new_no = hunk.old_start or 1, hunk.new_start or 1
     out: list[Line] = []
-    for tag, i1, i2, j1, j2 in difflib.SequenceMatcher(None, old, list(new), autojunk=False).get_opcodes():
+    for tag, i1, i2, j1, j2 in _opcodes(old, list(new)):
         if tag == "equal":
             out += [
                 Line(" ", old_no + i, new_no + j, old[i])
@@ -70,6 +71,13 @@ def edited_lines(hunk: Hunk, new: Sequence[str]) -> list[Line]:
         out += [Line("-", old_no + i, None, old[i]) for i in range(i1, i2)]
         out += [Line("+", None, new_no + j, new[j]) for j in range(j1, j2)]
     return out
+
+
+def _opcodes(old: list[str], new: list[str]) -> list[tuple[str, int, int, int, int]]:
+    """Return what differs; of two long sides, that the one replaces the other: looking closer would take minutes."""
+    if len(old) * len(new) > COMPARED_LINES**2:
+        return [("replace", 0, len(old), 0, len(new))]
+    return difflib.SequenceMatcher(None, old, new).get_opcodes()
 
 
 def summary_of(file: FileDiff, hunk: Hunk) -> str:

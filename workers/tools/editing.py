@@ -17,6 +17,8 @@ from workers.tools.text import bound, clean
 from workers.tools.writing import delete_file, write_file
 
 MAX_WRITE_BYTES = 2 * 1024 * 1024
+COMPARED_CHARS = 1_000
+"""Longest line that is looked at as the nearest one: the time to compare two grows with the product of their lengths."""
 _CONTEXT_LINES = 3
 
 
@@ -108,7 +110,8 @@ def _nearest(lines: list[str], wanted: list[str]) -> str:
     anchor = max(wanted, key=lambda line: len(line.strip()), default="").strip()
     if not anchor or not lines:
         return " Read the file first."
-    candidates = difflib.get_close_matches(anchor, {line.strip() for line in lines[:20_000]}, n=1, cutoff=0.5)
+    known = {line.strip() for line in lines[:20_000] if len(line) <= COMPARED_CHARS}
+    candidates = difflib.get_close_matches(anchor[:COMPARED_CHARS], known, n=1, cutoff=0.5)
     if not candidates:
         return " No line is like it; read the file first."
     at = next(index for index, line in enumerate(lines) if line.strip() == candidates[0])

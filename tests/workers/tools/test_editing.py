@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from workers.tools.base import ToolContext
@@ -70,3 +72,12 @@ async def test_writes_and_deletes_only_below_the_folder(context: ToolContext) ->
     with pytest.raises(ToolError):
         await DeleteFile().call({"path": "new/deep/a.txt"}, context)
     assert not list((context.files_dir / "new" / "deep").iterdir())
+
+
+@pytest.mark.timeout(10)
+def test_what_is_nowhere_is_said_at_once_however_long_the_lines_are() -> None:
+    source = random.Random(1)
+    signs = [chr(0x4E00 + number) for number in range(150)]
+    lines = ["".join(source.choices(signs, k=30_000)) for _ in range(4)]
+    with pytest.raises(EditRefused, match="not in the file"):
+        replace_once("\n".join(lines[1:]), lines[0], "x")
