@@ -24,6 +24,8 @@ LINE_CHARS = 2_000
 HIGHLIGHT_CHARS = 60_000
 MARK_LINES = 40
 MARK_CHARS = 400
+MARK_WORDS = 120
+"""Lines of more words are shown without marks: the time to compare two grows with the cube of their words."""
 
 # What static/css/code.css gives a colour; a span for anything else is weight without effect.
 COLOURED = frozenset(
@@ -132,6 +134,8 @@ def changed_ranges(old: str, new: str) -> tuple[tuple[Range, ...], tuple[Range, 
     if len(old) > MARK_CHARS or len(new) > MARK_CHARS:
         return (), ()
     before, after = _WORDS.findall(old), _WORDS.findall(new)
+    if max(len(before), len(after)) > MARK_WORDS:
+        return (), ()
     matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
     if matcher.ratio() < 0.5:
         return (), ()

@@ -21,7 +21,7 @@ MIN_QUOTE_CHARS = 4
 _MARK = re.compile(r"\s?\[\^(\d{1,3})\]")
 _FENCE = re.compile(r"(```.*?(?:```|\Z))", re.DOTALL)
 _INLINE = re.compile(
-    r"(?<![\w/\[(:.])(`?)((?:[\w.-]+/)*[\w.-]*\w\.[A-Za-z]\w{0,7}):(\d{1,7})(?:[-–]\d{1,7})?\1(?![\w/])"
+    r"(?<![\w/\[(:.-])(`?)((?:[\w.-]+/)*[\w.-]*\w\.[A-Za-z]\w{0,7}):(\d{1,7})(?:[-–]\d{1,7})?\1(?![\w/])"
 )
 _EXTENSIONS = (
     "py pyi js mjs jsx ts tsx rs go java c h cc cpp hpp rb php cs kt swift sh sql "

@@ -81,7 +81,7 @@ class KnowledgeCore:
         for path, source in sources.items():
             try:
                 tree = ast.parse(source)
-            except (SyntaxError, ValueError, RecursionError):
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
                 continue
             ties.imports[path] = {
                 found
@@ -154,7 +154,7 @@ def _of_prose(path: str, text: str) -> list[Piece]:
 def _of_python(path: str, text: str) -> list[Piece]:
     try:
         tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     pieces = [Piece(path, 1, f"{path}\n{doc}")] if (doc := ast.get_docstring(tree)) else []
     for node in ast.walk(tree):

@@ -78,3 +78,9 @@ def test_says_when_nothing_is_backed() -> None:
 def test_leaves_brackets_of_code_alone() -> None:
     text = CORE.answer_text("`items[1]` is the second [^1]", CORE.check("", [cite()], FILES), FILES)
     assert "`items[1]` is the second (" in text
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("part", ["a-", "a.", "src/", "`a.py:"])
+def test_an_answer_of_any_shape_is_read_at_once(part: str) -> None:
+    assert CORE.paths_in(part * 30_000 + " cart.py:3", []) == ["cart.py"]

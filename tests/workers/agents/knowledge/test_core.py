@@ -57,3 +57,9 @@ def test_tells_what_rows_carried_into_the_run() -> None:
     found = core.from_job(job, "what about empty rows?")
     assert [known.where for known in found] == ["lesson 7", "review comment 3"]
     assert core.from_job(job, "weather") == []
+
+
+def test_a_file_that_is_made_to_break_its_reader_is_left_out() -> None:
+    hostile = "a = " + "-" * 100_000 + "1"
+    assert core.pieces_of("a.py", hostile) == []
+    assert "a.py" not in core.tie({"a.py": hostile, "b.py": ""}).imports
