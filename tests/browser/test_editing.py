@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -199,3 +200,28 @@ def test_takes_over_line_ends_that_somebody_changed(desk: Desk) -> None:
     desk.page.keyboard.press("Control+s")
     desk.merge.get_by_role("button", name="Save the right side").click()
     desk.wait_for("dos.txt", "one\r\ntwo\r\nthree\r\n")
+
+
+def test_brings_in_what_was_fetched_and_switches_to_a_fetched_branch(desk: Desk, stack: Stack) -> None:
+    bare = stack.home / "workspaces" / str(desk.workspace_id) / "repo.git"
+
+    def git(*words: str) -> str:
+        who = ["-c", "user.name=Far", "-c", "user.email=far@example.org"]
+        done = subprocess.run(
+            ["git", "-C", str(bare), *who, *words], capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    theirs = git("commit-tree", "HEAD^{tree}", "-p", "HEAD", "-m", "From afar")
+    for name in ("main", "topic"):  # what a fetch leaves behind
+        git("update-ref", f"refs/remotes/origin/{name}", theirs)
+    page = desk.page
+    page.goto(str(desk.api.base_url.join(f"/w/{desk.workspace_id}/git/")))
+    expect(page.get_by_text("1 fetched commit not in main yet")).to_be_visible()
+    page.get_by_role("button", name="Bring them in").click()
+    expect(page.locator("#log li").first).to_contain_text("From afar")
+    expect(page.get_by_role("button", name="Bring them in")).to_be_hidden()
+    page.get_by_label("Branch", exact=True).select_option("topic")
+    expect(page.get_by_text("On topic.")).to_be_visible()
+    assert git("symbolic-ref", "HEAD") == "refs/heads/topic"
+    assert git("rev-parse", "topic") == git("rev-parse", "main") == theirs

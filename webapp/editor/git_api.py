@@ -42,9 +42,14 @@ def status(request: HttpRequest, workspace_id: int) -> Any:
     """Return branch, branches, HEAD, changed paths and remotes."""
     workspace = readable(request, workspace_id)
     repository = repository_of(workspace)
+    branches = repository.branches()
+    ahead, behind = services.fetched_distance(repository)
     return {
-        "branch": repository.branch(),
-        "branches": repository.branches(),
+        "branch": to_portable(repository.branch()),
+        "branches": [to_portable(name) for name in branches],
+        "fetched": [to_portable(name) for name in repository.fetched_branches() if name not in branches],
+        "behind": behind,
+        "ahead": ahead,
         "head": repository.head(),
         "status": [
             {"path": to_portable(one.path), "index": one.index, "worktree": one.worktree}
@@ -93,9 +98,12 @@ def commit(request: HttpRequest, workspace_id: int, body: schemas.CommitIn) -> A
 
 @router.post("/{int:workspace_id}/git/switch", response={204: None, **ERRORS}, summary="Switch branch")
 def switch(request: HttpRequest, workspace_id: int, body: schemas.SwitchIn) -> Any:
-    """Check another branch out for everybody; refused when uncommitted edits would be lost."""
+    """Check another branch out for everybody, a fetched one too; refused when uncommitted edits would be lost."""
     services.switch_branch(
-        workspace=writable(request, workspace_id), user=person(request), name=body.branch, is_new=body.is_new
+        workspace=writable(request, workspace_id),
+        user=person(request),
+        name=from_portable(body.branch),
+        is_new=body.is_new,
     )
     return Status(204, None)
 
@@ -137,6 +145,17 @@ def fetch(request: HttpRequest, workspace_id: int, body: schemas.RemoteRefIn) ->
     """Fetch the remote's branches."""
     services.fetch(workspace=writable(request, workspace_id), user=person(request), remote_name=body.remote)
     return Status(204, None)
+
+
+@router.post(
+    "/{int:workspace_id}/git/fast-forward",
+    response={200: schemas.CommitMade, **ERRORS},
+    summary="Bring fetched commits in",
+)
+def fast_forward(request: HttpRequest, workspace_id: int) -> Any:
+    """Advance the current branch to what was fetched of it; refused when it has commits or edits of its own in the way."""
+    sha = services.fast_forward(workspace=writable(request, workspace_id), user=person(request))
+    return {"commit": sha}
 
 
 @router.post("/{int:workspace_id}/git/push", response={204: None, **TALKING}, summary="Push a branch")

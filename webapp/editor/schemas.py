@@ -146,10 +146,17 @@ class StatusOut(Schema):
 
 
 class GitOut(Schema):
-    """Where the repository stands."""
+    """Where the repository stands.
+
+    `fetched` are branches that the last fetch found and that were not switched to yet; `behind` and `ahead` count commits
+    that only the fetched namesake of the current branch has, and that only the current branch has.
+    """
 
     branch: str
     branches: list[str]
+    fetched: list[str]
+    behind: int
+    ahead: int
     head: str
     status: list[StatusOut]
     remotes: list[str]

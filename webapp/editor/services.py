@@ -16,6 +16,7 @@ from webapp.workspaces.events import FilesChanged
 from webapp.workspaces.models import Remote, Workspace
 from webapp.workspaces.repositories import author_of, repository_of
 from workers.changes.files import version_of
+from workers.changes.history import FETCHED
 from workers.changes.paths import to_portable
 from workers.changes.remotes import Credential
 from workers.changes.transaction import StateTransaction
@@ -24,6 +25,7 @@ from workers.telemetry.logging import get_logger
 
 if TYPE_CHECKING:
     from webapp.accounts.models import User
+    from workers.changes.repository import Repository
 
 log = get_logger(__name__)
 MAX_TOLD_PATHS = 50
@@ -132,6 +134,36 @@ def fetch(*, workspace: Workspace, user: User, remote_name: str) -> None:
     repository_of(workspace).fetch(remote.url, credential=_credential(remote))
     with transaction.atomic():
         _tell(workspace, user, "fetch", [])
+
+
+def fast_forward(*, workspace: Workspace, user: User) -> str:
+    """Bring what was fetched of the current branch into it and return its commit.
+
+    Raises:
+        Conflict: the branch has commits of its own, or nothing new was fetched.
+        LandingConflict: edits that are not committed are in the way.
+    """
+    repository = repository_of(workspace)
+    branch = repository.branch()
+    ahead, behind = fetched_distance(repository)
+    if not behind:
+        raise Conflict(f"Nothing new was fetched for {to_portable(branch)}.")
+    if ahead:
+        raise Conflict(
+            f"{to_portable(branch)} has {ahead} commits that the remote lacks: push them as a new branch and merge there.",
+            ahead=ahead,
+            behind=behind,
+        )
+    sha = repository.fast_forward(FETCHED + branch)
+    with transaction.atomic():
+        _tell(workspace, user, "switch", [])
+    return sha
+
+
+def fetched_distance(repository: Repository) -> tuple[int, int]:
+    """Return how many commits the current branch has that its fetched namesake lacks, and the other way; zeros without one."""
+    ref = FETCHED + repository.branch()
+    return repository.distance(ref) if repository.ref(ref) else (0, 0)
 
 
 def push(*, workspace: Workspace, user: User, remote_name: str, branch: str) -> None:

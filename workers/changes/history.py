@@ -13,6 +13,8 @@ from workers.changes.paths import check_path, from_bytes, to_bytes, to_portable
 from workers.changes.pending import current_ref, head_ref, update_ref
 from workers.changes.revisions import LOG_FORMAT, Author, CommitInfo, format_message, parse_log
 
+FETCHED = "refs/remotes/origin/"  # where `fetch` puts a remote's branches
+
 
 class HistoryMixin:
     """Adds names, log and content of commits; expects `bare`, git on the repository without a work tree."""
@@ -59,6 +61,18 @@ class HistoryMixin:
         """Return the names of all branches; hidden refs of agents are none."""
         out = self.bare.run("for-each-ref", "--format=%(refname)", "refs/heads/")
         return [line.removeprefix("refs/heads/") for line in from_bytes(out).splitlines()]
+
+    def fetched_branches(self) -> list[str]:
+        """Return the names of the branches that the last `fetch` found."""
+        out = self.bare.run("for-each-ref", "--format=%(refname)", FETCHED)
+        names = (line.removeprefix(FETCHED) for line in from_bytes(out).splitlines())
+        return [name for name in names if name != "HEAD"]
+
+    def distance(self, ref: str) -> tuple[int, int]:
+        """Return how many commits the current branch has that `ref` lacks, and how many `ref` has that it lacks."""
+        counts = self.bare.text("rev-list", "--left-right", "--count", f"{self.head()}...{self.resolve(ref)}")
+        ahead, behind = counts.split()
+        return int(ahead), int(behind)
 
     def update_ref(self, ref: str, new: str, expected_old: str | None) -> None:
         """Move a ref by compare-and-swap; see `pending.update_ref`."""

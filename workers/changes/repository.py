@@ -13,7 +13,7 @@ from workers.changes import cloning, importing
 from workers.changes.errors import FileMissing, NothingToCommit, PathTaken, UnknownRevision
 from workers.changes.files import WorkspaceFiles
 from workers.changes.git import Git
-from workers.changes.history import HistoryMixin
+from workers.changes.history import FETCHED, HistoryMixin
 from workers.changes.lock import hold_lock
 from workers.changes.paths import from_bytes, to_portable
 from workers.changes.pending import (
@@ -172,6 +172,8 @@ class Repository(HistoryMixin):
     def switch_branch(self, name: str, *, create: bool = False) -> None:
         """Check out another branch; edits that are not committed stay, unless a file differs between the two.
 
+        A branch that only the last `fetch` found begins here, where it stands there.
+
         Raises:
             LandingConflict: it does; nothing changed.
             UnknownRevision, PathTaken: there is no such branch, or (with `create`) there is one.
@@ -184,6 +186,8 @@ class Repository(HistoryMixin):
             if create:
                 update_ref(self.bare, ref, head, None)
                 target = head
+            if target is None and (target := self.ref(FETCHED + name)):
+                update_ref(self.bare, ref, target, None)
             if target is None:
                 raise UnknownRevision("No branch has this name.", revision=to_portable(name))
             now = head_ref(self.bare)

@@ -18,8 +18,18 @@ async function refresh() {
   const commit = document.getElementById("commit-button"); // absent for who only reads
   if (commit) commit.disabled = !staged.length;
   const select = document.getElementById("branch");
-  select.replaceChildren(...git.branches.map((name) => new Option(name, name, name === git.branch, name === git.branch)));
+  const fetched = git.fetched.map((name) => new Option(`${name} (fetched)`, name));
+  select.replaceChildren(...git.branches.map((name) => new Option(name, name, name === git.branch, name === git.branch)), ...fetched);
+  showBehind(git);
   page.dataset.ready = "1";
+}
+
+/** Say what a fetch has found for the current branch, and offer to bring it in. */
+function showBehind({ branch, behind, ahead }) {
+  const row = document.getElementById("behind");
+  row.hidden = !behind;
+  const commits = `${behind} fetched ${behind === 1 ? "commit" : "commits"}`;
+  row.querySelector("span").textContent = ahead ? `${commits} not in ${branch}, which has ${ahead} of its own` : `${commits} not in ${branch} yet`;
 }
 
 function fillList(id, entries, word, path, verb) {
@@ -146,6 +156,11 @@ async function loadRemotes() {
   }
 }
 
+document.getElementById("fast-forward")?.addEventListener("click", async () => {
+  await api("POST", "git/fast-forward").then((made) => notify(`At ${made.commit.slice(0, 8)} now.`, "good"), fail);
+  await Promise.all([refresh(), loadHistory()]).catch(fail);
+});
+
 document.getElementById("commit-form")?.addEventListener("submit", async (event) => {
   event.preventDefault();
   const message = new FormData(event.target).get("message");
@@ -160,7 +175,8 @@ document.getElementById("commit-form")?.addEventListener("submit", async (event)
 });
 
 document.getElementById("branch")?.addEventListener("change", async (event) => {
-  await api("POST", "git/switch", { body: { branch: event.target.value } }).then(() => notify(`On ${event.target.value}.`, "good"), fail);
+  const branch = event.target.value; // news of the switch may fill the list anew before its answer is here
+  await api("POST", "git/switch", { body: { branch } }).then(() => notify(`On ${branch}.`, "good"), fail);
   await Promise.all([refresh(), loadHistory()]).catch(fail);
 });
 

@@ -11,6 +11,7 @@ import pytest
 from django.test import Client
 
 from tests.framework.people import Company
+from tests.framework.repos import commit_beside
 from webapp.workspaces.repositories import repository_of, root_of
 
 
@@ -185,10 +186,13 @@ def test_stores_a_remote_without_ever_giving_its_token_back(company: Company) ->
         ("POST", "git/commit", {"message": "x"}),
         ("POST", "git/switch", {"branch": "x"}),
         ("POST", "git/fetch", {}),
+        ("POST", "git/fast-forward", None),
         ("POST", "git/push", {}),
     ],
 )
-def test_writes_are_for_members_only(company: Company, method: str, path: str, body: dict[str, Any]) -> None:
+def test_writes_are_for_members_only(
+    company: Company, method: str, path: str, body: dict[str, Any] | None
+) -> None:
     assert Door(company, company.viewer).send(method, path, body).status_code == 403
     assert Door(company, company.stranger).send(method, path, body).status_code == 404
     assert Door(company, None).send(method, path, body).status_code in (401, 403)
@@ -207,6 +211,37 @@ def test_a_credential_stays_with_the_address_that_it_was_stored_for(company: Com
     moved = store(url="https://evil.example.net/x.git")
     assert moved.status_code == 200
     assert not moved.json()["has_token"], "nobody has it sent to an address of their own"
+
+
+def test_brings_in_what_was_fetched(door: Door, company: Company) -> None:
+    repository = repository_of(company.workspace)
+    assert door.send("POST", "git/fast-forward").status_code == 409, "nothing was fetched"
+    theirs = commit_beside(repository, {"theirs.txt": b"x\n"})
+    repository.update_ref("refs/remotes/origin/main", theirs, None)
+    repository.update_ref("refs/remotes/origin/topic", theirs, None)
+    seen = door.get("git").json()
+    assert (seen["fetched"], seen["behind"], seen["ahead"]) == (["topic"], 1, 0)
+    door.save("theirs.txt", "mine, not committed\n")
+    assert door.send("POST", "git/fast-forward").status_code == 409
+    assert door.get("file", path="theirs.txt").json()["text"] == "mine, not committed\n"
+    door.send("DELETE", "file", path="theirs.txt")
+    assert door.send("POST", "git/fast-forward").json() == {"commit": theirs}
+    assert door.get("file", path="theirs.txt").json()["text"] == "x\n"
+    assert door.get("git").json()["behind"] == 0
+
+    door.save("ours.txt", "y\n")
+    door.send("POST", "git/stage", {"paths": ["ours.txt"]})
+    ours = door.send("POST", "git/commit", {"message": "Ours"}).json()["commit"]
+    repository.update_ref(
+        "refs/remotes/origin/main", commit_beside(repository, {"z": b"z"}, base=theirs), theirs
+    )
+    refused = door.send("POST", "git/fast-forward")
+    assert (refused.status_code, refused.json()["error"]["facts"]) == (409, {"ahead": 1, "behind": 1})
+    assert door.get("git").json()["head"] == ours
+
+    assert door.send("POST", "git/switch", {"branch": "topic"}).status_code == 204
+    on_topic = door.get("git").json()
+    assert (on_topic["branch"], on_topic["head"], on_topic["fetched"]) == ("topic", theirs, [])
 
 
 def test_a_remote_that_cannot_be_reached_is_no_error_of_ours(company: Company) -> None:
