@@ -118,6 +118,29 @@ def test_a_person_tells_a_running_agent_something_and_stops_one_step(
     assert ada.complaints == []
 
 
+def test_what_somebody_writes_when_the_run_ends_stays_to_be_copied(
+    stack: Stack, ada: Person, double_address: tuple[str, list[Brain]]
+) -> None:
+    address, brains = double_address
+    brains.append(slow)
+    page = ada.page
+    with stack.api(ada.email) as api:
+        workspace_id, run_id = call(api, address, "coder", "add b.py")
+        ada.go(f"/w/{workspace_id}/runs/{run_id}/")
+        expect(page.get_by_role("treeitem").filter(has_text="$ sleep 300")).to_be_visible(timeout=RUN_MS)
+        words = page.get_by_label("What @coder should know")
+        words.press_sequentially("Half a thought of")
+        api.post(f"workspaces/{workspace_id}/runs/{run_id}/cancel").raise_for_status()
+        tell = page.get_by_role("region", name="Tell @coder something")
+        expect(tell.get_by_role("status")).to_contain_text("has ended, and this was not told", timeout=RUN_MS)
+        expect(words).to_have_value("Half a thought of")
+        expect(words).not_to_be_editable()
+        expect(tell.get_by_role("button")).to_have_count(0)
+        expect(page.locator("#run-again")).to_be_visible()
+        ada.shoot("ended-while-telling")
+    assert ada.complaints == []
+
+
 def test_who_asked_whom_is_one_tree_of_links(
     stack: Stack, ada: Person, double_address: tuple[str, list[Brain]]
 ) -> None:

@@ -21,6 +21,16 @@ async function send(form, submitter) {
   submitter?.focus();
 }
 
+/** The run has ended: nothing can be told any more, but what somebody was writing stays to be copied. */
+export function endTelling() {
+  const tell = document.getElementById("tell-agent");
+  const text = tell?.querySelector("textarea");
+  if (!text?.value.trim()) return tell?.remove();
+  text.readOnly = true;
+  for (const button of tell.querySelectorAll("button")) button.remove();
+  tell.querySelector("[data-said]").textContent = "The run has ended, and this was not told. You can still copy it.";
+}
+
 document.addEventListener("submit", (event) => {
   const form = event.target.closest("form[data-steer]");
   if (!form) return;

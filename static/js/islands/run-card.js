@@ -10,7 +10,7 @@ import { visible } from "../agents/format.js";
 import { answer, facts, failure, foot, head, manySteps, noSteps } from "../agents/head.js";
 import { act, decide, fetchState, runUrl, steer } from "../agents/http.js";
 import "../agents/lineage.js";
-import "../agents/steering.js";
+import { endTelling } from "../agents/steering.js";
 import { events } from "../events.js";
 
 const FINAL = new Set(["finished", "failed", "cancelled", "dead"]);
@@ -137,7 +137,7 @@ class RunCard extends LitElement {
       this.#stopWatching();
       this.#steps?.refresh();
       if (this.isPage) this.#reload();
-      if (this.isPage) document.getElementById("tell-agent")?.remove();
+      if (this.isPage) endTelling();
       if (this.isPage) document.getElementById("run-again")?.removeAttribute("hidden");
     } else {
       this.#followLife();
