@@ -64,6 +64,16 @@ def test_an_unknown_price_stays_unknown(worker, rung):
     assert rung()[-1]["cut_off"]["cost_usd"] is None
 
 
+@pytest.mark.parametrize("status", ["failed", "cancelled"])
+def test_a_call_that_used_nothing_leaves_the_cost_known(worker, status):
+    """Trap: a model whose price is known refused one request, and the run's price showed as unknown."""
+    worker.step("s0", "model_call", input_tokens=10, output_tokens=1, cost_usd=0.25)
+    _ask(worker)
+    nothing = {"duration_ms": 5, "input_tokens": 0, "output_tokens": 0}
+    worker.say(engine.StepFinished, step_id="s1", status=status, cost_usd=None, **nothing)
+    assert worker.run.cost_usd == 0.25
+
+
 def test_of_a_worker_that_was_killed_counts_what_it_had_told(worker, rung):
     _ask(worker)
     used = {"input_tokens": 1200, "output_tokens": 34, "cost_usd": 0.02}

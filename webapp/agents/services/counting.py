@@ -29,10 +29,12 @@ def count_step(run: Run, step: Step) -> set[str]:
 
 
 def _cost_after(so_far: float | None, step: Step) -> float | None:
-    """Return the run's cost with this step; one unknown price makes the whole unknown, for good."""
-    is_priced = (
-        step.kind == "model_call" or step.input_tokens + step.output_tokens > 0 or step.cost_usd is not None
-    )
+    """Return the run's cost with this step; one unknown price makes the whole unknown, for good.
+
+    A call that failed and used nothing costs nothing, whatever its model: one that broke off comes with what it used.
+    """
+    is_answered = step.kind == "model_call" and step.status == "ok"
+    is_priced = is_answered or step.input_tokens + step.output_tokens > 0 or step.cost_usd is not None
     if not is_priced:
         return so_far
     if so_far is None or step.cost_usd is None:
