@@ -278,6 +278,20 @@ def test_it_ends_with_its_time_whatever_its_round_is_at(company: Company, stage:
     assert run.error_message.startswith("Stopped, since the time of its goal is over")
 
 
+def test_of_more_goals_than_it_looks_at_each_time_none_waits_for_ever(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trap: the clock looked at the newest ones only."""
+    monkeypatch.setattr("webapp.unattended.services.rounds.BATCH", 1)
+    monkeypatch.setattr("webapp.unattended.services.goals.MAX_AT_WORK", 3)
+    goals = [set_goal(company) for _ in range(3)]
+    for _ in range(200):
+        services.advance_goals()
+        if Round.objects.count() == len(goals):
+            break
+    assert {goal.rounds.count() for goal in goals} == {1}
+
+
 def test_the_next_run_gets_only_what_is_left(company: Company) -> None:
     goal = set_goal(company, max_tokens=1_000)
     work(goal, "one\n", tokens=700)

@@ -39,8 +39,9 @@ NOTHING_CHANGED: Final = "The round changed no file."
 
 
 def advance_goals() -> None:
-    """Take the step that is due for each goal at work."""
-    for goal_id in list(Goal.objects.filter(state=State.WORKING).values_list("pk", flat=True)[:BATCH]):
+    """Take the step that is due for each goal at work; of very many, for some each time, at random: none waits for ever."""
+    at_work = Goal.objects.filter(state=State.WORKING).order_by("?")
+    for goal_id in list(at_work.values_list("pk", flat=True)[:BATCH]):
         advance(goal_id)
 
 
