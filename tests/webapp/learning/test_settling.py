@@ -11,10 +11,11 @@ from django.db import connection
 from django.utils import timezone
 
 from tests.webapp.learning.conftest import MONEY, School
+from webapp.errors import Conflict
 from webapp.events.registry import engine_handlers
 from webapp.learning import handlers, services
 from webapp.learning.models import Lesson, LessonEvidence
-from webapp.learning.services import settling
+from webapp.learning.services import settling, tending
 from workers.events import RunStarted
 from workers.learning.core import LessonCore
 from workers.memory.embedding.model import MiniLM
@@ -143,3 +144,24 @@ def test_the_model_is_loaded_when_the_first_run_begins(monkeypatch: pytest.Monke
             if handler.__module__ == handlers.__name__:
                 handler(event)
     assert begun.wait(5)
+
+
+def test_what_people_write_makes_room_too_and_is_bounded_with_the_archive(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each new mistake is compared with all lessons of its workspace: a loop in somebody's client must not make that endless."""
+    monkeypatch.setattr(settling, "MAX_LESSONS", 2)
+    monkeypatch.setattr(tending, "MAX_KEPT", 4)
+
+    def write(thing: str) -> None:
+        services.write_lesson(
+            workspace=school.company.workspace,
+            written_by=school.company.member,
+            pattern=f"Forgets to close the {thing} after use.",
+        )
+
+    for thing in ("file", "socket", "window", "account"):
+        write(thing)
+    assert Lesson.objects.filter(workspace=school.company.workspace, archived_at=None).count() == 2
+    with pytest.raises(Conflict, match="in the archive"):
+        write("door")

@@ -79,7 +79,7 @@ def _settle(evidence: LessonEvidence, vector: bytes, goal_vector: bytes) -> None
     lesson = _find(row, vector)
     change = "seen"
     if lesson is None:
-        _make_room(row.workspace_id, cycle)
+        make_room(row.workspace_id, cycle)
         lesson, change = _learned(row, vector, goal_vector), "learned"
     lesson.last_cycle = max(lesson.last_cycle, cycle)
     lesson.archived_at = None
@@ -130,7 +130,8 @@ def _learned(row: LessonEvidence, vector: bytes, goal_vector: bytes) -> Lesson:
     )
 
 
-def _make_room(workspace_id: int, cycle: int) -> None:
+def make_room(workspace_id: int, cycle: int) -> None:
+    """Put the lightest lesson away where one more would be too many. In a transaction that holds the workspace."""
     rows = Lesson.objects.filter(workspace_id=workspace_id, archived_at=None)
     if rows.count() < MAX_LESSONS:
         return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -12,12 +14,15 @@ from webapp.learning import events
 from webapp.learning.models import Lesson
 from webapp.learning.selectors import current_cycle
 from webapp.learning.services.observing import core, without_secrets
+from webapp.learning.services.settling import make_room
 from webapp.workspaces.models import Workspace
 from workers.learning.lesson import Observation, key_of
 from workers.memory.pruning import IDLE_CYCLES, is_faded
 from workers.telemetry.logging import get_logger
 
 log = get_logger(__name__)
+MAX_KEPT: Final = 5_000
+"""Of one workspace, archived ones too: each new mistake is compared with all of them."""
 
 
 def _checked(workspace: Workspace, pattern: str, cause: str, solution: str) -> Observation:
@@ -35,12 +40,15 @@ def write_lesson(
 
     Raises:
         Invalid: it says too little.
-        Conflict: there is one of the same words.
+        Conflict: there is one of the same words, or there are too many.
     """
     said = _checked(workspace, pattern, cause, solution)
     Workspace.objects.select_for_update().get(pk=workspace.pk)
     if Lesson.objects.filter(workspace=workspace, key=key_of(said.pattern)).exists():
         raise Conflict("There is a lesson of these words, perhaps in the archive.", field="pattern")
+    if Lesson.objects.filter(workspace=workspace).count() >= MAX_KEPT:
+        raise Conflict(f"There are {MAX_KEPT:,} lessons with those in the archive. Delete some.")
+    make_room(workspace.pk, current_cycle(workspace.pk))
     lesson = Lesson.objects.create(
         workspace=workspace,
         key=key_of(said.pattern),
