@@ -131,10 +131,11 @@ class MatchOut(Schema):
 
 
 class FileSearchOut(Schema):
-    """Matches; `is_complete` is false when the limit or the time ended the search."""
+    """Matches; `is_complete` is false when the limit or the time ended the search, `skipped` counts text files over 8 MiB."""
 
     matches: list[MatchOut]
     is_complete: bool
+    skipped: int
 
 
 class StatusOut(Schema):

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from webapp.codehealth.services import audit_commit
-from webapp.editor.documents import Encoding, encode
+from webapp.editor.documents import MAX_TEXT_BYTES, Encoding, encode
 from webapp.errors import Conflict, Invalid, NotFound
 from webapp.events.publish import publish_on_commit
 from webapp.vault import unseal
 from webapp.workspaces.events import FilesChanged
 from webapp.workspaces.models import Remote, Workspace
 from webapp.workspaces.repositories import author_of, repository_of
+from workers.changes.errors import FileTooLarge
 from workers.changes.files import version_of
 from workers.changes.history import FETCHED
 from workers.changes.paths import to_portable
@@ -58,8 +59,11 @@ def save_file(
     Raises:
         VersionConflict: a newer version stands there; nothing was written.
         PathRefused, StorageFull, Invalid: nothing was written.
+        FileTooLarge: the editor could not open it again; nothing was written.
     """
     data = encode(text, encoding)
+    if len(data) > MAX_TEXT_BYTES:
+        raise FileTooLarge(path=path, size_bytes=len(data), limit_bytes=MAX_TEXT_BYTES)
     with _transaction(workspace, user, "save") as change:
         change.write(path, data, expected=expected)
     with transaction.atomic():

@@ -39,7 +39,7 @@ class AccessDenied(ChangeError):
 
 
 class FileTooLarge(ChangeError):
-    """The file is larger than the caller wants to read."""
+    """The file is too large to be opened or saved here."""
 
     code = "file_too_large"
 

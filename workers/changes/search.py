@@ -35,8 +35,8 @@ class Match:
 
 
 class Matches(list[Match]):
-    """Matches in order of path and line; `ended_by` says why the search stopped, `skipped` counts unread
-    files.
+    """Matches in order of path and line; `ended_by` says why the search stopped, `skipped` counts
+    text files that were not read for their size.
     """
 
     ended_by: Literal["done", "limit", "time", "memory"] = "done"

@@ -61,19 +61,31 @@ def walk(fd: int, prefix: str = "", depth: int = 0) -> Iterator[tuple[int, str, 
             os.close(below)
 
 
+class TooLarge(Exception):
+    """A text that is not read for its size."""
+
+
 def read_text(folder: int, name: str, max_bytes: int) -> str | None:
-    """Return the file as text; None when it is binary, too large or gone."""
+    """Return the file as text; None when it is binary or gone.
+
+    Raises:
+        TooLarge: it is text, by its beginning, of more than `max_bytes`.
+    """
     try:
         fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     except OSError:
         return None
     with open(fd, "rb") as file:  # noqa: PTH123 - a descriptor
         status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > max_bytes:
+        if not stat.S_ISREG(status.st_mode):
             return None
-        data = file.read(max_bytes + 1)
-    if len(data) > max_bytes or b"\0" in data[:8000]:
-        return None
+        data = file.read(8000)
+        if b"\0" in data:
+            return None
+        if status.st_size <= max_bytes:
+            data += file.read(max_bytes + 1)
+    if status.st_size > max_bytes or len(data) > max_bytes:
+        raise TooLarge
     return data.decode("utf-8", "surrogateescape")
 
 
@@ -111,9 +123,12 @@ def main(ask: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -> None:
     for folder, name, path in walk(ask["fd"]):
         if glob and not glob.fullmatch(path):
             continue
-        text = read_text(folder, name, ask["max_file_bytes"])
-        if text is None:
+        try:
+            text = read_text(folder, name, ask["max_file_bytes"])
+        except TooLarge:
             skipped += 1
+            continue
+        if text is None:
             continue
         for line, column, shown in matches_in(text, pattern, is_literal):
             tell({"path": path, "line": line, "column": column, "text": shown})

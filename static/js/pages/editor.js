@@ -293,13 +293,20 @@ document.getElementById("search-form").addEventListener("submit", async (event) 
     results.replaceChildren(...found.matches.map(searchItem));
     const words = document.createElement("li");
     words.className = "muted small";
-    words.textContent = `${found.matches.length === 1 ? "1 match" : `${found.matches.length} matches`}${found.is_complete ? "" : "; there are more, narrow the search"}`;
+    words.textContent = countOf(found);
     results.prepend(words);
   } catch (error) {
     results.replaceChildren();
     fail(error);
   }
 });
+
+function countOf({ matches, is_complete, skipped }) {
+  const words = [matches.length === 1 ? "1 match" : `${matches.length} matches`];
+  if (!is_complete) words.push("there are more, narrow the search");
+  if (skipped) words.push(skipped === 1 ? "1 file over 8 MB was not searched" : `${skipped} files over 8 MB were not searched`);
+  return words.join("; ");
+}
 
 function searchItem(match) {
   const item = document.createElement("li");

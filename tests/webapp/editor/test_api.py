@@ -131,6 +131,24 @@ def test_searches_text_and_patterns(door: Door) -> None:
     assert door.get("files/search", q="(", is_regex="true").status_code == 422
 
 
+def test_a_search_says_what_it_left_out(door: Door, company: Company) -> None:
+    files = root_of(company.workspace.pk) / "files"
+    (files / "small.txt").write_text("a needle\n")
+    (files / "large.txt").write_text("a needle in the hay\n" * 500_000)
+    (files / "large.bin").write_bytes(b"\0needle" * 2_000_000)
+    found = door.get("files/search", q="needle").json()
+    assert [one["path"] for one in found["matches"]] == ["small.txt"]
+    assert (found["is_complete"], found["skipped"]) == (True, 1)
+
+
+def test_saves_nothing_that_it_could_not_open_again(door: Door) -> None:
+    largest = "é" * (1024 * 1024)
+    version = door.save("large.txt", largest).json()["version"]
+    assert door.get("file", path="large.txt").json()["text"] == largest
+    assert door.save("large.txt", largest + "é", expected=version).status_code == 413
+    assert door.get("file", path="large.txt").json()["version"] == version
+
+
 def test_stages_commits_and_shows_history(door: Door, company: Company) -> None:
     door.save("a.txt", "one\n")
     assert door.get("git").json()["status"] == [{"path": "a.txt", "index": ".", "worktree": "?"}]
