@@ -7,7 +7,10 @@ without parsing text.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import re
+from typing import Any, ClassVar, Final
+
+_OF_ATTRIBUTES: Final = re.compile(r"[;.] (?=`)")
 
 
 class PyAgentError(Exception):
@@ -17,7 +20,7 @@ class PyAgentError(Exception):
     retryable: ClassVar[bool] = False
 
     def __init__(self, message: str = "", **facts: Any) -> None:
-        super().__init__(message or (type(self).__doc__ or "").strip().splitlines()[0])
+        super().__init__(message or _words(type(self).__doc__ or ""))
         self.facts = facts
         for name, value in facts.items():
             setattr(self, name, value)
@@ -25,6 +28,12 @@ class PyAgentError(Exception):
     def to_dict(self) -> dict[str, Any]:
         """Return `code`, `message`, `retryable` and the facts, JSON-safe when the facts are."""
         return {"code": self.code, "message": str(self), "retryable": self.retryable, "facts": self.facts}
+
+
+def _words(docstring: str) -> str:
+    """Return what a class says to people: its first sentence, without what it tells programmers of its attributes."""
+    said, *more = _OF_ATTRIBUTES.split(docstring.strip().splitlines()[0], maxsplit=1)
+    return f"{said}." if more else said
 
 
 class RunSuspends(Exception):
@@ -163,7 +172,10 @@ class RelaySilent(RunError):
 
 
 class CredentialRefused(RunError):
-    """The web app did not hand out the key of this run's model; `status` is its answer."""
+    """The key of this run's model was not handed out: the model was deleted or changed after the agent was called.
+
+    `status` is what the web app answered.
+    """
 
     code = "credential_refused"
 

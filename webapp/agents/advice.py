@@ -15,7 +15,7 @@ ADVICE: Final[dict[str, str]] = {
     "provider_cut_off": "Try again; nothing was lost but this answer.",
     "context_too_long": "Ask for something smaller, or choose a model that can read more.",
     "budget_exceeded": "Ask for something smaller, or raise the budget of a run in the workspace’s settings, under Models.",
-    "credential_refused": "Type the model's key in again under Settings → Models.",
+    "credential_refused": "Call the agent again; if this comes again, type the model's key in again under Settings → Models.",
     "credential_unavailable": "Try again in a moment.",
     "secret_unreadable": "The vault key has changed: type the model's key in again under Settings → Models.",
     "sandbox_unavailable": "Whoever runs this server can see what is missing with `python manage.py doctor`.",
