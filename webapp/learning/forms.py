@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from django import forms
+from django.http import QueryDict
 
+from webapp.learning.models import Lesson
 from workers.learning.lesson import CAUSE_CHARS, PATTERN_CHARS, SOLUTION_CHARS
 
 
@@ -24,3 +26,13 @@ class LessonForm(forms.Form):
         required=False,
         widget=forms.Textarea(attrs={"rows": 2}),
     )
+
+
+class EditLessonForm(LessonForm):
+    """A lesson in other words than it has now."""
+
+    seen = forms.CharField(max_length=16, required=False, widget=forms.HiddenInput)
+
+    def __init__(self, data: QueryDict | None, *, lesson: Lesson) -> None:
+        words = {name: getattr(lesson, name) for name in LessonForm.base_fields}
+        super().__init__(data, initial=words | {"seen": lesson.words_digest})

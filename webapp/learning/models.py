@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from django.conf import settings
 from django.db import models
 
@@ -56,6 +58,12 @@ class Lesson(models.Model):
 
     def __str__(self) -> str:
         return self.pattern
+
+    @property
+    def words_digest(self) -> str:
+        """What its words are known by, to see whether they are still those that somebody read."""
+        words = "\0".join((self.pattern, self.cause, self.solution))
+        return hashlib.sha256(words.encode()).hexdigest()[:16]
 
     @property
     def standing(self) -> Standing:

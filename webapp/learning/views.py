@@ -14,7 +14,7 @@ from webapp.accounts.access import person
 from webapp.errors import Conflict, Invalid
 from webapp.learning import selectors, services
 from webapp.learning.access import lesson_for
-from webapp.learning.forms import LessonForm
+from webapp.learning.forms import EditLessonForm, LessonForm
 from webapp.learning.models import Lesson
 from webapp.workspaces.access import includes, workspace_for
 from webapp.workspaces.models import Role, Workspace
@@ -85,14 +85,16 @@ def lesson(request: HttpRequest, workspace_id: int, lesson_id: int) -> HttpRespo
     """One lesson, where it was learned and what came of it; members edit it."""
     needed = Role.MEMBER if request.method == "POST" else Role.VIEWER
     found = lesson_for(request.user, workspace_id, lesson_id, role=needed)
-    form = LessonForm(
-        request.POST or None, initial={name: getattr(found, name) for name in LessonForm.base_fields}
-    )
+    form = EditLessonForm(request.POST or None, lesson=found)
     if request.method == "POST" and form.is_valid():
         try:
             services.edit_lesson(lesson=found, edited_by=person(request), **form.cleaned_data)
         except (Invalid, Conflict) as error:
             form.add_error(error.facts.get("field"), str(error))
+            if "seen" in error.facts:
+                answers = request.POST.copy()
+                answers["seen"] = error.facts["seen"]
+                form.data = answers
         else:
             messages.success(request, "Saved.")
             return redirect("lesson", workspace_id, lesson_id)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from django.http import HttpResponse
 from django.test import Client
 
 from tests.webapp.learning.conftest import MONEY, School
@@ -70,6 +73,33 @@ def test_members_write_edit_pin_archive_bring_back_and_delete(school: School) ->
     assert lesson.pattern in member.get(page(school)).content.decode()
     member.post(page(school, lesson.pk, "delete"))
     assert not Lesson.objects.exists()
+
+
+def test_an_edit_of_what_somebody_else_has_edited_meanwhile_is_said_and_kept(school: School) -> None:
+    """Trap: whoever saved last took the other's words away, and nobody was told."""
+    mia, max_ = (school.company.client(one) for one in (school.company.member, school.company.maintainer))
+    mia.post(page(school, "new"), {"pattern": "Close the file after reading.", "solution": "with open"})
+    lesson = Lesson.objects.get()
+
+    def seen(client: Client, reply: HttpResponse | None = None) -> str:
+        text = (reply or client.get(page(school, lesson.pk))).content.decode()
+        found = re.search(r'name="seen" value="([0-9a-f]{16})"', text)
+        assert found is not None
+        return found[1]
+
+    was = seen(mia)
+    said = {"pattern": lesson.pattern, "cause": "", "solution": "Use a with block.", "seen": seen(max_)}
+    assert max_.post(page(school, lesson.pk), said).status_code == 302
+    mine = {"pattern": lesson.pattern, "cause": "Handles leak.", "solution": "with open"}
+    reply = mia.post(page(school, lesson.pk), mine | {"seen": was})
+    text = reply.content.decode()
+    assert reply.status_code == 422
+    assert "Use a with block." in text and "Handles leak." in text, "theirs to read, mine not lost"
+    lesson.refresh_from_db()
+    assert (lesson.cause, lesson.solution) == ("", "Use a with block.")
+    assert mia.post(page(school, lesson.pk), mine | {"seen": seen(mia, reply)}).status_code == 302
+    lesson.refresh_from_db()
+    assert (lesson.cause, lesson.solution) == ("Handles leak.", "with open")
 
 
 def test_viewers_read_and_change_nothing(school: School, lesson: Lesson) -> None:

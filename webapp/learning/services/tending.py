@@ -65,16 +65,32 @@ def write_lesson(
 
 @transaction.atomic
 def edit_lesson(
-    *, lesson: Lesson, edited_by: User, pattern: str, cause: str = "", solution: str = ""
+    *,
+    lesson: Lesson,
+    edited_by: User,
+    pattern: str,
+    cause: str = "",
+    solution: str = "",
+    seen: str = "",
 ) -> Lesson:
     """Return the lesson in a person's words, which no later evidence changes.
 
+    `seen` is the digest of the words that the person changed; without it, whatever stands there is replaced.
+
     Raises:
         Invalid: it says too little.
-        Conflict: there is another one of the same words.
+        Conflict: there is another one of the same words, or it says something else by now than what was seen (`seen` is the
+            digest of that).
     """
     said = _checked(lesson.workspace, pattern, cause, solution)
     row = Lesson.objects.select_for_update().get(pk=lesson.pk)
+    if seen and seen != row.words_digest:
+        now = " · ".join(filter(None, (row.pattern, row.cause, row.solution)))
+        raise Conflict(
+            f"Its words were changed while you wrote. They are now: {now}. Nothing of yours is saved yet: save again to put "
+            "yours in their place.",
+            seen=row.words_digest,
+        )
     if row.pattern != said.pattern:
         row.key, row.is_embedded = key_of(said.pattern), False
     row.pattern, row.cause, row.solution, row.edited_by = said.pattern, said.cause, said.solution, edited_by
