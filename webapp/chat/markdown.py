@@ -24,6 +24,7 @@ from pygments.token import STANDARD_TYPES
 from pygments.util import ClassNotFound
 
 from webapp.chat.characters import replace_hidden, show_hidden
+from webapp.colouring import may_colour
 
 MAX_CHARS = 20_000
 DEADLINE_S = 0.5
@@ -37,13 +38,6 @@ _CLASS_NAMES = (
     "c ch cm cp cpf c1 cs nf fm nd nt na gd gi gh gu"
 )
 _CLASSES = set(_CLASS_NAMES.split())
-# Lexers whose patterns are known to be kind: a single step of a regular expression cannot be interrupted.
-_LANGUAGE_NAMES = (
-    "python py python3 pycon pytb javascript js typescript ts jsx tsx json yaml yml toml ini bash sh shell console zsh html xml "
-    "css scss sql rust rs go c cpp c++ h java kotlin swift ruby rb php lua diff patch docker dockerfile make makefile cmake "
-    "nginx markdown md text http"
-)
-_LANGUAGES = frozenset(_LANGUAGE_NAMES.split())
 MAX_HTML_CHARS = 150_000
 _HAS_WORDS = re.compile(r">[^<\s]|^[^<\s]|<hr")
 _TAGS = {
@@ -190,7 +184,7 @@ def _render_fence(renderer: Any, tokens: Sequence[Token], index: int, options: A
 
 def _coloured(work: _Work, code: str, language: str) -> str:
     """Return the code with Pygments' classes, "" when it has no lexer, is long, or takes too long."""
-    if language not in _LANGUAGES or len(code) > MAX_COLOURED_CHARS:
+    if len(code) > MAX_COLOURED_CHARS or not may_colour(code, language):
         return ""
     try:
         lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)

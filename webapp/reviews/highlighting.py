@@ -17,10 +17,9 @@ from pygments.lexers.special import TextLexer
 from pygments.token import STANDARD_TYPES, Token, _TokenType
 from pygments.util import ClassNotFound
 
+from webapp.colouring import LINE_CHARS, may_colour
 from webapp.reviews.characters import visible_html
 
-LINE_CHARS = 2_000
-"""A longer line is cut for display; decisions and landing work on the whole of it."""
 HIGHLIGHT_CHARS = 60_000
 MARK_LINES = 40
 MARK_CHARS = 400
@@ -106,7 +105,7 @@ def highlight(file_name: str, lines: tuple[str, ...]) -> tuple[tuple[Span, ...],
     lexer = _lexer_for(PurePosixPath(file_name).name)
     # A form feed or a lone CR would make Pygments see more lines than git does.
     text = "\n".join(lines)
-    if lexer is None or len(text) > HIGHLIGHT_CHARS or any(len(line) > LINE_CHARS for line in lines):
+    if lexer is None or len(text) > HIGHLIGHT_CHARS or not may_colour(text, next(iter(lexer.aliases), "")):
         return tuple((("", line),) for line in lines)
     rows: list[list[Span]] = [[]]
     for _, token, value in lexer.get_tokens_unprocessed(text):

@@ -73,7 +73,7 @@ def edited_lines(hunk: Hunk, new: Sequence[str]) -> list[Line]:
     return out
 
 
-def _opcodes(old: list[str], new: list[str]) -> list[tuple[str, int, int, int, int]]:
+def _opcodes(old: list[str], new: list[str]) -> Sequence[tuple[str, int, int, int, int]]:
     """Return what differs; of two long sides, that the one replaces the other: looking closer would take minutes."""
     if len(old) * len(new) > COMPARED_LINES**2:
         return [("replace", 0, len(old), 0, len(new))]
