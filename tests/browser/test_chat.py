@@ -150,6 +150,27 @@ def test_catches_up_after_a_lost_connection_with_nothing_missing_and_nothing_twi
         assert_whole(page)
 
 
+def test_misses_no_long_message_whose_fetching_broke_off(room: Room):
+    two = room.second.page
+    held: list[Route] = []
+    two.route(
+        re.compile(r"/messages/\?only="), lambda route: route.continue_() if held else held.append(route)
+    )
+    room.post("long words " + "`a` " * 4900)  # as HTML more than the news carries
+    for _ in range(100):
+        if held:
+            break
+        two.wait_for_timeout(50)
+    room.post("what came next")
+    expect(message(two, "what came next")).to_be_visible()
+    held[0].abort()
+    expect(message(two, "long words")).to_be_visible()
+    two.unroute_all()
+    assert_whole(two)
+    assert all("ERR_FAILED" in one for one in room.second.complaints), room.second.complaints
+    room.second.complaints.clear()
+
+
 def test_catches_up_after_redis_was_emptied(room: Room):
     one, two = room.first.page, room.second.page
     say(two, "before")

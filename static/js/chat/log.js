@@ -14,6 +14,7 @@ export class MessageLog {
     this.isAtNewest = chat.dataset.hasNewer !== "1";
     this.asOf = Number(chat.dataset.asOf);
     this.isLoading = false;
+    this.missed = new Set(); // numbers of messages that were told of and could not be fetched
     // Who stands at the bottom stays there when a card grows or the window shrinks, as under a phone's keyboard.
     this.isFollowing = true;
     this.sizes = new ResizeObserver(() => this.isFollowing && this.scrollToBottom());
@@ -224,6 +225,11 @@ export class MessageLog {
   /** Fetch what was posted after the last message, and what was changed since the page last knew everything. */
   async catchUp() {
     if (!this.isAtNewest) return;
+    for (const number of this.missed) {
+      const { html } = await this.fetch({ only: number });
+      this.steady(() => this.insert(html));
+      this.missed.delete(number);
+    }
     let hasNewer = true;
     let since = this.asOf;
     for (let round = 0; hasNewer; round++) {

@@ -39,7 +39,10 @@ let lastTopic = chat.dataset.topic || document.querySelector("#log .message:last
 // What is too long for the news is fetched; where that fails, catching up brings it.
 async function show({ number, html }) {
   const whole = html || (await log.fetch({ only: number }).catch(() => null))?.html;
-  if (!whole) return catchUp();
+  if (!whole) {
+    log.missed.add(number);
+    return catchUp();
+  }
   log.steady(() => log.insert(whole));
 }
 
@@ -62,11 +65,20 @@ events.on("MessageChanged", (news) => {
 log.refresh = (number) => show({ number });
 
 let catchingUp = null;
+let isDueAgain = false;
 function catchUp() {
-  catchingUp ??= log
+  if (catchingUp) {
+    isDueAgain = true; // what is under way may have been answered before this was said
+    return;
+  }
+  catchingUp = log
     .catchUp()
     .catch(() => setTimeout(catchUp, 3000))
-    .finally(() => (catchingUp = null));
+    .finally(() => {
+      catchingUp = null;
+      if (isDueAgain) catchUp();
+      isDueAgain = false;
+    });
 }
 events.onResync(() => {
   catchUp();
