@@ -47,13 +47,18 @@ def used_key(user: Any) -> ApiKey | None:
     return getattr(user, "used_key", None)
 
 
+def owns_installation(user: Any) -> bool:
+    """Return whether the person owns the installation and asks with no key that is bound to one workspace."""
+    return user.is_authenticated and user.is_installation_owner and not is_bound(user)
+
+
 def require_owner(user: Any) -> User:
     """Return the person, when they own the installation and ask with no key that is bound to one workspace.
 
     Raises:
         NotFound: they do not; the page does not exist for them.
     """
-    if not user.is_authenticated or not user.is_installation_owner or is_bound(user):
+    if not owns_installation(user):
         raise NotFound()
     return user
 

@@ -25,6 +25,8 @@ SESSION_KEY = "invitation"
 JOINED_KEY = "joined_workspace_id"
 INVITATION_DAYS = 14
 KEY_PREFIX = "pya_"
+MAX_KEYS = 200
+"""Keys of one person that work at the same time."""
 # A key's last use is written at most this often: reading with a key should not cost a write.
 LAST_USED_STEP = timedelta(minutes=5)
 
@@ -141,12 +143,15 @@ def create_api_key(
     Raises:
         Invalid: no scope, or one that does not exist.
         NotFound: the person is not in the workspace that the key is to be bound to.
+        Conflict: the person has too many.
     """
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown or not scopes:
         raise Invalid(f"Scopes are {', '.join(SCOPES)}.", unknown=unknown)
     if workspace_id is not None and not user.memberships.filter(workspace_id=workspace_id).exists():
         raise NotFound("There is no such workspace, or you are not in it.")
+    if selectors.keys_of(user).count() >= MAX_KEYS:
+        raise Conflict(f"You have {MAX_KEYS} keys. Revoke those that you do not use any more.")
     key = KEY_PREFIX + secrets.token_urlsafe(32)
     row = ApiKey.objects.create(
         user=user,

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
 
-from webapp.accounts.access import is_bound
+from webapp.accounts.access import is_bound, owns_installation
 from webapp.accounts.models import User
 from webapp.agents.models import AgentDefinition, ModelProfile, Run
 from webapp.errors import Forbidden, NotFound
@@ -130,7 +130,7 @@ def workspace_profiles(user: Person, workspace_id: int, *, role: str = Role.MAIN
 def installation_profiles(user: Person) -> ProfileOwner:
     """Return the installation's profiles' owner, for its owner."""
     person = _person(user)
-    if not person.is_installation_owner or is_bound(person):
+    if not owns_installation(person):
         raise Forbidden("Only the owner of this installation sets models for everybody.")
     return ProfileOwner()
 
@@ -205,7 +205,7 @@ def may_define(user: Person, workspace: Workspace, visibility: str) -> bool:
     if not isinstance(user, User):
         return False
     if visibility == AgentDefinition.Visibility.INSTALLATION:
-        return user.is_installation_owner and not is_bound(user)
+        return owns_installation(user)
     role = role_of(user, workspace.pk)
     return role is not None and includes(role, Role.MEMBER)
 

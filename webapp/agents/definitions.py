@@ -168,12 +168,20 @@ def job_definition(info: AgentInfo) -> dict[str, Any] | None:
     }
 
 
+def model_words(version: AgentVersion) -> str:
+    """Return on which model it runs; what a person calls a model of their own is nobody else's business."""
+    profile = version.model_profile
+    if profile is None:
+        return "its caller’s"
+    return f"{profile.user}’s own, no. {profile.pk}" if profile.user is not None else profile.name
+
+
 def as_text(version: AgentVersion) -> str:
     """Return a version as lines that can be compared."""
     budget = Budget(**version.budget) if version.budget else None
     lines = [
         f"Description: {version.description}",
-        f"Model: {version.model_profile.name if version.model_profile else 'the caller’s'}",
+        f"Model: {model_words(version)}",
         f"Tools: {', '.join(version.tools) or 'none'}",
         f"Budget: {_budget_words(budget)}",
         "",

@@ -6,7 +6,9 @@ import pytest
 from django.core.cache import cache
 
 from tests.framework.people import PASSWORD, Company
-from webapp.accounts.models import User
+from webapp.accounts.models import ApiKey, User
+from webapp.accounts.services import MAX_KEYS, create_api_key, revoke_api_key
+from webapp.errors import Conflict
 
 
 def test_tells_who_you_are_and_lets_you_rename(company: Company, api_key) -> None:  # type: ignore[no-untyped-def]
@@ -42,6 +44,17 @@ def test_a_key_makes_no_key_that_may_do_more(company: Company, api_key) -> None:
     assert made.json()["key"].startswith("pya_")
     assert "key" not in client.get("/api/v1/me/keys", headers=headers).json()[0]
     assert client.delete(f"/api/v1/me/keys/{made.json()['id']}", headers=headers).status_code == 204
+
+
+def test_a_person_has_so_many_keys_and_no_more(company: Company) -> None:
+    ApiKey.objects.bulk_create(
+        ApiKey(user=company.member, name=str(n), prefix="pya_", key_hash=str(n), scopes=["read"])
+        for n in range(MAX_KEYS)
+    )
+    with pytest.raises(Conflict, match="Revoke"):
+        create_api_key(user=company.member, name="one more", scopes=["read"])
+    revoke_api_key(user=company.member, key_id=ApiKey.objects.latest("pk").pk)
+    create_api_key(user=company.member, name="one more", scopes=["read"])
 
 
 @pytest.mark.parametrize(

@@ -149,6 +149,16 @@ def test_keeps_models_and_never_gives_a_key_back(people, workspace):
     assert call("get", f"/models/{model['id']}").status_code == 404
 
 
+def test_a_bound_key_of_the_owner_leads_no_model_to_the_private_network(people, workspace):
+    person = people.owner
+    person.is_installation_owner = True
+    person.save()
+    body = {"name": "near", "provider": "openai", "base_url": "http://127.0.0.1:11434/v1", "model": "m"}
+    body |= {"owner": "workspace", "workspace_id": workspace.pk}
+    assert caller(person, workspace=workspace)("post", "/models", body).status_code == 422
+    assert caller(person)("post", "/models", body).status_code == 201
+
+
 def test_shows_no_key_in_an_error(people):
     reply = caller(people.member)(
         "post", "/models", {"name": "", "provider": "nobody", "model": 1, "key": CANARY}

@@ -9,7 +9,7 @@ from django.test import Client
 
 from webapp.accounts.services import create_api_key
 from webapp.agents import access, definitions, services
-from webapp.agents.models import AgentDefinition, ModelProfile, Run
+from webapp.agents.models import AgentDefinition, AgentVersion, ModelProfile, Run
 from webapp.agents.services.definitions import MAX_AGENTS, AgentFields
 from webapp.errors import Conflict, Forbidden, Invalid, NotFound
 from webapp.learning.models import AgentWeight
@@ -87,6 +87,20 @@ def test_the_difference_of_two_versions_is_told_line_by_line(writer, people):
     assert ("same", "Write short.") in lines
     assert definitions.diff_lines(None, old)[0] == ("added", "Description: Keeps the manual")
     assert {kind for kind, _ in definitions.diff_lines(None, old)} <= {"added", "gap"}
+
+
+def test_what_a_person_calls_a_model_of_their_own_stands_nowhere_for_others(
+    writer, workspace, people, browser
+):
+    own = ModelProfile.objects.create(user=people.member, name="canary-7d31", provider="ollama", model="m")
+    services.change_agent(
+        definition=writer, changed_by=people.member, fields=replace(FIELDS, model_profile=own)
+    )
+    lines = definitions.diff_lines(None, AgentVersion.objects.latest("pk"))
+    assert ("added", f"Model: {people.member}’s own, no. {own.pk}") in lines
+    viewer, base = browser(people.viewer), f"/w/{workspace.pk}/agents/{writer.pk}/"
+    for path in (base, f"{base}versions/2/"):
+        assert "canary-7d31" not in viewer.get(path).content.decode()
 
 
 @pytest.mark.parametrize(

@@ -233,6 +233,14 @@ def test_a_new_secret_makes_the_old_one_useless(company: Company) -> None:
     assert [act.verb for act in Act.objects.all()] == ["renewed", "made"]
 
 
+def test_who_makes_a_new_secret_starts_runs_in_their_own_name(company: Company) -> None:
+    webhook, _ = make_webhook(company)
+    new = services.renew_secret(webhook=webhook, renewed_by=company.maintainer)
+    assert signed(webhook, new).status_code == 202
+    assert Run.objects.get().requested_by == company.maintainer
+    assert Act.objects.first().note == f"takes it over from {company.member}"
+
+
 def test_the_secret_stands_nowhere_in_the_clear(company: Company) -> None:
     webhook, secret = make_webhook(company)
     row = Webhook.objects.get()

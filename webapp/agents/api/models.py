@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema, Status
 from pydantic import SecretStr
 
-from webapp.accounts.access import require_scope
+from webapp.accounts.access import owns_installation, require_scope
 from webapp.accounts.models import User
 from webapp.agents import access, checks, choosing, embedded, services
 from webapp.agents.access import ProfileOwner
@@ -163,7 +163,7 @@ def add_model(request: HttpRequest, body: ModelIn) -> Any:
     user = require_scope(request, "admin")
     owner = _owner(user, body.owner, body.workspace_id)
     profile = services.save_profile(
-        owner=owner, fields=body.to_fields(), is_installation_owner=user.is_installation_owner
+        owner=owner, fields=body.to_fields(), is_installation_owner=owns_installation(user)
     )
     return Status(201, _shown(profile))
 
@@ -184,7 +184,7 @@ def test_embedded(request: HttpRequest) -> Any:
     """Ask the embedded model one short thing and return what came back."""
     user = require_scope(request, "run")
     profile = ModelProfile(provider=ModelProfile.Provider.EMBEDDED)
-    return {"text": checks.check_profile(profile=profile, is_installation_owner=user.is_installation_owner)}
+    return {"text": checks.check_profile(profile=profile, is_installation_owner=owns_installation(user))}
 
 
 @router.get("/models/{int:model_id}", response={200: ModelOut, **ERRORS}, summary="Get a model")
@@ -201,7 +201,7 @@ def change_model(request: HttpRequest, model_id: int, body: ModelFields) -> Any:
     saved = services.save_profile(
         owner=owner,
         fields=body.to_fields(),
-        is_installation_owner=user.is_installation_owner,
+        is_installation_owner=owns_installation(user),
         profile=profile,
     )
     return _shown(saved)
@@ -224,4 +224,4 @@ def test_model(request: HttpRequest, model_id: int) -> Any:
     """Ask the model one short thing and return what came back."""
     user = require_scope(request, "run")
     _, profile = access.profile_to_change(user, model_id)
-    return {"text": checks.check_profile(profile=profile, is_installation_owner=user.is_installation_owner)}
+    return {"text": checks.check_profile(profile=profile, is_installation_owner=owns_installation(user))}

@@ -147,6 +147,7 @@ def agent(request: HttpRequest, workspace_id: int, definition_id: int) -> HttpRe
         "workspace": workspace,
         "definition": row,
         "version": row.current,
+        "model": definitions.model_words(row.current) if row.current else "",
         "versions": row.versions.select_related("created_by")[:50],
         "tools": [definitions.TOOLS.get(name, name) for name in (row.current.tools if row.current else [])],
         "record": definitions.records(workspace).get(row.name, definitions.Record()),

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from webapp.accounts.access import owns_installation
 from webapp.agents import access, budgets, checks, choosing, embedded, services
 from webapp.agents.access import ProfileOwner
 from webapp.agents.forms import BudgetForm, ProfileForm
@@ -48,7 +49,7 @@ def _address(owner: ProfileOwner, suffix: str = "", *args: Any) -> str:
 
 
 def _is_owner(request: HttpRequest) -> bool:
-    return bool(getattr(request.user, "is_installation_owner", False))
+    return owns_installation(request.user)
 
 
 def _page(request: HttpRequest, owner: ProfileOwner, *, status: int = 200, **extra: Any) -> HttpResponse:

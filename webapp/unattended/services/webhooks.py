@@ -93,11 +93,16 @@ def _locked(webhook: Webhook) -> Webhook:
 
 @transaction.atomic
 def renew_secret(*, webhook: Webhook, renewed_by: User) -> str:
-    """Return the webhook's new secret, which is shown once; the old one is of no use from now on."""
+    """Return the webhook's new secret, which is shown once; the old one is of no use from now on.
+
+    Whoever is shown it can start runs with it, so these are theirs from now on.
+    """
     webhook = _locked(webhook)
+    note = calling.taken_over(webhook.owner, renewed_by).removeprefix("; ")
+    calling.answer_for(webhook, renewed_by)
     secret = _new_secret(webhook)
-    webhook.save(update_fields=["sealed_secret", "updated_at"])
-    record(webhook, Act.Verb.RENEWED, by=renewed_by)
+    webhook.save(update_fields=["sealed_secret", "owner", "api_key", "updated_at"])
+    record(webhook, Act.Verb.RENEWED, by=renewed_by, note=note)
     return secret
 
 
