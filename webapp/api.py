@@ -12,6 +12,7 @@ from django.http.multipartparser import MultiPartParserError
 from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.security import APIKeyHeader, SessionAuth
+from pydantic import ConfigDict
 
 from webapp.errors import body_of, log_failure, say_when_to_retry, status_of, unstorable
 from workers.errors import PyAgentError
@@ -24,6 +25,12 @@ class ErrorBody(Schema):
     message: str
     retryable: bool = False
     facts: dict[str, Any] = {}
+
+
+class Body(Schema):
+    """What a request says. A field that does not exist is refused: a slip of the pen would be left out in silence."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class ErrorReply(Schema):

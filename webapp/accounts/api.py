@@ -11,7 +11,7 @@ from ninja import Field, Router, Schema, Status
 
 from webapp.accounts import access, selectors, services
 from webapp.accounts.models import ApiKey, User
-from webapp.api import ErrorReply
+from webapp.api import Body, ErrorReply
 from webapp.errors import Invalid, NotFound
 
 router = Router(tags=["people"])
@@ -28,7 +28,7 @@ class MeOut(Schema):
     is_installation_owner: bool
 
 
-class MeIn(Schema):
+class MeIn(Body):
     """Your name and handle."""
 
     display_name: str = Field(min_length=1, max_length=80, examples=["Ada Lovelace"])
@@ -47,7 +47,7 @@ class KeyOut(Schema):
     last_used_at: datetime | None
 
 
-class KeyIn(Schema):
+class KeyIn(Body):
     """Name and scopes of a new key."""
 
     name: str = Field(min_length=1, max_length=80, examples=["laptop script"])
@@ -69,7 +69,7 @@ class PersonOut(MeOut):
     is_active: bool
 
 
-class ActiveIn(Schema):
+class ActiveIn(Body):
     """Whether the person may sign in."""
 
     is_active: bool
@@ -82,7 +82,7 @@ class InvitationOut(Schema):
     expires_at: datetime
 
 
-class AcceptIn(Schema):
+class AcceptIn(Body):
     """What stands behind `/invite/` in the link."""
 
     token: str = Field(min_length=1, max_length=200, examples=["S7ch0Xn1l5bYp0XEo3yWQeH8m4TrkD2uJ6vLzAqGfRk"])

@@ -10,7 +10,7 @@ from ninja import Field, Query, Router, Schema, Status
 
 from webapp.accounts.access import require_scope
 from webapp.accounts.models import User
-from webapp.api import ErrorReply
+from webapp.api import Body, ErrorReply
 from webapp.chat import access, selectors, services
 from webapp.chat.models import Channel, Message, Topic
 from webapp.errors import Invalid
@@ -36,14 +36,14 @@ class ChannelOut(Schema):
     created_at: datetime
 
 
-class ChannelIn(Schema):
+class ChannelIn(Body):
     """A new channel."""
 
     name: str = Field(min_length=1, max_length=60, examples=["releases"])
     purpose: str = Field("", max_length=250)
 
 
-class ChannelChange(Schema):
+class ChannelChange(Body):
     """What is to change; what is left out stays."""
 
     name: str | None = Field(None, min_length=1, max_length=60, examples=["releases"])
@@ -94,7 +94,7 @@ class MessagesOut(Schema):
     has_newer: bool
 
 
-class MessageIn(Schema):
+class MessageIn(Body):
     """Something to say. Sending it again with the same `client_id` posts nothing twice."""
 
     text: str = Field(min_length=1, max_length=20_000, examples=["@tidy please clean up parser.py"])
@@ -110,20 +110,20 @@ class PostedOut(Schema):
     notices: list[str]
 
 
-class MessageChange(Schema):
+class MessageChange(Body):
     """The message's new text."""
 
     text: str = Field(min_length=1, max_length=20_000, examples=["@tidy please clean up parser.py"])
 
 
-class ReactionIn(Schema):
+class ReactionIn(Body):
     """An emoji to put on a message, or to take off."""
 
     emoji: str = Field(min_length=1, max_length=16, examples=["👍"])
     is_on: bool = True
 
 
-class ReadIn(Schema):
+class ReadIn(Body):
     """Number of the last message that was read."""
 
     number: int = Field(ge=0, le=BIGGEST_NUMBER)

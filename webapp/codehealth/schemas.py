@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from ninja import Field, Schema
 
+from webapp.api import Body
 from webapp.codehealth.figures import Entry, totals
 from webapp.codehealth.models import Audit, Measurement, WorkspaceHealth
 from webapp.codehealth.rules import Found
@@ -17,7 +18,7 @@ from webapp.codehealth.services.limits import MAX_COMPLEXITY
 from webapp.codehealth.services.measurements import MAX_COMMITS
 
 
-class MeasurementIn(Schema):
+class MeasurementIn(Body):
     """What to measure."""
 
     kind: Literal["workspace", "trend"] = Field("workspace", examples=["trend"])
@@ -154,7 +155,7 @@ class TrendPointOut(Schema):
     cognitive: int | None
 
 
-class LimitsIn(Schema):
+class LimitsIn(Body):
     """What a workspace tolerates; null switches a limit off."""
 
     max_cyclomatic: int | None = Field(None, ge=1, le=MAX_COMPLEXITY, examples=[15])
@@ -175,7 +176,7 @@ class LimitsOut(LimitsIn):
     updated_at: datetime | None
 
 
-class RuleIn(Schema):
+class RuleIn(Body):
     """A pattern that the workspace does not want in its files."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,39}$", examples=["no-sleep"])

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from ninja import Field, Schema
 from pydantic import StringConstraints
 
+from webapp.api import Body
 from workers.codehealth.metrics import FileAudit
 
 Path = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
@@ -84,7 +85,7 @@ class DocumentOut(Schema):
     audit: AuditOut | None = None
 
 
-class SaveIn(Schema):
+class SaveIn(Body):
     """The new text and the version it is based on; `expected` null means that the file must not exist yet."""
 
     path: Path = Field(examples=["src/parser.py"])
@@ -101,20 +102,20 @@ class SavedOut(Schema):
     audit: AuditOut
 
 
-class AuditIn(Schema):
+class AuditIn(Body):
     """A buffer to measure without saving it."""
 
     path: Path = Field(examples=["src/parser.py"])
     text: str = Field(max_length=MAX_TEXT_CHARS, examples=[TEXT_EXAMPLE])
 
 
-class PathIn(Schema):
+class PathIn(Body):
     """A path in the workspace."""
 
     path: Path = Field(examples=["docs/new"])
 
 
-class MoveIn(Schema):
+class MoveIn(Body):
     """Where from and where to."""
 
     source: Path = Field(examples=["a.py"])
@@ -163,13 +164,13 @@ class GitOut(Schema):
     remotes: list[str]
 
 
-class PathsIn(Schema):
+class PathsIn(Body):
     """Paths to stage or unstage."""
 
     paths: list[Path] = Field(max_length=10_000, examples=[["src/parser.py"]])
 
 
-class CommitIn(Schema):
+class CommitIn(Body):
     """A commit message."""
 
     message: str = Field(min_length=1, max_length=10_000, examples=["parser: Accept an empty list."])
@@ -181,14 +182,14 @@ class CommitMade(Schema):
     commit: str
 
 
-class SwitchIn(Schema):
+class SwitchIn(Body):
     """A branch, made when `is_new`."""
 
     branch: str = Field(min_length=1, max_length=200, examples=["main"])
     is_new: bool = False
 
 
-class RemoteIn(Schema):
+class RemoteIn(Body):
     """A remote. `token` null keeps the stored one while `url` stays, an empty one forgets it; it is never given back."""
 
     name: str = Field("origin", pattern=r"^[A-Za-z0-9_-]{1,40}$")
@@ -206,7 +207,7 @@ class RemoteOut(Schema):
     has_token: bool
 
 
-class RemoteRefIn(Schema):
+class RemoteRefIn(Body):
     """Which remote, and which branch."""
 
     remote: str = Field("origin", max_length=40)

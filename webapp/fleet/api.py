@@ -14,7 +14,7 @@ from webapp.agents import services as agents_services
 from webapp.agents.api.controls import PriorityIn
 from webapp.agents.api.runs import Priority
 from webapp.agents.models import Run
-from webapp.api import ErrorReply
+from webapp.api import Body, ErrorReply
 from webapp.fleet import access, selectors, services
 
 router = Router(tags=["fleet"])
@@ -104,7 +104,7 @@ class ShareOut(Schema):
     weight: float = Field(description="1 unless the owner of the installation has set another.")
 
 
-class ShareIn(Schema):
+class ShareIn(Body):
     """A workspace's weight."""
 
     workspace_id: int = Field(examples=[1])

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from ninja import Field, Schema
 
+from webapp.api import Body
 from webapp.learning.models import LessonEvidence, LessonUse
 from webapp.learning.selectors import LessonRow
 from workers.learning.lesson import CAUSE_CHARS, PATTERN_CHARS, SOLUTION_CHARS
@@ -15,7 +16,7 @@ from workers.learning.lesson import CAUSE_CHARS, PATTERN_CHARS, SOLUTION_CHARS
 Source = Literal["reflection", "test", "hunk", "comment", "steering", "person"]
 
 
-class LessonIn(Schema):
+class LessonIn(Body):
     """A lesson in a person's words."""
 
     pattern: str = Field(max_length=PATTERN_CHARS, examples=["Use Decimal for money; float loses cents."])
@@ -23,7 +24,7 @@ class LessonIn(Schema):
     solution: str = Field("", max_length=SOLUTION_CHARS)
 
 
-class LessonChange(Schema):
+class LessonChange(Body):
     """What to change; what is left out stays."""
 
     pattern: str | None = Field(None, max_length=PATTERN_CHARS)

@@ -10,6 +10,7 @@ from uuid import UUID
 from ninja import Field, Schema
 
 from webapp.accounts.models import User
+from webapp.api import Body
 from webapp.codehealth.comparing import COMPARED, Comparison
 from webapp.reviews import selectors
 from webapp.reviews.models import ChangeSet, Evidence, ReviewComment
@@ -208,7 +209,7 @@ class ReviewOut(ReviewRow):
     conflicts: list[ConflictOut]
 
 
-class DecisionIn(Schema):
+class DecisionIn(Body):
     """What is to become of a hunk."""
 
     verdict: Verdict = Field(examples=["accepted"])
@@ -224,7 +225,7 @@ class DecisionIn(Schema):
     )
 
 
-class FileDecisionIn(Schema):
+class FileDecisionIn(Body):
     """What is to become of all hunks of a file, or of the whole revision."""
 
     verdict: Literal["accepted", "rejected", "pending"]
@@ -234,7 +235,7 @@ class FileDecisionIn(Schema):
     reason: str = Field("", max_length=500)
 
 
-class UndoIn(Schema):
+class UndoIn(Body):
     """Which decision is to be taken back."""
 
     hunk_key: str | None = Field(
@@ -242,7 +243,7 @@ class UndoIn(Schema):
     )
 
 
-class CommentIn(Schema):
+class CommentIn(Body):
     """A remark on a line, on a file, on the whole, or on another remark."""
 
     text: str = Field(min_length=1, max_length=20_000, examples=["Why not a generator?"])
@@ -253,20 +254,20 @@ class CommentIn(Schema):
     parent_id: int | None = Field(None, ge=1, le=2**63 - 1)
 
 
-class ResolveIn(Schema):
+class ResolveIn(Body):
     """Whether the remark is settled."""
 
     is_resolved: bool = True
 
 
-class EvidenceIn(Schema):
+class EvidenceIn(Body):
     """A command to run."""
 
     command: str = Field(min_length=1, max_length=4_000, examples=["python3 -m pytest -q"])
     is_whole: bool = Field(False, description="On the whole revision instead of on the accepted hunks alone.")
 
 
-class ApplyIn(Schema):
+class ApplyIn(Body):
     """What you saw: applying is refused when it is not what is there."""
 
     diff_hash: str = Field(min_length=1, max_length=128, examples=["9c1f…"])

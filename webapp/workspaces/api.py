@@ -12,7 +12,7 @@ from ninja import Field, File, Form, Router, Schema, Status, UploadedFile
 from webapp.accounts.access import is_bound, require_scope
 from webapp.accounts.models import User
 from webapp.accounts.services import create_invitation
-from webapp.api import ErrorReply
+from webapp.api import Body, ErrorReply
 from webapp.errors import NotFound
 from webapp.workspaces import access, preparing, selectors, services
 from webapp.workspaces.models import Membership, Role, Workspace
@@ -34,7 +34,7 @@ class WorkspaceOut(Schema):
     created_at: datetime
 
 
-class WorkspaceIn(Schema):
+class WorkspaceIn(Body):
     """A new workspace: empty, or imported from `url`."""
 
     name: str = Field(min_length=1, max_length=80, examples=["flask"])
@@ -44,14 +44,14 @@ class WorkspaceIn(Schema):
     )
 
 
-class WorkspaceChange(Schema):
+class WorkspaceChange(Body):
     """New name and description."""
 
     name: str = Field(min_length=1, max_length=80, examples=["flask"])
     description: str = Field("", max_length=300)
 
 
-class DeleteIn(Schema):
+class DeleteIn(Body):
     """The workspace's name, to confirm."""
 
     confirmation: str = Field(max_length=80, examples=["flask"])
@@ -79,14 +79,14 @@ class MemberOut(Schema):
         }
 
 
-class MemberIn(Schema):
+class MemberIn(Body):
     """Who is to be a member, as what."""
 
     email: str = Field(max_length=254, examples=["ada@example.org"])
     role: Role = Role.MEMBER
 
 
-class RoleIn(Schema):
+class RoleIn(Body):
     """A role."""
 
     role: Role = Field(examples=["maintainer"])
@@ -217,7 +217,7 @@ def remove_member(request: HttpRequest, workspace_id: int, user_id: int) -> Any:
     return Status(204, None)
 
 
-class WorkspaceInvitationIn(Schema):
+class WorkspaceInvitationIn(Body):
     """As what the person will join."""
 
     role: Role = Role.MEMBER

@@ -9,6 +9,7 @@ from tests.framework.people import PASSWORD, Company
 from webapp.accounts.models import ApiKey, User
 from webapp.accounts.services import MAX_KEYS, create_api_key, revoke_api_key
 from webapp.errors import Conflict
+from webapp.workspaces.models import Workspace
 
 
 def test_tells_who_you_are_and_lets_you_rename(company: Company, api_key) -> None:  # type: ignore[no-untyped-def]
@@ -44,6 +45,17 @@ def test_a_key_makes_no_key_that_may_do_more(company: Company, api_key) -> None:
     assert made.json()["key"].startswith("pya_")
     assert "key" not in client.get("/api/v1/me/keys", headers=headers).json()[0]
     assert client.delete(f"/api/v1/me/keys/{made.json()['id']}", headers=headers).status_code == 204
+
+
+def test_a_field_that_does_not_exist_is_refused(company: Company, api_key) -> None:  # type: ignore[no-untyped-def]
+    body = {"name": "From a slip", "git_url": "https://example.org/x.git"}
+    headers = api_key(company.member, "write")
+    refused = company.client(None).post(
+        "/api/v1/workspaces", body, content_type="application/json", headers=headers
+    )
+    assert refused.status_code == 422
+    assert "git_url" in refused.content.decode()
+    assert not Workspace.objects.filter(name="From a slip").exists()
 
 
 def test_a_person_has_so_many_keys_and_no_more(company: Company) -> None:

@@ -263,7 +263,9 @@ def test_who_was_invited_sets_a_second_factor_though_mail_goes_to_the_log(client
     client.get(f"/invite/{token}/")
     sign_up(client)
     client.get("/accounts/email/")  # looking at one's addresses changes nothing about it
-    reply = client.get(f"/accounts/2fa/{page}/", follow=True)
+    asked = client.get(f"/accounts/2fa/{page}/")["Location"]
+    assert asked.startswith("/accounts/reauthenticate/")
+    reply = client.post(asked, {"password": SIGN_UP["password1"]}, follow=True)
     assert reply.request["PATH_INFO"] == f"/accounts/2fa/{page}/", reply.content
     assert b"<form" in reply.content
 

@@ -6,18 +6,19 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest
-from ninja import Field, Router, Schema, Status
+from ninja import Field, Router, Status
 
 from webapp.accounts.access import require_scope
 from webapp.agents import access, selectors, services
 from webapp.agents.api.runs import CHANGING, Priority, RunOut
+from webapp.api import Body
 from webapp.workspaces.access import workspace_for
 
 router = Router(tags=["runs"])
 RUN = "/workspaces/{int:workspace_id}/runs/{uuid:run_id}"
 
 
-class PriorityIn(Schema):
+class PriorityIn(Body):
     """How urgent a run is."""
 
     priority: Priority = Field(description="Critical is for maintainers.", examples=["high"])

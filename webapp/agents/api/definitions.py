@@ -14,6 +14,7 @@ from webapp.agents import access, definitions, services
 from webapp.agents.api.runs import CHANGING, ERRORS, BudgetIn
 from webapp.agents.models import AgentDefinition, AgentVersion
 from webapp.agents.services.definitions import DESCRIPTION_CHARS, INSTRUCTIONS_CHARS, AgentFields
+from webapp.api import Body
 from webapp.errors import Forbidden
 from webapp.workspaces.access import workspace_for
 from webapp.workspaces.models import Role, Workspace
@@ -63,7 +64,7 @@ class DefinitionOut(Schema):
     created_at: datetime
 
 
-class AgentFieldsIn(Schema):
+class AgentFieldsIn(Body):
     """What an agent is told to be."""
 
     description: str = Field(

@@ -15,7 +15,7 @@ from webapp.agents import access, checks, choosing, embedded, services
 from webapp.agents.access import ProfileOwner
 from webapp.agents.models import ModelProfile
 from webapp.agents.services.profiles import MAX_PER_MIN, MAX_SILENCE_S, ProfileFields
-from webapp.api import ErrorReply
+from webapp.api import Body, ErrorReply
 from webapp.errors import Invalid
 
 router = Router(tags=["models"])
@@ -55,7 +55,7 @@ class ModelOut(Schema):
     created_at: datetime
 
 
-class ModelFields(Schema):
+class ModelFields(Body):
     """What is said about a model."""
 
     name: str = Field(min_length=1, max_length=80, examples=["Local Ollama"])

@@ -10,7 +10,7 @@ from ninja import Field, Router, Schema
 from webapp.accounts.access import require_scope
 from webapp.agents import routes
 from webapp.agents.routes import Route
-from webapp.api import ErrorReply
+from webapp.api import Body, ErrorReply
 from webapp.workspaces.access import workspace_for
 from webapp.workspaces.models import Role
 
@@ -25,7 +25,7 @@ class RouteOut(Schema):
     models: list[int] = Field(description="Ids of models; the next is asked when one fails.")
 
 
-class RouteIn(Schema):
+class RouteIn(Body):
     """An agent's models in order; none takes its list away."""
 
     agent: str = Field("", max_length=40, examples=["coder"])

@@ -12,7 +12,7 @@ from ninja import Field, Query, Router, Schema, Status
 from webapp.accounts.access import require_scope
 from webapp.agents import access, budgets, selectors, services
 from webapp.agents.models import Run, Step
-from webapp.api import ErrorReply
+from webapp.api import Body, ErrorReply
 from webapp.workspaces.access import workspace_for
 from webapp.workspaces.models import Role
 from workers.queue import Budget
@@ -113,7 +113,7 @@ class StepsOut(Schema):
     has_more: bool
 
 
-class BudgetIn(Schema):
+class BudgetIn(Body):
     """Where the run must stop; null means without limit."""
 
     steps: int = Field(40, ge=1, le=budgets.MAX_STEPS)
@@ -131,7 +131,7 @@ class BudgetOut(Schema):
     cost_usd: float | None
 
 
-class RunIn(Schema):
+class RunIn(Body):
     """Call an agent."""
 
     agent: str = Field(max_length=40, examples=["tidy"])

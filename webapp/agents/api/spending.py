@@ -15,7 +15,7 @@ from webapp.accounts.models import User
 from webapp.agents import prices, spending
 from webapp.agents.prices import MAX_USD_PER_MTOK, PriceRow
 from webapp.agents.spending import Limits, Spent
-from webapp.api import ErrorReply
+from webapp.api import Body, ErrorReply
 from webapp.errors import NotFound
 from webapp.workspaces.access import workspace_for
 from webapp.workspaces.models import Membership, Role
@@ -49,7 +49,7 @@ class LimitFields(Schema):
     month_tokens: int | None = Field(None, ge=0, le=spending.MAX_TOKENS)
 
 
-class SpendLimitsIn(LimitFields):
+class SpendLimitsIn(LimitFields, Body):
     """Limits of all together, or of one person."""
 
     person_id: int | None = Field(None, ge=1, le=2**63 - 1, description="Null for all together.")
@@ -84,6 +84,10 @@ class PriceFields(Schema):
     cache_write_usd_per_mtok: float | None = Field(None, ge=0, le=MAX_USD_PER_MTOK)
     source: str = Field("", max_length=300)
     as_of: date | None = Field(None, description="Null for today.")
+
+
+class PriceIn(PriceFields, Body):
+    """A line to write."""
 
 
 class PriceOut(PriceFields):
@@ -160,7 +164,7 @@ def list_prices(request: HttpRequest, workspace_id: int) -> Any:
 @router.put(
     "/workspaces/{int:workspace_id}/prices", response={200: list[PriceOut], **ERRORS}, summary="Set a price"
 )
-def set_price(request: HttpRequest, workspace_id: int, body: PriceFields) -> Any:
+def set_price(request: HttpRequest, workspace_id: int, body: PriceIn) -> Any:
     """Write what a model costs in this workspace; for maintainers."""
     workspace = workspace_for(require_scope(request, "admin"), workspace_id, role=Role.MAINTAINER)
     prices.set_price(workspace=workspace, row=PriceRow(**body.dict()))

@@ -13,13 +13,14 @@ from webapp.accounts.access import require_scope
 from webapp.agents import access, lineage, selectors, services
 from webapp.agents.api.runs import CHANGING, ERRORS, RunOut
 from webapp.agents.services.steering import TEXT_CHARS
+from webapp.api import Body
 
 router = Router(tags=["runs"])
 RUN = "/workspaces/{int:workspace_id}/runs/{uuid:run_id}"
 Kind = Literal["message", "answer", "redirect", "stop_step", "approve", "deny"]
 
 
-class NoteIn(Schema):
+class NoteIn(Body):
     """A word to a run that is at work."""
 
     kind: Kind = Field(
@@ -48,7 +49,7 @@ class NoteOut(Schema):
     taken_at: datetime | None = Field(description="When the agent took it up; null while it waits.")
 
 
-class RerunIn(Schema):
+class RerunIn(Body):
     """Where a run is to be done again from, and with which words."""
 
     step_id: str = Field(

@@ -14,7 +14,7 @@ from webapp.agents import services as agents
 from webapp.agents.access import run_for
 from webapp.agents.policies import access, selectors, services
 from webapp.agents.policies.models import PolicyVersion
-from webapp.api import ErrorReply
+from webapp.api import Body, ErrorReply
 from webapp.workspaces.access import workspace_for
 from webapp.workspaces.models import Role
 from workers.agents.policy.pack import MAX_CHARS, built_in_text
@@ -41,7 +41,7 @@ class PolicyOut(PolicyVersionOut):
     diff: list[str] = Field(description="Against the version before, as lines of a unified diff.")
 
 
-class PolicyIn(Schema):
+class PolicyIn(Body):
     """A new version of the policy."""
 
     text: str = Field(max_length=MAX_CHARS, examples=[EXAMPLE])
@@ -69,7 +69,7 @@ class ApprovalOut(Schema):
     may_decide: bool = Field(description="Whether you may answer now.")
 
 
-class ApprovalIn(Schema):
+class ApprovalIn(Body):
     """A yes or no to exactly this call."""
 
     verdict: Literal["approve", "deny"]

@@ -231,7 +231,8 @@ def _finish_step(parent: Run, step: Step, result: Delegated, *, duration_ms: int
 def settle_waiting(*, now: float | None = None) -> None:
     """Find what no end has told: parents whose children have all ended, and children whose time is over."""
     waiting = Run.objects.filter(status=Run.Status.SUSPENDED, suspend_reason=Run.SuspendReason.CHILDREN)
-    for run_id in list(waiting.values_list("pk", flat=True)):  # of a part of them, always the same would be looked at
+    # Of a part of them, always the same would be looked at.
+    for run_id in list(waiting.values_list("pk", flat=True)):
         settle_children(run_id)
     at_work = Run.objects.filter(status__in=selectors.ACTIVE, origin=Run.Origin.DELEGATION)
     late = at_work.filter(lineage__deadline__lt=time.time() if now is None else now)

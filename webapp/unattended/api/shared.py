@@ -8,7 +8,7 @@ from typing import Any, Literal
 from ninja import Field, Schema
 
 from webapp.agents.api.runs import BudgetIn
-from webapp.api import ErrorReply
+from webapp.api import Body, ErrorReply
 from webapp.unattended.models import Act
 from webapp.unattended.services.calling import CallingFields
 from workers.queue import Budget
@@ -17,7 +17,7 @@ ERRORS: dict[Any, Any] = {401: ErrorReply, 403: ErrorReply, 404: ErrorReply, 422
 CHANGING: dict[Any, Any] = {**ERRORS, 409: ErrorReply}
 
 
-class CallingIn(Schema):
+class CallingIn(Body):
     """How an agent is called."""
 
     name: str = Field(min_length=1, max_length=80, examples=["Tidy every night"])
@@ -66,7 +66,7 @@ class CallingOut(Schema):
     created_at: datetime
 
 
-class EnabledIn(Schema):
+class EnabledIn(Body):
     """On or off."""
 
     is_enabled: bool

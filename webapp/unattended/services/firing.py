@@ -112,7 +112,8 @@ def start_now(*, schedule: Schedule, asked_by: User, now: datetime | None = None
 def start_waiting() -> None:
     """Start what waits for a run that has ended. Called when a run ends, and by the clock in case that was missed."""
     waiting = Firing.objects.filter(outcome=Outcome.WAITING).values_list("schedule_id", flat=True)
-    for schedule_id in list(waiting.distinct()):  # all: those of a part could wait for long, and the others behind them
+    # Of a part of them, always the same would be looked at.
+    for schedule_id in list(waiting.distinct()):
         _start_waiting(schedule_id)
 
 
