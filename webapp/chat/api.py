@@ -126,7 +126,7 @@ class ReactionIn(Body):
 class ReadIn(Body):
     """Number of the last message that was read."""
 
-    number: int = Field(ge=0, le=BIGGEST_NUMBER)
+    number: int = Field(ge=0, le=BIGGEST_NUMBER, examples=[42])
 
 
 class ReadOut(Schema):

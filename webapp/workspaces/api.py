@@ -116,7 +116,7 @@ def create_workspace(request: HttpRequest, body: WorkspaceIn) -> Any:
 def upload_workspace(
     request: HttpRequest,
     archive: UploadedFile = File(...),
-    name: str = Form(..., min_length=1, max_length=80),
+    name: str = Form(..., min_length=1, max_length=80, examples=["Requests"]),
 ) -> Any:
     """Create a workspace from a .zip or .tar.gz of at most 200 MB."""
     from webapp.errors import Invalid

@@ -46,14 +46,15 @@ def create_workspace_now(*, name: str, owner: User, source: preparing.Source) ->
 
 
 def clean_name(name: str) -> str:
-    """Return the name as it is stored.
+    """Return the name as it is stored: in one line, without what no database keeps.
 
     Raises:
         Invalid: it is empty.
     """
-    if not name.strip():
+    clean = " ".join(name.replace("\0", "").split())
+    if not clean:
         raise Invalid("A workspace needs a name.")
-    return name.strip()[:80]
+    return clean[:80]
 
 
 def _create_rows(*, name: str, description: str, owner: User, source_url: str) -> Workspace:

@@ -22,6 +22,12 @@ from webapp.workspaces.repositories import root_of
 from workers.changes.repository import Progress
 
 
+def test_a_name_is_one_line_that_every_database_keeps() -> None:
+    assert services.clean_name("  two\nlines\0 ") == "two lines"
+    with pytest.raises(Invalid):
+        services.clean_name(" \0\n")
+
+
 def zip_of(files: dict[str, bytes]) -> bytes:
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
