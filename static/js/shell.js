@@ -15,3 +15,6 @@ document.addEventListener("htmx:error", (event) => {
   const method = event.detail.ctx?.request?.method;
   if (method && method !== "GET") notify("The server did not answer. Look at your connection and try again.", "bad");
 });
+
+// By itself it begins after the page has loaded; a key or a click until then would be lost. Scripts that are modules see the whole page.
+htmx.initialize();
