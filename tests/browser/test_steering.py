@@ -51,6 +51,14 @@ def call(api: httpx.Client, base_url: str, agent: str, goal: str) -> tuple[int, 
     return workspace_id, run.json()["id"]
 
 
+def watch_coder(ada: Person, api: httpx.Client, address: str) -> tuple[int, str]:
+    """Call @coder and open its run's page; return workspace and run once its command is at work."""
+    workspace_id, run_id = call(api, address, "coder", "add b.py")
+    ada.go(f"/w/{workspace_id}/runs/{run_id}/")
+    expect(ada.page.get_by_role("treeitem").filter(has_text="$ sleep 300")).to_be_visible(timeout=RUN_MS)
+    return workspace_id, run_id
+
+
 @pytest.fixture
 def double_address() -> Iterator[tuple[str, list[Brain]]]:
     with running_double() as double:
@@ -66,9 +74,7 @@ def test_a_person_tells_a_running_agent_something_and_stops_one_step(
     brains.append(slow)
     page = ada.page
     with stack.api(ada.email) as api:
-        workspace_id, run_id = call(api, address, "coder", "add b.py")
-        ada.go(f"/w/{workspace_id}/runs/{run_id}/")
-        expect(page.get_by_role("treeitem").filter(has_text="$ sleep 300")).to_be_visible(timeout=RUN_MS)
+        _, run_id = watch_coder(ada, api, address)
 
         # Said to the run as a whole, by keys alone.
         words = page.get_by_label("What @coder should know")
@@ -125,9 +131,7 @@ def test_what_somebody_writes_when_the_run_ends_stays_to_be_copied(
     brains.append(slow)
     page = ada.page
     with stack.api(ada.email) as api:
-        workspace_id, run_id = call(api, address, "coder", "add b.py")
-        ada.go(f"/w/{workspace_id}/runs/{run_id}/")
-        expect(page.get_by_role("treeitem").filter(has_text="$ sleep 300")).to_be_visible(timeout=RUN_MS)
+        workspace_id, run_id = watch_coder(ada, api, address)
         words = page.get_by_label("What @coder should know")
         words.press_sequentially("Half a thought of")
         api.post(f"workspaces/{workspace_id}/runs/{run_id}/cancel").raise_for_status()
