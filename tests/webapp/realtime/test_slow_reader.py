@@ -14,10 +14,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_closes_a_reader_who_does_not_acknowledge(company: Company, web: Web):
-    tab = web.tab(company.client(company.member), company.workspace.pk)
+    # It goes on reading. Who does not read the close frame within a second is cut off and sees no code.
+    tab = web.tab(company.client(company.member), company.workspace.pk, max_queue=None)
     tab.hello()
     tab.is_acknowledging = False
-    tick(company, *range(520))
+    tick(company, *range(520), padding="x" * 600)
     assert tab.close_code(timeout_s=15) == 4408
     assert len(numbers(tab)) <= 500
 
