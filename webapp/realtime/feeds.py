@@ -6,6 +6,7 @@ arrived meanwhile: so nothing is missing and nothing comes twice between replay 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -52,7 +53,7 @@ class Subscription:
             self.receiver.put(item, is_droppable=self.feed.is_droppable)
 
 
-class Feed:
+class Feed(ABC):
     """One Redis stream and who listens to it."""
 
     is_droppable = False
@@ -73,9 +74,9 @@ class Feed:
                 subscription.offer(self.last_id, item)
         return True
 
+    @abstractmethod
     def read_entry(self, entry_id: str, fields: dict[bytes, bytes]) -> Frame | None:
         """Return the frame of an entry, None when it does not continue what was read."""
-        raise NotImplementedError
 
 
 class GroupFeed(Feed):
