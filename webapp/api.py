@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import DataError
 from django.http import HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
-from ninja import NinjaAPI, Schema
+from ninja import Field, NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.security import APIKeyHeader, SessionAuth
 from pydantic import ConfigDict
 
 from webapp.errors import body_of, log_failure, say_when_to_retry, status_of, unstorable
+from webapp.seen import DIGEST_CHARS
 from workers.errors import PyAgentError
 
 
@@ -37,6 +38,24 @@ class ErrorReply(Schema):
     """The body of every reply that is not a success."""
 
     error: ErrorBody
+
+
+SeenIn = Annotated[
+    str | None,
+    Field(
+        max_length=DIGEST_CHARS,
+        description="What `seen` was when you read it. Where it says something else by now, nothing is saved and the answer "
+        "is 409, whose facts give the new `seen`. Left out, whatever stands there is replaced.",
+        examples=["5f2c8a90d1e3b764"],
+    ),
+]
+SeenOut = Annotated[
+    str,
+    Field(
+        description="Give it back when you change this, so that nobody's words are replaced unread.",
+        examples=["5f2c8a90d1e3b764"],
+    ),
+]
 
 
 class KeyAuth(APIKeyHeader):

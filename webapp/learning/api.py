@@ -71,13 +71,14 @@ def change_lesson(
 ) -> Any:
     """Change its words, which no later evidence changes then, or pin it."""
     lesson = _mine(request, workspace_id, lesson_id)
-    words = change.dict(exclude={"is_pinned"}, exclude_none=True)
+    words = change.dict(include={"pattern", "cause", "solution"}, exclude_none=True)
+    seen = change.seen or ""
     if words:
-        kept = {"pattern": lesson.pattern, "cause": lesson.cause, "solution": lesson.solution}
         edited_by = require_scope(request, "write")
-        lesson = services.edit_lesson(lesson=lesson, edited_by=edited_by, **{**kept, **words})
+        lesson = services.edit_lesson(lesson=lesson, edited_by=edited_by, seen=seen, **words)
+        seen = ""
     if change.is_pinned is not None:
-        lesson = services.pin_lesson(lesson=lesson, is_pinned=change.is_pinned)
+        lesson = services.pin_lesson(lesson=lesson, is_pinned=change.is_pinned, seen=seen)
     return _told(lesson)
 
 

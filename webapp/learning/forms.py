@@ -6,6 +6,7 @@ from django import forms
 from django.http import QueryDict
 
 from webapp.learning.models import Lesson
+from webapp.seen import DIGEST_CHARS
 from workers.learning.lesson import CAUSE_CHARS, PATTERN_CHARS, SOLUTION_CHARS
 
 
@@ -31,8 +32,8 @@ class LessonForm(forms.Form):
 class EditLessonForm(LessonForm):
     """A lesson in other words than it has now."""
 
-    seen = forms.CharField(max_length=16, required=False, widget=forms.HiddenInput)
+    seen = forms.CharField(max_length=DIGEST_CHARS, required=False, widget=forms.HiddenInput)
 
     def __init__(self, data: QueryDict | None, *, lesson: Lesson) -> None:
         words = {name: getattr(lesson, name) for name in LessonForm.base_fields}
-        super().__init__(data, initial=words | {"seen": lesson.words_digest})
+        super().__init__(data, initial=words | {"seen": lesson.seen})

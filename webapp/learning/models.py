@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from django.conf import settings
 from django.db import models
 
+from webapp.seen import digest_of
 from workers.memory.pruning import Standing
 
 
@@ -60,10 +59,9 @@ class Lesson(models.Model):
         return self.pattern
 
     @property
-    def words_digest(self) -> str:
+    def seen(self) -> str:
         """What its words are known by, to see whether they are still those that somebody read."""
-        words = "\0".join((self.pattern, self.cause, self.solution))
-        return hashlib.sha256(words.encode()).hexdigest()[:16]
+        return digest_of({"pattern": self.pattern, "cause": self.cause, "solution": self.solution})
 
     @property
     def standing(self) -> Standing:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from ninja import Field, Schema
 
-from webapp.api import Body
+from webapp.api import Body, SeenIn, SeenOut
 from webapp.learning.models import LessonEvidence, LessonUse
 from webapp.learning.selectors import LessonRow
 from workers.learning.lesson import CAUSE_CHARS, PATTERN_CHARS, SOLUTION_CHARS
@@ -31,6 +31,7 @@ class LessonChange(Body):
     cause: str | None = Field(None, max_length=CAUSE_CHARS)
     solution: str | None = Field(None, max_length=SOLUTION_CHARS)
     is_pinned: bool | None = Field(None, description="A pinned lesson never decays.")
+    seen: SeenIn = None
 
 
 class LessonOut(Schema):
@@ -49,6 +50,7 @@ class LessonOut(Schema):
     is_pinned: bool
     archived_at: datetime | None
     created_at: datetime
+    seen: SeenOut
 
 
 class LessonsPage(Schema):
@@ -105,6 +107,7 @@ def lesson(row: LessonRow) -> dict[str, Any]:
     """Return a `LessonOut`."""
     names = (
         "pattern", "cause", "solution", "source", "hits", "successes", "failures", "is_pinned", "archived_at", "created_at",
+        "seen",
     )  # fmt: skip
     return {name: getattr(row.lesson, name) for name in names} | {
         "id": row.lesson.pk,

@@ -102,6 +102,30 @@ def test_an_edit_of_what_somebody_else_has_edited_meanwhile_is_said_and_kept(sch
     assert (lesson.cause, lesson.solution) == ("Handles leak.", "with open")
 
 
+def test_over_rest_a_digest_guards_the_words_that_were_read(school: School, lesson: Lesson) -> None:
+    """Trap: a PATCH carried no digest, and so took away what somebody else had written meanwhile."""
+    client, headers = Client(), key_of(school.company.member, "read", "write")
+
+    def patch(**body: object) -> HttpResponse:
+        return client.patch(rest(school, lesson.pk), body, "application/json", headers=headers)
+
+    was = client.get(rest(school, lesson.pk), headers=headers).json()["seen"]
+    assert client.get(rest(school), headers=headers).json()["lessons"][0]["seen"] == was
+    first = patch(cause="Handles leak.", seen=was).json()
+    assert first["seen"] != was and first["seen"] == Lesson.objects.get().seen
+    for stale in ({"solution": "with open"}, {"is_pinned": True}, {"cause": "Mine.", "is_pinned": True}):
+        refused = patch(**stale, seen=was)
+        error = refused.json()["error"]
+        assert (refused.status_code, error["code"]) == (409, "conflict")
+        assert "Handles leak." in error["message"], "it says what stands now"
+        assert error["facts"] == {"seen": first["seen"]}
+    lesson.refresh_from_db()
+    assert (lesson.cause, lesson.is_pinned) == ("Handles leak.", False)
+    both = patch(solution="with open", is_pinned=True, seen=error["facts"]["seen"]).json()
+    assert (both["cause"], both["solution"], both["is_pinned"]) == ("Handles leak.", "with open", True)
+    assert patch(solution="Unread.").status_code == 200, "who sends no digest replaces what stands there"
+
+
 def test_viewers_read_and_change_nothing(school: School, lesson: Lesson) -> None:
     viewer = school.company.client(school.company.viewer)
     for more in (

@@ -68,12 +68,12 @@ def edit_lesson(
     *,
     lesson: Lesson,
     edited_by: User,
-    pattern: str,
-    cause: str = "",
-    solution: str = "",
+    pattern: str | None = None,
+    cause: str | None = None,
+    solution: str | None = None,
     seen: str = "",
 ) -> Lesson:
-    """Return the lesson in a person's words, which no later evidence changes.
+    """Return the lesson in a person's words, which no later evidence changes; what is None stays as it stands.
 
     `seen` is the digest of the words that the person changed; without it, whatever stands there is replaced.
 
@@ -82,15 +82,14 @@ def edit_lesson(
         Conflict: there is another one of the same words, or it says something else by now than what was seen (`seen` is the
             digest of that).
     """
-    said = _checked(lesson.workspace, pattern, cause, solution)
     row = Lesson.objects.select_for_update().get(pk=lesson.pk)
-    if seen and seen != row.words_digest:
-        now = " · ".join(filter(None, (row.pattern, row.cause, row.solution)))
-        raise Conflict(
-            f"Its words were changed while you wrote. They are now: {now}. Nothing of yours is saved yet: save again to put "
-            "yours in their place.",
-            seen=row.words_digest,
-        )
+    said = _checked(
+        lesson.workspace,
+        row.pattern if pattern is None else pattern,
+        row.cause if cause is None else cause,
+        row.solution if solution is None else solution,
+    )
+    _check_seen(row, seen)
     if row.pattern != said.pattern:
         row.key, row.is_embedded = key_of(said.pattern), False
     row.pattern, row.cause, row.solution, row.edited_by = said.pattern, said.cause, said.solution, edited_by
@@ -104,10 +103,25 @@ def edit_lesson(
     return row
 
 
+def _check_seen(row: Lesson, seen: str) -> None:
+    if seen and seen != row.seen:
+        now = " · ".join(filter(None, (row.pattern, row.cause, row.solution)))
+        raise Conflict(
+            f"Its words were changed while you wrote. They are now: {now}. Nothing of yours is saved yet: save again to put "
+            "yours in their place.",
+            seen=row.seen,
+        )
+
+
 @transaction.atomic
-def pin_lesson(*, lesson: Lesson, is_pinned: bool) -> Lesson:
-    """Return the lesson, pinned (it never decays) or not; pinning takes it out of the archive."""
+def pin_lesson(*, lesson: Lesson, is_pinned: bool, seen: str = "") -> Lesson:
+    """Return the lesson, pinned (it never decays) or not; pinning takes it out of the archive.
+
+    Raises:
+        Conflict: it says something else by now than what was seen, as `edit_lesson`.
+    """
     row = Lesson.objects.select_for_update().get(pk=lesson.pk)
+    _check_seen(row, seen)
     row.is_pinned = is_pinned
     row.last_cycle = max(row.last_cycle, current_cycle(row.workspace_id))
     row.archived_at = None if is_pinned else row.archived_at
