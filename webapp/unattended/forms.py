@@ -14,6 +14,7 @@ from webapp.agents.form_parts import FormPart, split_form
 from webapp.agents.forms import BudgetFields
 from webapp.agents.services.runs import GOAL_CHARS
 from webapp.chat.models import Channel
+from webapp.seen import DIGEST_CHARS
 from webapp.unattended import cron
 from webapp.unattended.models import Calling, Schedule, Webhook
 from webapp.unattended.services import Limits, Terms, When
@@ -59,7 +60,11 @@ class CallingForm(BudgetFields):
         if item is not None:
             kwargs["initial"] = self.initial_of(item)
         super().__init__(*args, **kwargs)
-        self._workspace = workspace
+        self._workspace, self._user, self._item = workspace, user, item
+        if item is not None:
+            self.fields["seen"] = forms.CharField(
+                max_length=DIGEST_CHARS, required=False, initial=item.seen, widget=forms.HiddenInput
+            )
         chosen = [("", "The default model")]
         chosen += [(str(profile.pk), str(profile)) for profile in usable_profiles(user, workspace)]
         channels = Channel.objects.filter(workspace=workspace, is_archived=False)
@@ -75,6 +80,26 @@ class CallingForm(BudgetFields):
         """Return what the form shows of an item that is there."""
         names = ("name", "agent", "goal", "profile_id", "priority", "channel_id", "topic")
         return {name: getattr(item, name) for name in names} | item.budget
+
+    def take_up(self) -> list[tuple[str, str]]:
+        """Return label and words of what the item says otherwise by now than this form, which is saved over it from now on."""
+        if self._item is None:
+            return []
+        item = type(self._item)._default_manager.get(pk=self._item.pk)
+        now = type(self)(workspace=self._workspace, user=self._user, item=item)
+        answers = self.data.copy()  # type: ignore[attr-defined]
+        answers["seen"] = item.seen
+        self.data = answers
+        said = self.said()
+        return [
+            (str(field.label), _words(field))
+            for field in now.visible_fields()
+            if field.name in said and _plain(said[field.name]) != _plain(now.initial.get(field.name))
+        ]
+
+    def said(self) -> dict[str, Any]:
+        """Return what was typed, by the names and in the types of `initial_of`."""
+        return dict(self.cleaned_data)
 
     def to_fields(self) -> CallingFields:
         """Return the call as the services take it."""
@@ -92,6 +117,17 @@ class CallingForm(BudgetFields):
     def more(self) -> FormPart:
         """What may be left as it is."""
         return split_form(self, MORE)[1]
+
+
+def _plain(value: Any) -> Any:
+    return value.replace("\r\n", "\n") or None if isinstance(value, str) else value
+
+
+def _words(field: forms.BoundField) -> str:
+    """Return what a field shows, as people read it."""
+    value = field.value()
+    choices = {str(key): str(words) for key, words in getattr(field.field, "choices", ())}
+    return choices.get(str(value), "—" if value in (None, "") else str(value))
 
 
 class ScheduleForm(CallingForm):
@@ -141,6 +177,11 @@ class ScheduleForm(CallingForm):
         assert isinstance(item, Schedule)  # noqa: S101
         when = {"every": "cron", "cron": item.cron, "zone": item.zone, "when_busy": item.when_busy}
         return super().initial_of(item) | when
+
+    def said(self) -> dict[str, Any]:
+        """Return what was typed; its time as the expression that it is kept as."""
+        said = super().said() | {"cron": self.to_when().cron}
+        return {name: value for name, value in said.items() if name not in ("every", "at")}
 
     def to_when(self) -> When:
         """Return the time as the service takes it."""

@@ -6,9 +6,12 @@ Every one of these calls an agent with the rights of its owner, and ends in a re
 from __future__ import annotations
 
 import secrets
+from typing import Any
 
 from django.conf import settings
 from django.db import models
+
+from webapp.seen import digest_of
 
 
 def new_public_id() -> str:
@@ -50,6 +53,17 @@ class Calling(models.Model):
         """`schedule`, `webhook` or `goal`."""
         return type(self).__name__.lower()
 
+    @property
+    def described(self) -> dict[str, Any]:
+        """What people say about it, JSON-safe, by the names of the form's fields."""
+        names = ("name", "agent", "goal", "profile_id", "budget", "priority", "channel_id", "topic")
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def seen(self) -> str:
+        """What its description is known by, to see whether it is still the one that somebody read."""
+        return digest_of(self.described)
+
 
 class Switched(Calling):
     """A calling that people switch on and off."""
@@ -78,6 +92,11 @@ class Schedule(Switched):
     class Meta:
         ordering = ["name", "pk"]
         indexes = [models.Index(fields=["is_enabled", "next_at"])]
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """As every calling, and when it is due."""
+        return super().described | {"cron": self.cron, "zone": self.zone, "when_busy": self.when_busy}
 
 
 class Firing(models.Model):
@@ -130,6 +149,11 @@ class Webhook(Switched):
 
     class Meta:
         ordering = ["name", "pk"]
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """As every calling, and which calls it takes."""
+        return super().described | {"proof": self.proof, "event_names": self.event_names}
 
 
 class Delivery(models.Model):

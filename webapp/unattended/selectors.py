@@ -42,6 +42,7 @@ def schedule_row(schedule: Schedule) -> dict[str, Any]:
         "zone": schedule.zone,
         "words": cron.words(schedule.cron),
         "when_busy": schedule.when_busy,
+        "seen": schedule.seen,
         "is_enabled": schedule.is_enabled,
         "stop_note": schedule.stop_note,
         "next_at": schedule.next_at,
@@ -71,6 +72,7 @@ def webhook_row(webhook: Webhook, *, may_change: bool) -> dict[str, Any]:
         "address": address_of(webhook) if may_change else None,
         "proof": webhook.proof,
         "events": webhook.event_names.split(),
+        "seen": webhook.seen,
         "is_enabled": webhook.is_enabled,
         "stop_note": webhook.stop_note,
     }

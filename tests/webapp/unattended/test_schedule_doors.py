@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
+from django.http import HttpResponse
 
 from tests.framework.people import Company
 from tests.webapp.unattended.conftest import make_schedule
@@ -17,6 +19,12 @@ FORM = {
     "when_busy": "queue", "priority": "low",
 }  # fmt: skip
 BODY = {"name": "Hourly", "agent": "tidy", "cron": "5 * * * *"}
+
+
+def seen_in(reply: HttpResponse) -> str:
+    found = re.search(r'name="seen" value="([0-9a-f]{16})"', reply.content.decode())
+    assert found is not None
+    return found[1]
 
 
 def base(company: Company) -> str:
@@ -105,6 +113,72 @@ def test_whoever_changes_it_or_switches_it_on_answers_for_it(company: Company, s
     company.client(company.owner).post(f"{one}switch/", {"is_on": "1"})
     schedule.refresh_from_db()
     assert schedule.owner == company.owner and schedule.is_enabled and schedule.next_at is not None
+
+
+def test_a_change_of_what_somebody_else_has_changed_meanwhile_is_said_and_kept(
+    company: Company, schedule: Schedule
+) -> None:
+    """Trap: whoever saved last took the other's words away, and nobody was told."""
+    mia, max_ = (company.client(one) for one in (company.member, company.maintainer))
+    edit = f"{base(company)}schedules/{schedule.pk}/edit/"
+    was = seen_in(mia.get(edit))
+    theirs = FORM | {"goal": "Only the tests,\r\nplease.", "every": "cron", "cron": "7 * * * *"}
+    assert max_.post(edit, theirs | {"seen": seen_in(max_.get(edit))}).status_code == 302
+    Schedule.objects.update(owner=company.member)  # a maintainer took it over; she may change hers again
+    mine = FORM | {"goal": "Only the docs.", "every": "hour", "at": "00:07", "topic": "night"}
+    reply = mia.post(edit, mine | {"seen": was})
+    text = reply.content.decode()
+    assert reply.status_code == 422
+    assert f"It was changed by {company.maintainer} (" in text and "Nothing of yours is saved yet" in text
+    assert "Only the docs." in text and 'value="night"' in text, "mine is not lost"
+    stands = text[text.index("What it says now") : text.index("</dl>")]
+    assert dict(re.findall("<dt>([^<]+)</dt><dd[^>]*>([^<]+)<", stands)) == {
+        "What to do": "Only the tests,\nplease.", "Topic": "—",
+    }, "what both say is no difference"  # fmt: skip
+    schedule.refresh_from_db()
+    assert (schedule.goal, schedule.owner) == ("Only the tests,\nplease.", company.member)
+    assert mia.post(edit, mine | {"seen": seen_in(reply)}).status_code == 302
+    schedule.refresh_from_db()
+    assert (schedule.goal, schedule.cron) == ("Only the docs.", "7 * * * *")
+
+
+def test_two_tabs_that_start_from_the_same_do_not_take_each_others_words_away(
+    company: Company, schedule: Schedule
+) -> None:
+    mia, edit = company.client(company.member), f"{base(company)}schedules/{schedule.pk}/edit/"
+    was = seen_in(mia.get(edit))
+    assert mia.post(edit, FORM | {"priority": "high", "seen": was}).status_code == 302
+    text = mia.post(edit, FORM | {"priority": "low", "steps": "4", "seen": was}).content.decode()
+    stands = text[text.index("What it says now") : text.index("</dl>")]
+    assert dict(re.findall("<dt>([^<]+)</dt><dd[^>]*>([^<]+)<", stands)) == {
+        "Priority": "High", "Model calls of a run": "—",
+    }  # fmt: skip
+    schedule.refresh_from_db()
+    assert (schedule.priority, schedule.budget) == ("high", {})
+
+
+def test_over_rest_a_digest_guards_what_was_read(company: Company, schedule: Schedule, api_key: Any) -> None:
+    client, key = company.client(None), {"headers": api_key(company.member, "read", "run")}
+    one = f"{rest(company)}/{schedule.pk}"
+    was = client.get(one, **key).json()["seen"]
+    assert client.get(rest(company), **key).json()[0]["seen"] == was
+
+    def put(**more: Any) -> Any:
+        return client.put(one, BODY | more, "application/json", **key)
+
+    first = put(seen=was, budget={"steps": 3, "cost_usd": 0.1}).json()
+    assert first["seen"] != was
+    assert first["seen"] == client.get(one, **key).json()["seen"], "the answer is what stands"
+    refused = put(seen=was, name="Mine")
+    error = refused.json()["error"]
+    assert (refused.status_code, error["code"], error["facts"]) == (409, "conflict", {"seen": first["seen"]})
+    assert "changed by Mia" in error["message"] and "name" in error["message"]
+    assert client.get(one, **key).json()["name"] == "Hourly"
+    assert put(seen=error["facts"]["seen"], name="Mine").json()["name"] == "Mine"
+    assert put(name="Without").json()["name"] == "Without", "who sends no digest replaces what stands there"
+    client.post(f"{one}/switch", {"is_enabled": False}, "application/json", **key)
+    last = client.get(one, **key).json()
+    assert put(seen=last["seen"]).status_code == 200, "on and off is no word of the description"
 
 
 def test_nobody_sets_it_going_on_anothers_model(company: Company, schedule: Schedule) -> None:

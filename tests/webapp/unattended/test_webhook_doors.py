@@ -6,6 +6,7 @@ import pytest
 
 from tests.framework.people import Company
 from tests.webapp.unattended.test_delivering import make_webhook, signed
+from tests.webapp.unattended.test_schedule_doors import seen_in
 from webapp.unattended.models import Webhook
 
 pytestmark = pytest.mark.django_db
@@ -68,6 +69,36 @@ def test_who_may_do_what_and_who_sees_the_address(company: Company) -> None:
         assert client.post(f"{one}secret/").status_code == (302 if may_change else refused)
         assert client.post(f"{one}switch/", {"is_on": "0"}).status_code == (302 if may_change else refused)
     assert company.client(None).get(one).status_code == 302
+
+
+def test_a_change_of_what_somebody_else_has_changed_meanwhile_is_said_and_kept(
+    company: Company, api_key: Any
+) -> None:
+    """Trap: whoever saved last took the other's words away, and nobody was told."""
+    webhook, _ = make_webhook(company)
+    edit = f"{base(company)}{webhook.pk}/edit/"
+    page = company.client(company.maintainer)
+    was = seen_in(page.get(edit))
+    client, key = company.client(None), {"headers": api_key(company.member, "read", "run")}
+    one = f"{rest(company)}/{webhook.pk}"
+    read = client.get(one, **key).json()
+    assert read["seen"] == was, "one digest for pages and programs"
+    body = {"name": "Issues", "agent": "tidy", "goal": "See {{ a }}", "events": ["push"], "seen": was}
+    saved = client.put(one, body, "application/json", **key).json()
+    text = page.post(edit, FORM | {"seen": was}).content.decode()
+    assert "It was changed by Mia (" in text
+    stands = text[text.index("What it says now") : text.index("</dl>")]
+    assert "push" in stands and "See {{ a }}" in stands and "issue.title" not in stands
+    assert "issue.title" in text, "mine is not lost"
+    webhook.refresh_from_db()
+    assert webhook.event_names == "push"
+    assert page.post(edit, FORM | {"seen": saved["seen"]}).status_code == 302
+    refused = client.put(one, body | {"seen": saved["seen"]}, "application/json", **key)
+    assert refused.status_code == 403, "the maintainer answers for it now"
+    taken = {"headers": api_key(company.maintainer, "read", "run")}
+    refused = client.put(one, body | {"seen": saved["seen"]}, "application/json", **taken)
+    webhook.refresh_from_db()
+    assert (refused.status_code, refused.json()["error"]["facts"]) == (409, {"seen": webhook.seen})
 
 
 def test_its_whole_life_over_rest(company: Company, api_key: Any) -> None:

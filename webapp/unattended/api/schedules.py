@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from ninja import Field, Router, Schema, Status
 
 from webapp.accounts.access import require_scope
+from webapp.api import SeenIn, SeenOut
 from webapp.unattended import access, selectors, services
 from webapp.unattended.api.shared import CHANGING, ERRORS, ActOut, CallingIn, CallingOut, EnabledIn, act_row
 from webapp.unattended.models import Schedule
@@ -38,6 +39,12 @@ class ScheduleIn(CallingIn):
         return When(cron=self.cron, zone=self.zone, when_busy=self.when_busy)
 
 
+class ScheduleChangeIn(ScheduleIn):
+    """What a schedule says from now on."""
+
+    seen: SeenIn = None
+
+
 class ScheduleOut(CallingOut):
     """An agent that is called again and again."""
 
@@ -45,6 +52,7 @@ class ScheduleOut(CallingOut):
     zone: str
     words: str = Field(examples=["At 03:00 on Monday through Friday"])
     when_busy: Literal["skip", "queue"]
+    seen: SeenOut
     is_enabled: bool
     stop_note: str = Field(description="Why it was switched off by itself.")
     next_at: datetime | None
@@ -96,12 +104,12 @@ def get_schedule(request: HttpRequest, workspace_id: int, schedule_id: int) -> A
 
 
 @router.put(ONE, response={200: ScheduleOut, **CHANGING}, summary="Change a schedule")
-def change_schedule(request: HttpRequest, workspace_id: int, schedule_id: int, body: ScheduleIn) -> Any:
+def change_schedule(request: HttpRequest, workspace_id: int, schedule_id: int, body: ScheduleChangeIn) -> Any:
     """Change your schedule, or take over anybody's as a maintainer: whoever changes it answers for it."""
     user = require_scope(request, "run")
     schedule = access.item_to_change(Schedule, user, workspace_id, schedule_id)
     changed = services.change_schedule(
-        schedule=schedule, changed_by=user, given=body.to_fields(), when=body.to_when()
+        schedule=schedule, changed_by=user, given=body.to_fields(), when=body.to_when(), seen=body.seen or ""
     )
     return selectors.schedule_row(changed)
 

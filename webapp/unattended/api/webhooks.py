@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from ninja import Field, Router, Schema, Status
 
 from webapp.accounts.access import require_scope
+from webapp.api import SeenIn, SeenOut
 from webapp.unattended import access, selectors, services
 from webapp.unattended.api.shared import CHANGING, ERRORS, CallingIn, CallingOut, EnabledIn
 from webapp.unattended.models import Webhook
@@ -35,12 +36,19 @@ class WebhookIn(CallingIn):
         return Terms(proof=self.proof, event_names=" ".join(self.events))
 
 
+class WebhookChangeIn(WebhookIn):
+    """What a webhook says from now on."""
+
+    seen: SeenIn = None
+
+
 class WebhookOut(CallingOut):
     """An address that programs call."""
 
     address: str | None = Field(description="Null for those who may not change it.")
     proof: Literal["signature", "bearer"]
     events: list[str]
+    seen: SeenOut
     is_enabled: bool
     stop_note: str = Field(description="Why it was switched off by itself.")
 
@@ -106,12 +114,12 @@ def get_webhook(request: HttpRequest, workspace_id: int, webhook_id: int) -> Any
 
 
 @router.put(ONE, response={200: WebhookOut, **CHANGING}, summary="Change a webhook")
-def change_webhook(request: HttpRequest, workspace_id: int, webhook_id: int, body: WebhookIn) -> Any:
+def change_webhook(request: HttpRequest, workspace_id: int, webhook_id: int, body: WebhookChangeIn) -> Any:
     """Change your webhook, or take over anybody's as a maintainer; address and secret stay."""
     user = require_scope(request, "run")
     webhook = access.item_to_change(Webhook, user, workspace_id, webhook_id)
     changed = services.change_webhook(
-        webhook=webhook, changed_by=user, given=body.to_fields(), terms=body.to_terms()
+        webhook=webhook, changed_by=user, given=body.to_fields(), terms=body.to_terms(), seen=body.seen or ""
     )
     return selectors.webhook_row(changed, may_change=True)
 

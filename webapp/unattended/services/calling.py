@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from django.utils import timezone
@@ -75,7 +75,7 @@ def fill(item: Calling, given: CallingFields, *, by: User) -> None:
     info = agents.find_agent(given.agent, by, item.workspace)
     if info is None:
         raise Invalid("There is no such agent.", field="agent")
-    goal = storable_text(given.goal.strip())
+    goal = storable_text(given.goal.replace("\r\n", "\n").strip())
     if (info.needs_goal and not goal) or len(goal) > GOAL_CHARS:
         raise Invalid(f"Tell @{info.name} what to do, in at most {GOAL_CHARS:,} characters.", field="goal")
     if given.priority not in UNATTENDED_PRIORITIES:
@@ -92,10 +92,21 @@ def fill(item: Calling, given: CallingFields, *, by: User) -> None:
     item.topic = clean_topic(given.topic) if channel is not None and given.topic.strip() else ""
 
 
-def fields_of(item: Calling) -> dict[str, Any]:
-    """Return the item's call as `CallingFields` takes it."""
-    found = {field.name: getattr(item, field.name) for field in fields(CallingFields)}
-    return found | {"budget": Budget(**item.budget) if item.budget else None}
+def check_seen(item: Calling, seen: str) -> None:
+    """Refuse a change of something that somebody else has changed since it was read; `seen` is the digest of what was, or empty.
+
+    Raises:
+        Conflict: it says something else by now; `seen` is the digest of that.
+    """
+    if not seen or seen == item.seen:
+        return
+    acts = Act.objects.filter(workspace_id=item.workspace_id, kind=item.kind, item_id=item.pk)
+    last = acts.filter(verb=Act.Verb.CHANGED).select_related("by").first()
+    who = f" by {last.by or 'somebody who left'} ({last.note})" if last is not None else ""
+    raise Conflict(
+        f"It was changed{who} while you wrote. Nothing of yours is saved yet: save again to put yours in its place.",
+        seen=item.seen,
+    )
 
 
 def describe_changes(before: dict[str, Any], after: dict[str, Any]) -> str:

@@ -58,21 +58,30 @@ def create_schedule(
 
 @transaction.atomic
 def change_schedule(
-    *, schedule: Schedule, changed_by: User, given: CallingFields, when: When, now: datetime | None = None
+    *,
+    schedule: Schedule,
+    changed_by: User,
+    given: CallingFields,
+    when: When,
+    seen: str = "",
+    now: datetime | None = None,
 ) -> Schedule:
-    """Return the schedule as it is from now on; who changes what it does answers for it. Raises as `create_schedule`."""
+    """Return the schedule as it is from now on; who changes what it does answers for it.
+
+    `seen` is the digest of the description that the person changed; without it, whatever stands there is replaced.
+
+    Raises:
+        Invalid, NotFound, Forbidden: as `create_schedule`.
+        Conflict: as `calling.check_seen`.
+    """
     schedule = _locked(schedule)
-    before, owner = _described(schedule), schedule.owner
+    before, owner = schedule.described, schedule.owner
+    calling.check_seen(schedule, seen)
     _fill(schedule, given, when, by=changed_by, now=now or timezone.now())
     schedule.save()
-    note = calling.describe_changes(before, _described(schedule)) + calling.taken_over(owner, changed_by)
+    note = calling.describe_changes(before, schedule.described) + calling.taken_over(owner, changed_by)
     record(schedule, Act.Verb.CHANGED, by=changed_by, note=note)
     return schedule
-
-
-def _described(schedule: Schedule) -> dict[str, object]:
-    when = {"cron": schedule.cron, "zone": schedule.zone, "when_busy": schedule.when_busy}
-    return calling.fields_of(schedule) | when
 
 
 def _locked(schedule: Schedule) -> Schedule:

@@ -70,19 +70,25 @@ def create_webhook(
 
 
 @transaction.atomic
-def change_webhook(*, webhook: Webhook, changed_by: User, given: CallingFields, terms: Terms) -> Webhook:
-    """Return the webhook as it is from now on; who changes what it does answers for it. Raises as `create_webhook`."""
+def change_webhook(
+    *, webhook: Webhook, changed_by: User, given: CallingFields, terms: Terms, seen: str = ""
+) -> Webhook:
+    """Return the webhook as it is from now on; who changes what it does answers for it.
+
+    `seen` is the digest of the description that the person changed; without it, whatever stands there is replaced.
+
+    Raises:
+        Invalid, NotFound, Forbidden: as `create_webhook`.
+        Conflict: as `calling.check_seen`.
+    """
     webhook = _locked(webhook)
-    before, owner = _described(webhook), webhook.owner
+    before, owner = webhook.described, webhook.owner
+    calling.check_seen(webhook, seen)
     _fill(webhook, given, terms, by=changed_by)
     webhook.save()
-    note = calling.describe_changes(before, _described(webhook)) + calling.taken_over(owner, changed_by)
+    note = calling.describe_changes(before, webhook.described) + calling.taken_over(owner, changed_by)
     record(webhook, Act.Verb.CHANGED, by=changed_by, note=note)
     return webhook
-
-
-def _described(webhook: Webhook) -> dict[str, object]:
-    return calling.fields_of(webhook) | {"proof": webhook.proof, "events": webhook.event_names}
 
 
 def _locked(webhook: Webhook) -> Webhook:

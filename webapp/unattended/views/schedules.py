@@ -69,7 +69,8 @@ def _form(request: HttpRequest, workspace: Workspace, item: Schedule | None) -> 
         given, when = form.to_fields(), form.to_when()
         if item is None:
             return services.create_schedule(workspace=workspace, created_by=user, given=given, when=when)
-        return services.change_schedule(schedule=item, changed_by=user, given=given, when=when)
+        seen = form.cleaned_data["seen"]
+        return services.change_schedule(schedule=item, changed_by=user, given=given, when=when, seen=seen)
 
     title = title_of(item, "New schedule")
     return edit_page(request, form, workspace, tab="unattended", title=title, item=item, save=save)

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from webapp.unattended import selectors
+from webapp.unattended.forms import CallingForm
 from webapp.unattended.models import Calling
 from webapp.workspaces.access import includes
 from webapp.workspaces.models import Role, Workspace
@@ -42,7 +43,7 @@ def refuse(form: Form, error: PyAgentError) -> None:
 
 def edit_page(
     request: HttpRequest,
-    form: Form,
+    form: CallingForm,
     workspace: Workspace,
     *,
     tab: str,
@@ -51,17 +52,23 @@ def edit_page(
     item: Calling | None = None,
     said: str = "is saved",
 ) -> HttpResponse:
-    """Save what a valid form says and lead to its page; else return the page of the form, with what a service refused."""
+    """Save what a valid form says and lead to its page; else return the page of the form, with what a service refused.
+
+    Where somebody else has changed the item meanwhile, the form keeps what was typed and shows what stands now.
+    """
+    stands: list[tuple[str, str]] = []
     if request.method == "POST" and form.is_valid():
         try:
             saved = save()
         except PyAgentError as error:
             refuse(form, error)
+            stands = form.take_up() if "seen" in error.facts else []
         else:
             messages.success(request, f"“{saved.name}” {said}.")
             return redirect(saved.kind, workspace.pk, saved.pk)
     status = 422 if form.errors else 200
-    return page(request, "form", workspace, status=status, form=form, item=item, title=title, tab=tab)
+    context = {"form": form, "item": item, "title": title, "tab": tab, "stands": stands}
+    return page(request, "form", workspace, status=status, **context)
 
 
 def title_of(item: Calling | None, new: str) -> str:

@@ -76,7 +76,8 @@ def _form(request: HttpRequest, workspace: Workspace, item: Webhook | None) -> H
     def save() -> Webhook:
         given, terms = form.to_fields(), form.to_terms()
         if item is not None:
-            return services.change_webhook(webhook=item, changed_by=user, given=given, terms=terms)
+            seen = form.cleaned_data["seen"]
+            return services.change_webhook(webhook=item, changed_by=user, given=given, terms=terms, seen=seen)
         saved, secret = services.create_webhook(
             workspace=workspace, created_by=user, given=given, terms=terms
         )
