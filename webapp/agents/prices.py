@@ -149,7 +149,8 @@ def _without_date(model: str) -> str:
 
 @transaction.atomic
 def set_price(*, workspace: Workspace, row: PriceRow) -> None:
-    """Write the workspace's price of a model; runs that begin from now on count with it.
+    """Write the workspace's price of a model. Runs that begin from now on count with it, those that wait within 20 s: each time
+    that they are rung for.
 
     Raises:
         Invalid: a price is none, or the model has no name.

@@ -62,6 +62,20 @@ def set_route(*, workspace: Workspace, agent: str, profile_ids: Sequence[int]) -
     )
 
 
+def first_model_of(run: Run) -> dict[str, Any]:
+    """Return the model that the run was called on, as the engine is handed it for its next attempt: at the price that holds now.
+
+    A price that rises while the run waits would else let it overspend a limit in dollars. A profile that became another model
+    meanwhile says nothing of what this one costs.
+    """
+    told, profile = run.model_choice, run.model_profile
+    if profile is None:
+        return told
+    now = choosing.choice_of(profile, run.workspace).to_dict()
+    is_same = all(now[name] == told.get(name) for name in ("provider", "model", "base_url"))
+    return told | {"price": now["price"]} if is_same else told
+
+
 def fallback_profiles(run: Run) -> list[ModelProfile]:
     """Return the models that the run may go on with when its own fails, in order."""
     if not run.model_label or run.model_label == choosing.NO_MODEL_LABEL:

@@ -3,10 +3,12 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+from django.utils import timezone
 
-from webapp.agents import choosing, prices
+from webapp.agents import choosing, leases, prices, routes
 from webapp.agents.models import ModelProfile
 from webapp.agents.prices import PriceRow, price_of, set_price
+from webapp.agents.services import start_run
 from webapp.errors import Invalid, NotFound
 from workers.providers.types import Price
 
@@ -74,6 +76,42 @@ def test_a_line_of_ones_own_takes_the_place_of_the_first_and_goes_again(workspac
     assert price_of(profile(), workspace) == Price(1.25, 10.0, 0.125, None)
     with pytest.raises(NotFound):
         prices.delete_price(workspace=workspace, model="gpt-5")
+
+
+def test_a_run_that_waits_is_handed_the_price_that_holds_when_it_is_rung_for(workspace, people, rung):
+    """Trap: a price that rose while a run waited was not its first model's, only that of those behind it."""
+    first, second = (
+        ModelProfile.objects.create(workspace=workspace, name=name, provider="ollama", model=name)
+        for name in ("first", "second")
+    )
+    routes.set_route(workspace=workspace, agent="coder", profile_ids=[first.pk, second.pk])
+    for name in ("first", "second"):
+        set_price(workspace=workspace, row=own(name, 1.0, 1.0))
+    run = start_run(workspace=workspace, requested_by=people.member, agent="coder", goal="x")
+
+    def handed():
+        (job,) = rung()
+        return [one["price"] and one["price"]["output_usd_per_mtok"] for one in models_of(job)]
+
+    def models_of(job):
+        return [job["model"], *(one["model"] for one in job["fallbacks"])]
+
+    def ring_later():
+        assert leases.ring_forgotten(now=timezone.now() + leases.RING_AGAIN_AT_MOST) == [run.pk]
+        return handed()
+
+    assert handed() == [1.0, 1.0]
+    for name in ("first", "second"):
+        set_price(workspace=workspace, row=own(name, 2.0, 20.0))
+    assert ring_later() == [20.0, 20.0]
+    prices.delete_price(workspace=workspace, model="first")
+    assert ring_later() == [None, 20.0], "unknown is not what it was"
+    ModelProfile.objects.filter(pk=first.pk).update(input_usd_per_mtok=3.0, output_usd_per_mtok=30.0)
+    assert ring_later() == [30.0, 20.0]
+    ModelProfile.objects.filter(pk=first.pk).update(model="another", output_usd_per_mtok=0.0)
+    assert ring_later() == [1.0, 20.0], "what another model costs is not what this one does"
+    first.delete()
+    assert ring_later() == [1.0, 20.0]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from tests.framework.people import Company
 from tests.framework.repos import commit_beside
 from tests.webapp.unattended.conftest import end
 from webapp.agents.models import ModelProfile, Run
+from webapp.agents.prices import PriceRow, set_price
+from webapp.agents.routes import set_route
 from webapp.agents.services import cancel_run
 from webapp.agents.services.ending import end_run
 from webapp.errors import Conflict, Invalid
@@ -322,6 +324,18 @@ def test_no_auditor_is_paid_beyond_the_budget(company: Company) -> None:
     assert not Run.objects.filter(agent="auditor").exists()
 
 
+def test_the_model_that_its_agent_runs_on_must_have_the_price(company: Company) -> None:
+    """Trap: the model of agents without a list of their own was asked for its price, and that of agents without any model."""
+    unpriced = ModelProfile.objects.create(
+        workspace=company.workspace, name="x", provider="openai", model="m", base_url="https://x.org/v1"
+    )
+    set_route(workspace=company.workspace, agent="coder", profile_ids=[unpriced.pk])
+    with pytest.raises(Invalid, match="price"):
+        set_goal(company, max_cost_usd=1.0)
+    ModelProfile.objects.filter(pk=unpriced.pk).update(is_default=True)
+    assert set_goal(company, agent="tidy", max_cost_usd=1.0).max_cost_usd == 1.0
+
+
 def test_dollars_are_limited_only_where_the_price_is_known(company: Company) -> None:
     free = ModelProfile.objects.create(
         user=company.member, name="x", provider="openai", model="m", base_url="https://x.org/v1"
@@ -329,7 +343,8 @@ def test_dollars_are_limited_only_where_the_price_is_known(company: Company) -> 
     with pytest.raises(Invalid, match="price") as refused:
         set_goal(company, max_cost_usd=1.0, profile_id=free.pk)
     assert refused.value.facts["field"] == "max_cost_usd"
-    ModelProfile.objects.filter(pk=free.pk).update(input_usd_per_mtok=1.0, output_usd_per_mtok=2.0)
+    own = PriceRow(model="m", input_usd_per_mtok=1.0, output_usd_per_mtok=2.0)
+    set_price(workspace=company.workspace, row=own)
     goal = set_goal(company, max_cost_usd=1.0, profile_id=free.pk)
     assert last(goal).run.budget["cost_usd"] == 1.0  # type: ignore[union-attr]
     Run.objects.filter(pk=last(goal).run_id).update(cost_usd=None)

@@ -122,6 +122,7 @@ def build_job(run: Run) -> Job:
             "open_steps": open_delegations(run),
             "cut_off": counting.cut_off_of(run),
             "steering": selectors.waiting_notes(run),
+            "model": routes.first_model_of(run),
             "fallbacks": routes.fallbacks_of(run),
             "spend": spending.payer(run),
             "lessons": lessons_for(run),

@@ -102,7 +102,7 @@ def start_run(
     _check_room(priority, requested_by=requested_by, workspace=workspace)
     budget = budget or _budget_of(info) or default_budget(workspace)
     check_budget(budget)
-    profile = _route(info, model_profile, requested_by=requested_by, workspace=workspace)
+    profile = model_of_call(info, model_profile, requested_by=requested_by, workspace=workspace)
     run = Run(
         workspace=workspace,
         requested_by=requested_by,
@@ -149,7 +149,7 @@ def _check_room(priority: str, *, requested_by: User, workspace: Workspace) -> N
         raise Conflict(f"You have {MAX_ACTIVE_RUNS} runs at work here. Wait for one to end, or stop one.")
 
 
-def _route(
+def model_of_call(
     info: AgentInfo, asked_for: ModelProfile | None, *, requested_by: User, workspace: Workspace
 ) -> ModelProfile | None:
     """Return the model that the run begins on; None for the default one, and for an agent that needs none."""

@@ -61,8 +61,8 @@ def check_room(model: type[Calling], workspace: Workspace) -> None:
         raise Conflict(f"A workspace has {MAX_ITEMS} of these at most.")
 
 
-def fill(item: Calling, given: CallingFields, *, by: User) -> None:
-    """Set on the item what `given` says, checked for `by`, who answers for it from now on.
+def fill(item: Calling, given: CallingFields, *, by: User) -> agents.AgentInfo:
+    """Set on the item what `given` says, checked for `by`, who answers for it from now on. Return the agent that it calls.
 
     Raises:
         Invalid: something cannot be accepted; `field` names it.
@@ -90,6 +90,7 @@ def fill(item: Calling, given: CallingFields, *, by: User) -> None:
     item.profile_id, item.priority, item.channel = given.profile_id, given.priority, channel
     item.budget = asdict(given.budget) if given.budget is not None else {}
     item.topic = clean_topic(given.topic) if channel is not None and given.topic.strip() else ""
+    return info
 
 
 def check_seen(item: Calling, seen: str) -> None:

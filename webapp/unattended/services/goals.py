@@ -12,7 +12,7 @@ from webapp.accounts.models import User
 from webapp.agents import choosing
 from webapp.agents.models import Run
 from webapp.agents.plain import storable_text
-from webapp.agents.services.runs import stop_run
+from webapp.agents.services.runs import model_of_call, stop_run
 from webapp.errors import Conflict, Invalid
 from webapp.reviews import services as reviews
 from webapp.reviews.models import Evidence
@@ -84,13 +84,13 @@ def set_goal(*, workspace: Workspace, set_by: User, given: CallingFields, limits
             f"A workspace has {MAX_AT_WORK} goals at work at most. Wait for one to end, or stop one."
         )
     goal = Goal(workspace=workspace)
-    calling.fill(goal, given, by=set_by)
+    info = calling.fill(goal, given, by=set_by)
     if given.agent in READERS:
         raise Invalid(f"@{given.agent} changes nothing; choose an agent that does.", field="agent")
     if not goal.goal or len(goal.goal) > GOAL_CHARS:
         raise Invalid(f"Say what is to be reached, in at most {GOAL_CHARS:,} characters.", field="goal")
-    profile = calling.profile_of(goal) or choosing.default_profile(set_by, workspace)
-    if limits.max_cost_usd is not None and choosing.choice_of(profile).price is None:
+    profile = model_of_call(info, calling.profile_of(goal), requested_by=set_by, workspace=workspace)
+    if limits.max_cost_usd is not None and choosing.choice_of(profile, workspace).price is None:
         raise Invalid(
             "The price of this model is not known, so its dollars cannot be limited.", field="max_cost_usd"
         )
