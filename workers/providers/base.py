@@ -11,12 +11,13 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
 from workers.errors import NotSupported, ProviderBadReply, ProviderError, ProviderTimeout
 from workers.providers import abilities
 from workers.providers.abilities import Ability, refuse
+from workers.providers.counts import believed
 from workers.providers.faults import clean, fault_of
 from workers.providers.parts import check_parts
 from workers.providers.reply import ReplyBuilder
@@ -196,7 +197,8 @@ class HttpProvider(ABC):
         """Close the connections."""
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[StreamItem, None]:
-        check_parts(request.messages, self.capabilities(), model=self._choice.model)
+        can = self.capabilities()
+        check_parts(request.messages, can, model=self._choice.model)
         reply, stop = ReplyBuilder(self._choice.model), StopReader(request.stop)
         async with aclosing(self._deltas(request, reply)) as deltas, aclosing(self._in_time(deltas)) as timed:
             async for delta in timed:
@@ -211,7 +213,9 @@ class HttpProvider(ABC):
             reply.cut(stop.said_chars)
         elif text := stop.rest():
             yield TextDelta(text)
-        yield Finished(reply.build())
+        said = reply.build()
+        usage = believed(said, request, can=can, provider=self._choice.provider)
+        yield Finished(replace(said, usage=usage))
 
     async def _in_time(self, deltas: AsyncGenerator[Delta, None]) -> AsyncGenerator[Delta, None]:
         loop = asyncio.get_running_loop()

@@ -121,7 +121,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class ModelReply:
-    """A whole answer. `usage` is None when the provider did not tell."""
+    """A whole answer. `usage` is None when the provider did not tell, or told what cannot be."""
 
     text: str
     tool_calls: tuple[ToolCall, ...]

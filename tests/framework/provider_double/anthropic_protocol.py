@@ -183,7 +183,7 @@ def _finish(say: Say) -> str:
     return "tool_use" if say.calls and say.finish == "stop" else _FINISH[say.finish]
 
 
-def _usage(asked: Asked, say: Say) -> dict[str, int]:
+def _usage(asked: Asked, say: Say) -> dict[str, float]:
     given, made = say_usage(asked, say)
     return {"input_tokens": given, "output_tokens": made}
 

@@ -143,7 +143,7 @@ def _finish(say: Say) -> str:
     return "tool_calls" if say.calls and say.finish == "stop" else _FINISH[say.finish]
 
 
-def _usage(asked: Asked, say: Say) -> dict[str, int]:
+def _usage(asked: Asked, say: Say) -> dict[str, float]:
     given, made = say_usage(asked, say)
     return {"prompt_tokens": given, "completion_tokens": made, "total_tokens": given + made}
 

@@ -61,8 +61,8 @@ class Say:
     token_wait_s: float = 0.0
     reasoning: str = ""
     fault: Fault | None = None
-    usage: tuple[int, int] | None = None
-    """Input and output tokens; counted from the words when None."""
+    usage: tuple[float, float] | None = None
+    """Input and output tokens, whatever they are; counted from the words when None."""
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Say:
@@ -121,7 +121,7 @@ def read_data_url(url: str) -> tuple[str, bytes]:
     return head.removeprefix("data:").removesuffix(";base64"), base64.b64decode(data, validate=True)
 
 
-def say_usage(asked: Asked, say: Say) -> tuple[int, int]:
+def say_usage(asked: Asked, say: Say) -> tuple[float, float]:
     """Return input and output tokens of one exchange."""
     if say.usage is not None:
         return say.usage
