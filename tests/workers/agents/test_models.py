@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from operator import mul
 from typing import Any
 
+import pytest
 import redis
 from redis.asyncio import Redis as AsyncRedis
 
@@ -55,6 +57,29 @@ async def test_goes_on_with_the_next_model_and_says_so_in_the_tree(
         "asked": "openai/two",
     } in details
     assert [detail["model"] for detail in details if "finish_reason" in detail] == ["two", "two"]
+
+
+@pytest.mark.parametrize("usage", [(10**18, 3), (-(10**6), 3), (0, 0)], ids=str)
+async def test_a_count_that_cannot_be_is_booked_as_our_own_estimate(
+    make_bench: MakeBench, provider_double: ProviderDouble, usage: tuple[int, int]
+) -> None:
+    """Trap: 10^18 tokens ended the run, fewer than none filled its budget up, and 0 made its answers free."""
+    bench = make_bench({"a.py": "x = 1\n"})
+    provider_double.say(
+        Turn(calls=(Call("read_file", {"path": "a.py"}),), usage=usage),
+        Turn(calls=(Call("finish", {"answer": "It is one."}),), usage=usage),
+    )
+    price = {"input_usd_per_mtok": 1.0, "output_usd_per_mtok": 2.0}
+    budget = asdict(Budget(tokens=50_000, cost_usd=1.0))
+    one = model("one", provider_double, price=price)
+    assert await bench.run(bench.job("what is x?", agent="coder", model=one, budget=budget)) == "finished"
+    calls = [event for event in bench.relay.of(StepFinished) if "finish_reason" in event.detail]
+    assert len(calls) == 2
+    for call in calls:
+        assert call.detail["tokens"] == "estimated: the provider did not count them"
+        assert 1_000 < call.input_tokens < 20_000, "what its tools are is sent too"
+        assert 5 <= call.output_tokens < 100
+        assert call.cost_usd == pytest.approx((call.input_tokens + 2 * call.output_tokens) / 1e6)
 
 
 async def test_ends_with_the_first_models_error_when_none_can_answer(

@@ -15,7 +15,7 @@ from workers.changes.errors import ChangeError
 from workers.changes.files import WorkspaceFiles
 from workers.errors import BudgetExceeded, RunSuspends
 from workers.events import ApprovalAsked, SteeringTaken
-from workers.providers.types import ModelReply, Usage, cost_usd
+from workers.providers.types import ModelReply, Price, Usage, cost_usd
 from workers.reasoning.tree import Step, presentable
 from workers.tools.base import Tool, ToolResult
 
@@ -92,15 +92,13 @@ class GovernanceMixin(BaseAgent):
     def charge(self, run: RunState, step: Step, reply: ModelReply, *, sent_chars: int) -> None:
         """Count a reply against the budget and tell it in its step; a missing count is estimated and said to
         be."""
-        usage, price = reply.usage, run.provider.capabilities().price if run.provider else None
+        usage = reply.usage
         if usage is None:
-            said = len(reply.text) + sum(len(call.raw) for call in reply.tool_calls)
-            step.input_tokens = round(sent_chars / CHARS_PER_TOKEN)
-            step.output_tokens = round(said / CHARS_PER_TOKEN)
+            said_chars = len(reply.text) + sum(len(call.raw) for call in reply.tool_calls)
+            usage = estimated(sent_chars=sent_chars, said_chars=said_chars)
             step.detail["tokens"] = "estimated: the provider did not count them"
-        else:
-            step.input_tokens, step.output_tokens = usage.input_tokens, usage.output_tokens
-        step.cost_usd = cost_usd(usage, price)
+        step.input_tokens, step.output_tokens = usage.input_tokens, usage.output_tokens
+        step.cost_usd = cost_usd(usage, _price(run))
         step.detail["model"] = run.provider.choice.model if run.provider else reply.model
         run.spending.add(
             input_tokens=step.input_tokens, output_tokens=step.output_tokens, cost_usd=step.cost_usd
@@ -108,12 +106,11 @@ class GovernanceMixin(BaseAgent):
 
     def used_so_far(self, run: RunState, *, sent_chars: int, said_chars: int) -> dict[str, Any]:
         """Return what an answer has used that has not ended, and that nobody counts: an estimate of tokens and cost."""
-        used = Usage(max(1, round(sent_chars / CHARS_PER_TOKEN)), round(said_chars / CHARS_PER_TOKEN))
-        price = run.provider.capabilities().price if run.provider else None
+        used = estimated(sent_chars=sent_chars, said_chars=said_chars)
         return {
             "input_tokens": used.input_tokens,
             "output_tokens": used.output_tokens,
-            "cost_usd": cost_usd(used, price),
+            "cost_usd": cost_usd(used, _price(run)),
         }
 
     def charge_cut_off(self, run: RunState, step: Step, *, sent_chars: int, said_chars: int) -> None:
@@ -141,6 +138,15 @@ class GovernanceMixin(BaseAgent):
                 raise
             seconds = run.spending.budget.seconds
             raise BudgetExceeded(f"It has used its {seconds} seconds.", limit="seconds") from None
+
+
+def estimated(*, sent_chars: int, said_chars: int) -> Usage:
+    """Return a careful guess of what nobody has counted."""
+    return Usage(max(1, round(sent_chars / CHARS_PER_TOKEN)), round(said_chars / CHARS_PER_TOKEN))
+
+
+def _price(run: RunState) -> Price | None:
+    return run.provider.capabilities().price if run.provider else None
 
 
 def count_files(files_dir: Path, path: str) -> int:

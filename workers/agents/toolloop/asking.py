@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Any, Protocol
 
@@ -75,8 +76,17 @@ class Dialogue:
     def max_chars(self) -> int:
         """How many characters a request may have so that the answer still fits."""
         tokens = (self.abilities.context_tokens - self.max_output_tokens) * self._share
-        specs = sum(len(json.dumps(spec.parameters)) + len(spec.description) for spec in self.specs)
-        return max(2000, int(tokens * self.chars_per_token) - (specs if self.is_native else 0))
+        return max(2000, int(tokens * self.chars_per_token) - self._specs_chars())
+
+    def _specs_chars(self) -> int:
+        """Return how many characters the tools take beside the messages."""
+        if not self.is_native:  # they stand in the system message
+            return 0
+        return sum(len(json.dumps(spec.parameters)) + len(spec.description) for spec in self.specs)
+
+    def chars_of(self, messages: Sequence[Message]) -> int:
+        """Return how many characters a request of these messages has, the tools included."""
+        return size_of(messages) + self._specs_chars()
 
     def request(self, run: RunState) -> ModelRequest:
         """Return the next request, whose answer cannot overspend the run's tokens or dollars.
@@ -85,7 +95,7 @@ class Dialogue:
             BudgetExceeded: what is left is too little for an answer.
         """
         messages: list[Message] = self.conversation.fit(self.max_chars)
-        sent_tokens = round(size_of(messages) / self.chars_per_token)
+        sent_tokens = round(self.chars_of(messages) / self.chars_per_token)
         room = run.spending.answer_room(sent_tokens, price=self.abilities.price)
         return ModelRequest(
             messages=tuple(messages),
@@ -146,7 +156,7 @@ class Asker:
         provider = run.provider
         assert provider is not None  # noqa: S101 - an Asker exists only where there is a provider
         request = self._dialogue.request(run)
-        sent_chars = size_of(request.messages)
+        sent_chars = self._dialogue.chars_of(request.messages)
         number = run.spending.steps + 1
         async with run.recorder.step("model_call", f"{provider.choice.model}, turn {number}") as step:
             try:
