@@ -107,6 +107,7 @@ STATUS: dict[str, int] = {
     "git_timeout": 504,
     "git_output_too_large": 413,
     "unknown_revision": 404,
+    "branch_ambiguous": 409,
     "ref_moved": 409,
     "nothing_to_commit": 409,
     "workspace_exists": 409,

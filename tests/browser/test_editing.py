@@ -225,3 +225,16 @@ def test_brings_in_what_was_fetched_and_switches_to_a_fetched_branch(desk: Desk,
     expect(page.get_by_text("On topic.")).to_be_visible()
     assert git("symbolic-ref", "HEAD") == "refs/heads/topic"
     assert git("rev-parse", "topic") == git("rev-parse", "main") == theirs
+
+    newer = git("commit-tree", "HEAD^{tree}", "-p", theirs, "-m", "From farther away")
+    for remote, tip in (("origin", theirs), ("far", newer)):
+        git("update-ref", f"refs/remotes/{remote}/topic", tip)
+        git("update-ref", f"refs/remotes/{remote}/next", tip)
+    page.reload()
+    expect(page.locator("#behind")).to_have_text("far: 1 fetched commit not in topic yetBring them in")
+    page.get_by_label("Branch", exact=True).select_option(label="next (fetched from origin)")
+    expect(page.get_by_text("On next.")).to_be_visible()
+    assert git("rev-parse", "next") == theirs
+    page.get_by_role("button", name="Bring them in from far").click()
+    expect(page.locator("#log li").first).to_contain_text("From farther away")
+    assert git("rev-parse", "next") == newer

@@ -24,6 +24,7 @@ from workers.changes.paths import from_portable, to_portable
 
 router = Router(tags=["git"])
 ERRORS: dict[Any, Any] = {code: ErrorReply for code in (401, 403, 404, 409, 413, 422, 503, 504, 507)}
+FROM_ANY = schemas.BringIn()
 TALKING: dict[Any, Any] = {**ERRORS, 424: ErrorReply}
 
 
@@ -39,17 +40,20 @@ ARCHIVE = {
     "/{int:workspace_id}/git", response={200: schemas.GitOut, **ERRORS}, summary="Where the repository stands"
 )
 def status(request: HttpRequest, workspace_id: int) -> Any:
-    """Return branch, branches, HEAD, changed paths and remotes."""
+    """Return branch, branches, how they stand to what was fetched, HEAD, changed paths and remotes."""
     workspace = readable(request, workspace_id)
     repository = repository_of(workspace)
-    branches = repository.branches()
-    ahead, behind = services.fetched_distance(repository)
     return {
         "branch": to_portable(repository.branch()),
-        "branches": [to_portable(name) for name in branches],
-        "fetched": [to_portable(name) for name in repository.fetched_branches() if name not in branches],
-        "behind": behind,
-        "ahead": ahead,
+        "branches": [to_portable(name) for name in repository.branches()],
+        "fetched": [
+            {"remote": each.remote, "branch": to_portable(each.name)}
+            for each in services.unknown_here(repository)
+        ],
+        "upstream": [
+            {"remote": each.remote, "behind": each.behind, "ahead": each.ahead}
+            for each in services.namesakes(repository)
+        ],
         "head": repository.head(),
         "status": [
             {"path": to_portable(one.path), "index": one.index, "worktree": one.worktree}
@@ -104,6 +108,7 @@ def switch(request: HttpRequest, workspace_id: int, body: schemas.SwitchIn) -> A
         user=person(request),
         name=from_portable(body.branch),
         is_new=body.is_new,
+        remote_name=body.remote,
     )
     return Status(204, None)
 
@@ -142,7 +147,7 @@ def _remote_out(remote: Remote) -> dict[str, Any]:
 
 @router.post("/{int:workspace_id}/git/fetch", response={204: None, **TALKING}, summary="Fetch a remote")
 def fetch(request: HttpRequest, workspace_id: int, body: schemas.RemoteRefIn) -> Any:
-    """Fetch the remote's branches."""
+    """Fetch the remote's branches; what was fetched of other remotes stays."""
     services.fetch(workspace=writable(request, workspace_id), user=person(request), remote_name=body.remote)
     return Status(204, None)
 
@@ -152,9 +157,11 @@ def fetch(request: HttpRequest, workspace_id: int, body: schemas.RemoteRefIn) ->
     response={200: schemas.CommitMade, **ERRORS},
     summary="Bring fetched commits in",
 )
-def fast_forward(request: HttpRequest, workspace_id: int) -> Any:
+def fast_forward(request: HttpRequest, workspace_id: int, body: schemas.BringIn = FROM_ANY) -> Any:
     """Advance the current branch to what was fetched of it; refused when it has commits or edits of its own in the way."""
-    sha = services.fast_forward(workspace=writable(request, workspace_id), user=person(request))
+    sha = services.fast_forward(
+        workspace=writable(request, workspace_id), user=person(request), remote_name=body.remote
+    )
     return {"commit": sha}
 
 
@@ -162,7 +169,7 @@ def fast_forward(request: HttpRequest, workspace_id: int) -> Any:
 def push(request: HttpRequest, workspace_id: int, body: schemas.RemoteRefIn) -> Any:
     """Push a branch, fast-forward only; for maintainers, since it leaves the installation."""
     workspace = access.workspace_for(require_scope(request, "apply"), workspace_id, role=Role.MAINTAINER)
-    branch = body.branch or repository_of(workspace).branch()
+    branch = from_portable(body.branch) or repository_of(workspace).branch()
     services.push(workspace=workspace, user=person(request), remote_name=body.remote, branch=branch)
     return Status(204, None)
 

@@ -147,18 +147,32 @@ class StatusOut(Schema):
     worktree: str
 
 
+class FetchedOut(Schema):
+    """A branch as the last fetch of a remote found it."""
+
+    remote: str = Field(examples=["origin"])
+    branch: str = Field(examples=["topic"])
+
+
+class NamesakeOut(Schema):
+    """The current branch in a remote, as last fetched: `behind` counts commits that only it has, `ahead` those only here."""
+
+    remote: str = Field(examples=["origin"])
+    behind: int = Field(examples=[2])
+    ahead: int = Field(examples=[0])
+
+
 class GitOut(Schema):
     """Where the repository stands.
 
-    `fetched` are branches that the last fetch found and that were not switched to yet; `behind` and `ahead` count commits
-    that only the fetched namesake of the current branch has, and that only the current branch has.
+    `fetched` are branches of remotes that were not switched to yet; `upstream` says for each remote that has a branch of the
+    current one's name how the two stand.
     """
 
-    branch: str
-    branches: list[str]
-    fetched: list[str]
-    behind: int
-    ahead: int
+    branch: str = Field(examples=["main"])
+    branches: list[str] = Field(examples=[["main"]])
+    fetched: list[FetchedOut]
+    upstream: list[NamesakeOut]
     head: str
     status: list[StatusOut]
     remotes: list[str]
@@ -183,10 +197,17 @@ class CommitMade(Schema):
 
 
 class SwitchIn(Body):
-    """A branch, made when `is_new`."""
+    """A branch, made when `is_new`. `remote` says whose is meant when it was only fetched and remotes have different ones."""
 
     branch: str = Field(min_length=1, max_length=200, examples=["main"])
     is_new: bool = False
+    remote: str = Field("", max_length=40, examples=["origin"])
+
+
+class BringIn(Body):
+    """Whose commits are brought in; empty stands for the one remote that has new ones."""
+
+    remote: str = Field("", max_length=40, examples=["origin"])
 
 
 class RemoteIn(Body):

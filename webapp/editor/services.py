@@ -17,7 +17,7 @@ from webapp.workspaces.models import Remote, Workspace
 from webapp.workspaces.repositories import author_of, repository_of
 from workers.changes.errors import FileTooLarge
 from workers.changes.files import version_of
-from workers.changes.history import FETCHED
+from workers.changes.history import FetchedBranch
 from workers.changes.paths import to_portable
 from workers.changes.remotes import Credential
 from workers.changes.transaction import StateTransaction
@@ -125,55 +125,89 @@ def commit(*, workspace: Workspace, user: User, message: str) -> str:
     return sha
 
 
-def switch_branch(*, workspace: Workspace, user: User, name: str, is_new: bool) -> None:
-    """Check another branch out; uncommitted edits that it would overwrite stop it."""
-    repository_of(workspace).switch_branch(name, create=is_new)
+def switch_branch(
+    *, workspace: Workspace, user: User, name: str, is_new: bool, remote_name: str = ""
+) -> None:
+    """Check another branch out; uncommitted edits that it would overwrite stop it.
+
+    A branch that only a fetch found begins where it stands in that remote.
+
+    Raises:
+        BranchAmbiguous: it stands elsewhere in each remote, and `remote_name` is empty.
+    """
+    repository_of(workspace).switch_branch(name, create=is_new, remote=remote_name)
     with transaction.atomic():
         _tell(workspace, user, "switch", [])
 
 
 def fetch(*, workspace: Workspace, user: User, remote_name: str) -> None:
-    """Fetch a remote's branches."""
+    """Fetch a remote's branches; those of other remotes stay as they were fetched."""
     remote = _remote(workspace, remote_name)
-    repository_of(workspace).fetch(remote.url, credential=_credential(remote))
+    repository_of(workspace).fetch(remote.url, remote=remote.name, credential=_credential(remote))
     with transaction.atomic():
         _tell(workspace, user, "fetch", [])
 
 
-def fast_forward(*, workspace: Workspace, user: User) -> str:
+def fast_forward(*, workspace: Workspace, user: User, remote_name: str = "") -> str:
     """Bring what was fetched of the current branch into it and return its commit.
 
+    Args:
+        remote_name: Whose; empty stands for the one remote that has something new.
+
     Raises:
-        Conflict: the branch has commits of its own, or nothing new was fetched.
+        Conflict: the branch has commits of its own, nothing new was fetched, or several remotes have something new.
         LandingConflict: edits that are not committed are in the way.
     """
     repository = repository_of(workspace)
-    branch = repository.branch()
-    ahead, behind = fetched_distance(repository)
-    if not behind:
-        raise Conflict(f"Nothing new was fetched for {to_portable(branch)}.")
-    if ahead:
+    branch = to_portable(repository.branch())
+    found = [each for each in namesakes(repository) if each.behind and remote_name in ("", each.remote)]
+    if not found:
+        of = f" from {remote_name}" if remote_name else ""
+        raise Conflict(f"Nothing new was fetched for {branch}{of}.")
+    if len(found) > 1:
+        remotes = [each.remote for each in found]
+        raise Conflict(f"{' and '.join(remotes)} have new commits: say whose are meant.", remotes=remotes)
+    [theirs] = found
+    if theirs.ahead:
         raise Conflict(
-            f"{to_portable(branch)} has {ahead} commits that the remote lacks: push them as a new branch and merge there.",
-            ahead=ahead,
-            behind=behind,
+            f"{branch} has {theirs.ahead} commits that {theirs.remote} lacks: push them as a new branch and merge there.",
+            ahead=theirs.ahead,
+            behind=theirs.behind,
+            remote=theirs.remote,
         )
-    sha = repository.fast_forward(FETCHED + branch)
+    sha = repository.fast_forward(theirs.ref)
     with transaction.atomic():
         _tell(workspace, user, "switch", [])
     return sha
 
 
-def fetched_distance(repository: Repository) -> tuple[int, int]:
-    """Return how many commits the current branch has that its fetched namesake lacks, and the other way; zeros without one."""
-    ref = FETCHED + repository.branch()
-    return repository.distance(ref) if repository.ref(ref) else (0, 0)
+@dataclass(frozen=True, slots=True)
+class Namesake:
+    """The current branch as it was last fetched from a remote: commits only here, and commits only there."""
+
+    remote: str
+    ref: str
+    ahead: int
+    behind: int
+
+
+def namesakes(repository: Repository) -> list[Namesake]:
+    """Return how the current branch stands to each remote that has one of its name, by remote."""
+    branch = repository.branch()
+    found = [each for each in repository.fetched_branches() if each.name == branch]
+    return [Namesake(each.remote, each.ref, *repository.distance(each.ref)) for each in found]
+
+
+def unknown_here(repository: Repository) -> list[FetchedBranch]:
+    """Return the fetched branches that have no namesake here yet."""
+    here = set(repository.branches())
+    return [each for each in repository.fetched_branches() if each.name not in here]
 
 
 def push(*, workspace: Workspace, user: User, remote_name: str, branch: str) -> None:
     """Push a branch to a remote, fast-forward only."""
     remote = _remote(workspace, remote_name)
-    repository_of(workspace).push(remote.url, branch, credential=_credential(remote))
+    repository_of(workspace).push(remote.url, branch, remote=remote.name, credential=_credential(remote))
     log.info("pushed", workspace_id=workspace.pk, user_id=user.pk, remote=remote.name, branch=branch)
 
 

@@ -26,7 +26,7 @@ from workers.changes.revisions import Author
 
 MAX_CLONE_BYTES = 4 << 30
 _CHECK_EVERY_S = 0.5
-_FETCHED = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
+_ALL_TAGS = "+refs/tags/*:refs/tags/*"
 _IMPORTER = Author("PyAgent", "pyagent@localhost")
 
 
@@ -42,7 +42,7 @@ def clone_repository(
     with building(root) as place:
         git = init_bare(place, branch="main", on_tick=on_tick)
         branch = default_branch(git, source, remote)
-        _fetch(git, source, remote, on_progress)
+        _fetch(git, source, remote, on_progress, _branches_of("origin"), _ALL_TAGS)
         tip = git.text("rev-parse", "--verify", "--quiet", f"refs/remotes/origin/{branch}", ok=(0, 1))
         if not tip:  # an empty remote
             empty = git.text("mktree")
@@ -62,20 +62,27 @@ def default_branch(git: Git, source: Source, remote: CheckedRemote) -> str:
     return "main"
 
 
-def fetch(git: Git, source: Source, on_progress: Callable[[Progress], None] | None = None) -> None:
-    """Bring a remote's branches and tags in."""
-    _fetch(git, source, check_remote(source), on_progress)
+def fetch(git: Git, source: Source, remote_name: str) -> None:
+    """Bring a remote's branches in, below its own name, and the tags on them that are not known yet.
+
+    Tags have no name of their remote: the one that was here first stays, and none goes because another remote lacks it.
+    """
+    _fetch(git, source, check_remote(source), None, _branches_of(remote_name))
 
 
-def push(git: Git, source: Source, ref: str) -> None:
-    """Send one branch to the remote's branch of the same name; never forces.
+def _branches_of(remote_name: str) -> str:
+    return f"+refs/heads/*:refs/remotes/{remote_name}/*"
+
+
+def push(git: Git, source: Source, commit: str, ref: str) -> None:
+    """Send a commit to the remote's branch `ref`; never forces.
 
     Raises:
         PushRejected: the remote does not take it.
     """
     remote = check_remote(source)
     try:
-        _talk(git, source, remote, "push", "--porcelain", "--no-verify", remote.url, f"{ref}:{ref}")
+        _talk(git, source, remote, "push", "--porcelain", "--no-verify", remote.url, f"{commit}:{ref}")
     except GitFailed as error:
         facts = error.facts
         if facts.get("exit_code") == 1:
@@ -86,7 +93,11 @@ def push(git: Git, source: Source, ref: str) -> None:
 
 
 def _fetch(
-    git: Git, source: Source, remote: CheckedRemote, on_progress: Callable[[Progress], None] | None
+    git: Git,
+    source: Source,
+    remote: CheckedRemote,
+    on_progress: Callable[[Progress], None] | None,
+    *refspecs: str,
 ) -> None:
     start = size_of(git.git_dir)
     next_check = time.monotonic() + _CHECK_EVERY_S
@@ -105,8 +116,8 @@ def _fetch(
             if on_progress is not None:
                 on_progress(progress)
 
-    args = ["fetch", "--progress", "--no-tags", "--prune", "--no-write-fetch-head", "--no-auto-maintenance"]
-    _talk(git, source, remote, *args, remote.url, *_FETCHED, on_error_text=report, on_tick=check_size)
+    args = ["fetch", "--progress", "--prune", "--no-write-fetch-head", "--no-auto-maintenance"]
+    _talk(git, source, remote, *args, remote.url, *refspecs, on_error_text=report, on_tick=check_size)
     if size_of(git.git_dir) - start > source.max_bytes:
         raise RemoteTooLarge(limit_bytes=source.max_bytes)
 

@@ -140,6 +140,12 @@ class UnknownRevision(GitFailed):
     code = "unknown_revision"
 
 
+class BranchAmbiguous(ChangeError):
+    """Remotes have different branches of this name; `remotes` says which, and one of them must be named."""
+
+    code = "branch_ambiguous"
+
+
 class RefMoved(GitFailed):
     """The branch is not where it was expected; `ref`, `expected` and `found` say more."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -13,7 +14,20 @@ from workers.changes.paths import check_path, from_bytes, to_bytes, to_portable
 from workers.changes.pending import current_ref, head_ref, update_ref
 from workers.changes.revisions import LOG_FORMAT, Author, CommitInfo, format_message, parse_log
 
-FETCHED = "refs/remotes/origin/"  # where `fetch` puts a remote's branches
+FETCHED = "refs/remotes/"  # `fetch` puts a remote's branches below, in a folder with the remote's name
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedBranch:
+    """A branch as the last `fetch` of a remote found it."""
+
+    remote: str
+    name: str
+
+    @property
+    def ref(self) -> str:
+        """Where it stands here."""
+        return f"{FETCHED}{self.remote}/{self.name}"
 
 
 class HistoryMixin:
@@ -62,11 +76,11 @@ class HistoryMixin:
         out = self.bare.run("for-each-ref", "--format=%(refname)", "refs/heads/")
         return [line.removeprefix("refs/heads/") for line in from_bytes(out).splitlines()]
 
-    def fetched_branches(self) -> list[str]:
-        """Return the names of the branches that the last `fetch` found."""
+    def fetched_branches(self) -> list[FetchedBranch]:
+        """Return the branches that the last `fetch` of each remote found, by remote and name."""
         out = self.bare.run("for-each-ref", "--format=%(refname)", FETCHED)
-        names = (line.removeprefix(FETCHED) for line in from_bytes(out).splitlines())
-        return [name for name in names if name != "HEAD"]
+        places = (line.removeprefix(FETCHED).partition("/") for line in from_bytes(out).splitlines())
+        return [FetchedBranch(remote, name) for remote, _, name in places if name not in ("", "HEAD")]
 
     def distance(self, ref: str) -> tuple[int, int]:
         """Return how many commits the current branch has that `ref` lacks, and how many `ref` has that it lacks."""

@@ -5,15 +5,23 @@ root/repo.git   root/files   root/index   root/vault   root/worktrees
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from workers.changes import cloning, importing
-from workers.changes.errors import FileMissing, NothingToCommit, PathTaken, UnknownRevision
+from workers.changes.errors import (
+    BranchAmbiguous,
+    FileMissing,
+    GitFailed,
+    NothingToCommit,
+    PathTaken,
+    UnknownRevision,
+)
 from workers.changes.files import WorkspaceFiles
 from workers.changes.git import Git
-from workers.changes.history import FETCHED, HistoryMixin
+from workers.changes.history import FetchedBranch, HistoryMixin
 from workers.changes.lock import hold_lock
 from workers.changes.paths import from_bytes, to_portable
 from workers.changes.pending import (
@@ -44,6 +52,10 @@ from workers.changes.staging import (
     temporary_index,
 )
 from workers.changes.transaction import StateTransaction, recover
+from workers.telemetry.logging import get_logger
+
+log = get_logger(__name__)
+_REMOTE_NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 __all__ = ["Author", "CommitInfo", "Credential", "FileStatus", "Progress", "Repository"]
 
@@ -169,14 +181,15 @@ class Repository(HistoryMixin):
             recover(self.files_dir, self.vault_dir)
             return outcome
 
-    def switch_branch(self, name: str, *, create: bool = False) -> None:
+    def switch_branch(self, name: str, *, create: bool = False, remote: str = "") -> None:
         """Check out another branch; edits that are not committed stay, unless a file differs between the two.
 
-        A branch that only the last `fetch` found begins here, where it stands there.
+        A branch that only a `fetch` found begins here, where it stands there; `remote` says which one's is meant.
 
         Raises:
             LandingConflict: it does; nothing changed.
             UnknownRevision, PathTaken: there is no such branch, or (with `create`) there is one.
+            BranchAmbiguous: no `remote` is named, and the branch stands elsewhere in each.
         """
         ref = self.branch_ref(name)
         with self.lock():
@@ -186,13 +199,27 @@ class Repository(HistoryMixin):
             if create:
                 update_ref(self.bare, ref, head, None)
                 target = head
-            if target is None and (target := self.ref(FETCHED + name)):
-                update_ref(self.bare, ref, target, None)
             if target is None:
-                raise UnknownRevision("No branch has this name.", revision=to_portable(name))
+                target = self._fetched_tip(name, remote)
+                update_ref(self.bare, ref, target, None)
             now = head_ref(self.bare)
             if now != ref:
                 move_checkout(self.places, Intent(f"switch to {name}", now, head, target, switch_to=ref))
+
+    def _fetched_tip(self, name: str, remote: str) -> str:
+        found = [
+            each for each in self.fetched_branches() if each.name == name and remote in ("", each.remote)
+        ]
+        tips = {self.resolve(each.ref) for each in found}
+        if not tips:
+            raise UnknownRevision("No branch has this name.", revision=to_portable(name))
+        if len(tips) > 1:
+            remotes = [each.remote for each in found]
+            raise BranchAmbiguous(
+                f"{' and '.join(remotes)} have different branches of this name: say whose is meant.",
+                remotes=remotes,
+            )
+        return tips.pop()
 
     def fast_forward(self, commit: str) -> str:
         """Advance the current branch to a commit that contains it, such as what `fetch` brought; return it.
@@ -279,18 +306,50 @@ class Repository(HistoryMixin):
 
     # Remotes
 
-    def fetch(self, remote_url: str, *, credential: Credential | None = None, **options: object) -> None:
-        """Bring a remote's branches to `refs/remotes/origin/`, its tags to `refs/tags/`; options as for
-        `clone`."""
-        cloning.fetch(self.bare, Source(remote_url, credential=credential, **options))  # type: ignore[arg-type]
+    def fetch(
+        self,
+        remote_url: str,
+        *,
+        remote: str = "origin",
+        credential: Credential | None = None,
+        **options: object,
+    ) -> None:
+        """Bring a remote's branches to `refs/remotes/<remote>/`, its tags to `refs/tags/`; options as for `clone`.
+
+        Branches that the remote no longer has go from there; those of other remotes stay as they are.
+        """
+        self._check_remote_name(remote)
+        cloning.fetch(self.bare, Source(remote_url, credential=credential, **options), remote)  # type: ignore[arg-type]
 
     def push(
-        self, remote_url: str, branch: str, *, credential: Credential | None = None, **options: object
+        self,
+        remote_url: str,
+        branch: str,
+        *,
+        remote: str = "origin",
+        credential: Credential | None = None,
+        **options: object,
     ) -> None:
-        """Send one branch; never forces.
+        """Send one branch; never forces. It counts as fetched then.
 
         Raises:
+            UnknownRevision: there is no such branch.
             PushRejected: the remote's branch has commits that ours lacks.
         """
-        source = Source(remote_url, credential=credential, **options)  # type: ignore[arg-type]
-        cloning.push(self.bare, source, self.branch_ref(branch))
+        self._check_remote_name(remote)
+        ref = self.branch_ref(branch)
+        commit, there = self.resolve(ref), FetchedBranch(remote, branch).ref
+        known = self.ref(there)
+        cloning.push(self.bare, Source(remote_url, credential=credential, **options), commit, ref)  # type: ignore[arg-type]
+        if known == commit:
+            return
+        try:
+            update_ref(self.bare, there, commit, known)
+        except (
+            GitFailed
+        ):  # a fetch came between, or a branch that is gone there is in the way, as `a` is of `a/b`
+            log.info("the next fetch will show what was pushed", branch=to_portable(branch))
+
+    def _check_remote_name(self, name: str) -> None:
+        if not _REMOTE_NAME.fullmatch(name):
+            raise UnknownRevision("This is not the name of a remote.", revision=name)

@@ -18,18 +18,43 @@ async function refresh() {
   const commit = document.getElementById("commit-button"); // absent for who only reads
   if (commit) commit.disabled = !staged.length;
   const select = document.getElementById("branch");
-  const fetched = git.fetched.map((name) => new Option(`${name} (fetched)`, name));
+  const fetched = git.fetched.map(({ remote, branch }) => {
+    const option = new Option(`${branch} (fetched from ${remote})`, branch);
+    option.dataset.remote = remote;
+    return option;
+  });
   select.replaceChildren(...git.branches.map((name) => new Option(name, name, name === git.branch, name === git.branch)), ...fetched);
   showBehind(git);
   page.dataset.ready = "1";
 }
 
-/** Say what a fetch has found for the current branch, and offer to bring it in. */
-function showBehind({ branch, behind, ahead }) {
-  const row = document.getElementById("behind");
-  row.hidden = !behind;
-  const commits = `${behind} fetched ${behind === 1 ? "commit" : "commits"}`;
-  row.querySelector("span").textContent = ahead ? `${commits} not in ${branch}, which has ${ahead} of its own` : `${commits} not in ${branch} yet`;
+/** Say what a fetch of each remote has found for the current branch, and offer to bring it in. */
+function showBehind({ branch, upstream }) {
+  const rows = upstream.filter(({ behind }) => behind).map(({ remote, behind, ahead }) => {
+    const row = document.createElement("div");
+    row.className = "row between";
+    const words = document.createElement("span");
+    const commits = `${remote}: ${behind} fetched ${behind === 1 ? "commit" : "commits"}`;
+    words.textContent = ahead ? `${commits} not in ${branch}, which has ${ahead} of its own` : `${commits} not in ${branch} yet`;
+    row.append(words);
+    if (mayEdit) row.append(bringInButton(remote));
+    return row;
+  });
+  document.getElementById("behind").replaceChildren(...rows);
+}
+
+function bringInButton(remote) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "button";
+  button.textContent = "Bring them in";
+  button.setAttribute("aria-label", `Bring them in from ${remote}`);
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    await api("POST", "git/fast-forward", { body: { remote } }).then((made) => notify(`At ${made.commit.slice(0, 8)} now.`, "good"), fail);
+    await Promise.all([refresh(), loadHistory()]).catch(fail);
+  });
+  return button;
 }
 
 function fillList(id, entries, word, path, verb) {
@@ -156,11 +181,6 @@ async function loadRemotes() {
   }
 }
 
-document.getElementById("fast-forward")?.addEventListener("click", async () => {
-  await api("POST", "git/fast-forward").then((made) => notify(`At ${made.commit.slice(0, 8)} now.`, "good"), fail);
-  await Promise.all([refresh(), loadHistory()]).catch(fail);
-});
-
 document.getElementById("commit-form")?.addEventListener("submit", async (event) => {
   event.preventDefault();
   const message = new FormData(event.target).get("message");
@@ -175,8 +195,9 @@ document.getElementById("commit-form")?.addEventListener("submit", async (event)
 });
 
 document.getElementById("branch")?.addEventListener("change", async (event) => {
-  const branch = event.target.value; // news of the switch may fill the list anew before its answer is here
-  await api("POST", "git/switch", { body: { branch } }).then(() => notify(`On ${branch}.`, "good"), fail);
+  // News of the switch may fill the list anew before its answer is here.
+  const { value: branch, dataset } = event.target.selectedOptions[0];
+  await api("POST", "git/switch", { body: { branch, remote: dataset.remote ?? "" } }).then(() => notify(`On ${branch}.`, "good"), fail);
   await Promise.all([refresh(), loadHistory()]).catch(fail);
 });
 

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 from django.test import Client
 
+from tests.framework.git_server import serve_git
 from tests.framework.people import Company
-from tests.framework.repos import commit_beside
+from tests.framework.repos import commit_beside, make_repository
 from webapp.workspaces.repositories import repository_of, root_of
+from workers.changes import cloning
+from workers.changes.remotes import check_remote
 
 
 class Door:
@@ -238,14 +244,15 @@ def test_brings_in_what_was_fetched(door: Door, company: Company) -> None:
     repository.update_ref("refs/remotes/origin/main", theirs, None)
     repository.update_ref("refs/remotes/origin/topic", theirs, None)
     seen = door.get("git").json()
-    assert (seen["fetched"], seen["behind"], seen["ahead"]) == (["topic"], 1, 0)
+    assert seen["fetched"] == [{"remote": "origin", "branch": "topic"}]
+    assert seen["upstream"] == [{"remote": "origin", "behind": 1, "ahead": 0}]
     door.save("theirs.txt", "mine, not committed\n")
     assert door.send("POST", "git/fast-forward").status_code == 409
     assert door.get("file", path="theirs.txt").json()["text"] == "mine, not committed\n"
     door.send("DELETE", "file", path="theirs.txt")
     assert door.send("POST", "git/fast-forward").json() == {"commit": theirs}
     assert door.get("file", path="theirs.txt").json()["text"] == "x\n"
-    assert door.get("git").json()["behind"] == 0
+    assert door.get("git").json()["upstream"] == [{"remote": "origin", "behind": 0, "ahead": 0}]
 
     door.save("ours.txt", "y\n")
     door.send("POST", "git/stage", {"paths": ["ours.txt"]})
@@ -254,12 +261,72 @@ def test_brings_in_what_was_fetched(door: Door, company: Company) -> None:
         "refs/remotes/origin/main", commit_beside(repository, {"z": b"z"}, base=theirs), theirs
     )
     refused = door.send("POST", "git/fast-forward")
-    assert (refused.status_code, refused.json()["error"]["facts"]) == (409, {"ahead": 1, "behind": 1})
+    facts = {"ahead": 1, "behind": 1, "remote": "origin"}
+    assert (refused.status_code, refused.json()["error"]["facts"]) == (409, facts)
     assert door.get("git").json()["head"] == ours
 
     assert door.send("POST", "git/switch", {"branch": "topic"}).status_code == 204
     on_topic = door.get("git").json()
     assert (on_topic["branch"], on_topic["head"], on_topic["fetched"]) == ("topic", theirs, [])
+
+
+def test_tells_remotes_with_branches_of_one_name_apart(door: Door, company: Company) -> None:
+    repository = repository_of(company.workspace)
+    base = repository.head()
+    near, far = (commit_beside(repository, {"x.txt": text}, base=base) for text in (b"near\n", b"far\n"))
+    for remote, tip in (("origin", near), ("far", far)):
+        for name in ("main", "topic"):
+            repository.update_ref(f"refs/remotes/{remote}/{name}", tip, None)
+    seen = door.get("git").json()
+    assert seen["fetched"] == [{"remote": each, "branch": "topic"} for each in ("far", "origin")]
+    assert [(each["remote"], each["behind"]) for each in seen["upstream"]] == [("far", 1), ("origin", 1)]
+
+    unclear = door.send("POST", "git/switch", {"branch": "topic"})
+    assert (unclear.status_code, unclear.json()["error"]["code"]) == (409, "branch_ambiguous")
+    assert unclear.json()["error"]["facts"]["remotes"] == ["far", "origin"]
+    assert door.send("POST", "git/switch", {"branch": "topic", "remote": "none"}).status_code == 404
+    unclear = door.send("POST", "git/fast-forward")
+    assert (unclear.status_code, unclear.json()["error"]["facts"]) == (409, {"remotes": ["far", "origin"]})
+    assert door.send("POST", "git/fast-forward", {"remote": "none"}).status_code == 409
+    assert door.get("git").json()["branch"] == "main" and repository.head() == base
+
+    assert door.send("POST", "git/fast-forward", {"remote": "far"}).json() == {"commit": far}
+    upstream = {
+        each["remote"]: (each["behind"], each["ahead"]) for each in door.get("git").json()["upstream"]
+    }
+    assert upstream == {"far": (0, 0), "origin": (1, 1)}
+    assert door.send("POST", "git/switch", {"branch": "topic", "remote": "origin"}).status_code == 204
+    assert repository.head() == near
+
+
+def test_fetches_each_remote_below_its_own_name_and_pushes_to_the_one_that_is_named(
+    company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door = Door(company, company.owner)
+    repository = repository_of(company.workspace)
+    old = commit_beside(repository, {"old.txt": b"old\n"})
+    repository.update_ref(
+        "refs/remotes/origin/left-by-far", old, None
+    )  # as it was when all remotes shared a place
+    far = make_repository(tmp_path, {"far.txt": b"far\n"}, name="far")
+    subprocess.run(["git", "-C", far.git_dir, "config", "http.receivepack", "true"], check=True)
+    with serve_git(tmp_path, far.root) as server:
+        monkeypatch.setattr(
+            cloning,
+            "check_remote",
+            lambda source: check_remote(replace(source, allow_private=True, ca_file=server.certificate)),
+        )
+        url = server.url("repo.git")
+        assert door.send("PUT", "git/remotes", {"name": "far", "url": url}).status_code == 200
+        assert door.send("POST", "git/fetch", {"remote": "far"}).status_code == 204
+        seen = door.get("git").json()
+        assert [(each["remote"], each["ahead"] > 0) for each in seen["upstream"]] == [("far", True)]
+        assert seen["fetched"] == [{"remote": "origin", "branch": "left-by-far"}]
+        assert repository.ref("refs/remotes/origin/left-by-far") == old
+        door.send("POST", "git/switch", {"branch": "mine", "is_new": True})
+        assert door.send("POST", "git/push", {"remote": "far"}).status_code == 204
+    assert far.ref("refs/heads/mine") == repository.head()
+    assert door.get("git").json()["upstream"] == [{"remote": "far", "behind": 0, "ahead": 0}]
 
 
 def test_a_remote_that_cannot_be_reached_is_no_error_of_ours(company: Company) -> None:

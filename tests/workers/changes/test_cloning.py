@@ -17,6 +17,7 @@ from tests.framework.git_server import GitServer, serve_git
 from tests.framework.repos import commit_files, make_repository
 from workers.changes import remotes
 from workers.changes.errors import (
+    BranchAmbiguous,
     GitFailed,
     GitTimeout,
     PushRejected,
@@ -24,6 +25,7 @@ from workers.changes.errors import (
     RemoteRefused,
     RemoteTooLarge,
     RemoteUnavailable,
+    UnknownRevision,
 )
 from workers.changes.remotes import Credential, Progress, ProgressReader, Source, check_remote, is_public
 from workers.changes.repository import Repository
@@ -81,6 +83,71 @@ def test_fetches_fast_forwards_and_pushes(tmp_path: Path, server: GitServer, ori
     ours = commit_files(clone, {"b": b"ours\n"})
     clone.push(url, "feature", **options(server))
     assert origin.ref("refs/heads/feature") == ours
+
+
+def test_remotes_with_branches_of_one_name_keep_apart(
+    tmp_path: Path, server: GitServer, origin: Repository
+) -> None:
+    url = server.url("repo.git")
+    near = origin.ref("refs/heads/main")
+    clone = Repository.clone(tmp_path / "w", url, **options(server))
+    other = make_repository(tmp_path, {"far": b"far\n"}, name="other")
+    far = other.head()
+    other.switch_branch("gone", create=True)
+    with serve_git(tmp_path / "other", other.root) as second:
+        trusted = {"allow_private": True, "ca_file": second.certificate}
+        clone.fetch(second.url("repo.git"), remote="far", **trusted)
+        clone.fetch(url, **options(server))
+        assert (clone.ref("refs/remotes/origin/main"), clone.ref("refs/remotes/far/main")) == (near, far)
+        assert [(each.remote, each.name) for each in clone.fetched_branches()] == [
+            ("far", "gone"), ("far", "main"), ("origin", "develop"), ("origin", "main")
+        ]  # fmt: skip
+        other.bare.run("symbolic-ref", "HEAD", "refs/heads/main")
+        other.bare.run("update-ref", "-d", "refs/heads/gone")
+        clone.fetch(second.url("repo.git"), remote="far", **trusted)
+    assert not clone.ref("refs/remotes/far/gone") and clone.ref("refs/remotes/origin/develop")
+    with pytest.raises(BranchAmbiguous):
+        clone.switch_branch("main")
+    assert clone.branch() == "develop" and not clone.ref("refs/heads/main")
+    clone.switch_branch("main", remote="far")
+    assert clone.head() == far
+
+
+def test_no_remote_takes_another_ones_tags_away(
+    tmp_path: Path, server: GitServer, origin: Repository
+) -> None:
+    near = origin.head()
+    origin.update_ref("refs/tags/v1", near, None)
+    url = server.url("repo.git")
+    clone = Repository.clone(tmp_path / "w", url, **options(server))
+    other = make_repository(tmp_path, {"far": b"far\n"}, name="other")
+    for tag in ("v1", "v2"):
+        other.update_ref(f"refs/tags/{tag}", other.head(), None)
+    with serve_git(tmp_path / "other", other.root) as second:
+        trusted = {"allow_private": True, "ca_file": second.certificate}
+        clone.fetch(second.url("repo.git"), remote="far", **trusted)
+    clone.fetch(url, **options(server))
+    assert (clone.ref("refs/tags/v1"), clone.ref("refs/tags/v2")) == (near, other.head())
+
+
+def test_what_was_pushed_counts_as_fetched(tmp_path: Path, server: GitServer, origin: Repository) -> None:
+    url = server.url("repo.git")
+    clone = Repository.clone(tmp_path / "w", url, **options(server))
+    origin.bare.run("update-ref", "refs/heads/a", "HEAD")
+    clone.fetch(url, **options(server))
+    ours = commit_files(clone, {"b": b"ours\n"})
+    clone.push(url, "develop", remote="origin", **options(server))
+    clone.push(url, "develop", remote="origin", **options(server))
+    assert clone.distance("refs/remotes/origin/develop") == (0, 0)
+    origin.bare.run("update-ref", "-d", "refs/heads/a")
+    clone.switch_branch("a/b", create=True)
+    clone.push(url, "a/b", remote="origin", **options(server))
+    assert origin.ref("refs/heads/a/b") == ours, "though a branch that is gone there stands in the way here"
+    with pytest.raises(UnknownRevision):
+        clone.push(url, "absent", remote="origin", **options(server))
+    for name in ("", "../x", "a/b", ".x", "x.lock"):
+        with pytest.raises(UnknownRevision):
+            clone.fetch(url, remote=name, **options(server))
 
 
 def test_a_push_that_would_lose_commits_is_rejected(
