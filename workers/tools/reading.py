@@ -41,9 +41,22 @@ def read_text(files: WorkspaceFiles, path: str) -> str:
         raise ToolError(f"There is no file {path!r}.{suggest(files, path)}") from None
     except ChangeError as error:
         raise ToolError(f"{path!r} cannot be read: {error}", reason=error.code) from error
-    if b"\0" in data[:8192]:
+    if _is_binary(data):
         raise ToolError(f"{path!r} is a binary file of {len(data)} bytes.")
     return data.decode("utf-8", "surrogateescape")
+
+
+def find_text(files: WorkspaceFiles, path: str) -> str | None:
+    """Return a file as text that loses no byte; None where `read_text` would refuse, without looking for other names."""
+    try:
+        data = files.read(path, max_bytes=MAX_READ_BYTES).data
+    except ChangeError:
+        return None
+    return None if _is_binary(data) else data.decode("utf-8", "surrogateescape")
+
+
+def _is_binary(data: bytes) -> bool:
+    return b"\0" in data[:8192]
 
 
 def suggest(files: WorkspaceFiles, path: str) -> str:

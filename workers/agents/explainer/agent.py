@@ -8,14 +8,14 @@ from typing import Any
 
 from workers.agents.base import Outcome, RunState
 from workers.agents.explainer import prompts
-from workers.agents.explainer.core import ExplainerCore, Files
+from workers.agents.explainer.core import ExplainerCore
+from workers.agents.explainer.places import Files
 from workers.agents.toolloop import prompts as shared
 from workers.agents.toolloop.agent import ToolLoopAgent, model_of
 from workers.agents.toolloop.conversation import Turn
 from workers.tools.base import Toolbox, object_schema
-from workers.tools.errors import ToolError
 from workers.tools.finish import Finish
-from workers.tools.reading import ListFiles, ReadFile, Search, read_text
+from workers.tools.reading import ListFiles, ReadFile, Search, find_text
 from workers.tools.text import bound
 
 
@@ -89,10 +89,5 @@ class ExplainerAgent(ToolLoopAgent):
 
     def _read(self, paths: list[str]) -> Files:
         """Return the lines of each file, None for what is no text file of the project."""
-        files: dict[str, list[str] | None] = {}
-        for path in paths:
-            try:
-                files[path] = read_text(self.context.files, path).splitlines()
-            except ToolError:
-                files[path] = None
-        return files
+        texts = {path: find_text(self.context.files, path) for path in paths}
+        return {path: None if text is None else text.splitlines() for path, text in texts.items()}

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote as percent_encoded
 
 from workers.agents.explainer import prompts
+from workers.agents.explainer.places import Files, Place, is_file_name, places_in, prose_and_code
 from workers.agents.quoting import is_quoted
 from workers.agents.toolloop.core import ToolLoopCore
 from workers.tools.reading import normalise_path
@@ -19,18 +20,6 @@ NEAR_LINES = 3
 MAX_CITATIONS = 60
 MIN_QUOTE_CHARS = 4
 _MARK = re.compile(r"\s?\[\^(\d{1,3})\]")
-_FENCE = re.compile(r"(```.*?(?:```|\Z))", re.DOTALL)
-_INLINE = re.compile(
-    r"(?<![\w/\[(:.-])(`?)((?:[\w.-]+/)*[\w.-]*\w\.[A-Za-z]\w{0,7}):(\d{1,7})(?:[-–]\d{1,7})?\1(?![\w/])"
-)
-_EXTENSIONS = (
-    "py pyi js mjs jsx ts tsx rs go java c h cc cpp hpp rb php cs kt swift sh sql "
-    "html css md toml yml yaml json cfg ini txt"
-)
-_KNOWN = frozenset(_EXTENSIONS.split())
-
-Files = Mapping[str, Sequence[str] | None]
-"""The lines of each file that an answer names; None where there is no such text file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +57,10 @@ class ExplainerCore(ToolLoopCore):
             for item in _items(citations)
             if isinstance(item, dict)
         ]
-        named += [match[2] for match in _inline_places(answer)]
-        return list(dict.fromkeys(path for path in named if path))[: 2 * MAX_CITATIONS]
+        inline = dict.fromkeys(place.readings for place in _inline_places(answer))
+        for readings in list(inline)[: 2 * MAX_CITATIONS]:
+            named += readings
+        return list(dict.fromkeys(path for path in named if path))
 
     def check(self, answer: str, citations: Any, files: Files) -> Verdict:
         """Return which citations hold: the file is there, has that line, and reads near it as quoted.
@@ -87,10 +78,9 @@ class ExplainerCore(ToolLoopCore):
         count = len(_items(citations))
         marks = {int(match[1]) for match in _MARK.finditer(answer)}
         wrong += [f"[^{mark}]: there is no such citation" for mark in sorted(marks) if not 0 < mark <= count]
-        for match in _inline_places(answer):
-            reason = _place_problem(match[2], int(match[3]), files)
-            if reason:
-                wrong.append(f"{match[2]}:{match[3]}: {reason}")
+        for place in _inline_places(answer):
+            if reason := place.problem(files):
+                wrong.append(f"{place.path(files)}:{place.line}: {reason}")
         return Verdict(by_mark, tuple(dict.fromkeys(wrong)))
 
     def mend_text(self, verdict: Verdict) -> str:
@@ -108,15 +98,9 @@ class ExplainerCore(ToolLoopCore):
             used.add(int(match[1]))
             return f" ({citation.link})"
 
-        def placed(match: re.Match[str]) -> str:
-            path, line = match[2], int(match[3])
-            if not _is_place(path, files):
-                return match[0]
-            return path if _place_problem(path, line, files) else Citation(path, line).link
-
-        pieces = _FENCE.split(answer.strip())
+        pieces = prose_and_code(answer.strip())
         for index in range(0, len(pieces), 2):  # the others are code
-            pieces[index] = _MARK.sub(linked, _INLINE.sub(placed, pieces[index]))
+            pieces[index] = _MARK.sub(linked, _with_links(pieces[index], files))
         text = "".join(pieces) or "I have no answer."
         rest = [citation.link for mark, citation in verdict.by_mark.items() if mark not in used]
         notes = []
@@ -131,33 +115,28 @@ class ExplainerCore(ToolLoopCore):
 
     def cites(self, answer: str, verdict: Verdict, files: Files) -> bool:
         """Return whether anything in the answer is backed by a place that holds."""
-        return bool(verdict.by_mark) or any(
-            not _place_problem(match[2], int(match[3]), files) for match in _inline_places(answer)
-        )
+        return bool(verdict.by_mark) or any(not place.problem(files) for place in _inline_places(answer))
 
 
 def _items(citations: Any) -> list[Any]:
     return citations[:MAX_CITATIONS] if isinstance(citations, list) else []
 
 
-def _inline_places(answer: str) -> list[re.Match[str]]:
+def _inline_places(answer: str) -> list[Place]:
     """The places that stand in the text itself, outside of blocks of code."""
-    return [match for piece in _FENCE.split(answer)[::2] for match in _INLINE.finditer(piece)]
+    return [place for piece in prose_and_code(answer)[::2] for place in places_in(piece)]
 
 
-def _is_place(path: str, files: Files) -> bool:
-    """Whether this is a place in a file; `example.org:80` is none."""
-    return files.get(path) is not None or path.rpartition(".")[2].lower() in _KNOWN
-
-
-def _place_problem(path: str, line: int, files: Files) -> str:
-    """Why there is no such place; empty when there is, or when it names no file at all."""
-    if not _is_place(path, files):
-        return ""
-    lines = files.get(path)
-    if lines is None:
-        return "there is no such text file"
-    return "" if 0 < line <= len(lines) else f"the file has {len(lines)} lines"
+def _with_links(text: str, files: Files) -> str:
+    """The text with a link for each place that is there, and the path alone for one that is not."""
+    parts, done = [], 0
+    for place in places_in(text):
+        path = place.path(files)
+        if is_file_name(path, files):
+            start, end = place.span(path)
+            parts += [text[done:start], path if place.problem(files) else Citation(path, place.line).link]
+            done = end
+    return "".join([*parts, text[done:]])
 
 
 def _check_one(item: Any, files: Files) -> Citation | str:

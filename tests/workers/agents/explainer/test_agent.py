@@ -131,3 +131,22 @@ async def test_takes_words_alone_and_checks_the_places_in_them(
     assert await bench.run(explain_job(bench, provider_double)) == "finished"
     assert "See [cart.py:2](file:cart.py#L2), not cart.py." in answer_of(bench)
     assert "1 citation was removed" in answer_of(bench)
+
+
+async def test_finds_places_in_paths_with_spaces(
+    make_bench: MakeBench, provider_double: ProviderDouble
+) -> None:
+    bench = make_bench({**FILES, "my notes/read me.py": "import cart\nprint(cart)\n"})
+    link = "[my notes/read me.py:2](file:my%20notes/read%20me.py#L2)"
+    long = "é " * 140 + "x.py:1"  # readings that no file system takes, and some that lead out of it
+    provider_double.say(
+        finish(
+            {"path": "my notes/read me.py", "line": 1, "quote": "import cart"},
+            answer=f"It prints [^1], see `my notes/read me.py:2` or my notes/read me.py:2.\n{long}\n../ a.py:1 \0 b.py:1",
+        )
+    )
+    provider_double.say(finish(answer=f"See `my notes/read me.py:2` or my notes/read me.py:2, not {long}"))
+    assert await bench.run(explain_job(bench, provider_double)) == "finished"
+    told = provider_double.asked[1].last["content"]
+    assert "x.py:1: there is no such text file" in told and "my notes" not in told
+    assert f"See {link} or {link}, not " in answer_of(bench) and "1 citation was removed" in answer_of(bench)
