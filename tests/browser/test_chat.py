@@ -25,7 +25,7 @@ WATCH_LONG_TASKS = (
 
 
 SEED = """
-from webapp.chat.markdown import render
+from webapp.markdown import render
 from webapp.chat.models import Channel, Message, Topic
 channel = Channel.objects.get(pk=CHANNEL)
 topics = [Topic.objects.create(channel=channel, name=f"topic {n}", last_number=30 * n + 30) for n in range(34)]
@@ -307,7 +307,7 @@ def test_opens_a_long_channel_at_once_and_loads_its_history_while_scrolling(room
 
 
 def test_runs_no_attack_and_has_no_barrier(room: Room):
-    from tests.webapp.chat.xss_payloads import payloads
+    from tests.webapp.xss_payloads import payloads
 
     # Without those that call an agent: its run would keep the workers busy for the tests that follow.
     attacks = [attack for attack in payloads() if "alert(1)" in attack and "@coder" not in attack]

@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, expect
 from tests.browser.conftest import DESKTOP, Person
 from tests.browser.furnished import Furnished, finish_run, general, make_workspace, say
 from tests.framework.stack import Stack
-from tests.webapp.chat.xss_payloads import MARKDOWN, TAGS
+from tests.webapp.xss_payloads import MARKDOWN, TAGS
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 CODE = "window.__pwned=1"

@@ -226,6 +226,25 @@ def test_shows_what_the_reviewer_says_on_its_lines_and_links_its_answer(
     expect(page.locator(".hunk .rv-thread").get_by_text("@reviewer")).to_be_visible()
 
 
+SUMMARY = """## What changed
+
+`src/a/path/that/is/quite/long/for/a/narrow/column.py` takes **all** of it; see <https://example.org/>:
+
+1. *once*, with `max()`
+2. twice
+
+| case | before | after | as measured on the slowest of them |
+|---|---|---|---|
+| long | 1 | 2 | 3 |
+
+```python
+def total(items: list[int], *, key: Callable[[int], int] = lambda number: -number) -> int:
+    return max(items, key=key)  # the largest
+```
+
+> It was asked for."""
+
+
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_has_no_violation_and_no_sideways_scroll_and_fits_the_screen(
     desk: Desk, open_review: Open, viewport: dict[str, int], tmp_path: Path
@@ -238,11 +257,15 @@ def test_has_no_violation_and_no_sideways_scroll_and_fits_the_screen(
                 ),
                 "<img onerror=x>/" + "deep/" * 20 + "name.py": b"x = '\xe2\x80\xae'\n",
                 "poetry.lock": b"x\n",
-            }
+            },
+            summary=SUMMARY,
         )
     )
     desk.decide(change_set, 0, "rejected", reason="Why?")
     page = open_review(change_set, desk.company.maintainer, viewport=viewport)
+    if viewport is PHONE:
+        page.locator("#rv-nav > summary").click()
+    expect(page.locator("#rv-nav").get_by_role("heading", name="What changed")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     for theme in ("light", "dark"):
         page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")

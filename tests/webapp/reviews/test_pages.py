@@ -203,9 +203,25 @@ def test_shows_hostile_names_and_lines_as_text(desk: Desk, payload: str) -> None
         assert "14.py" not in text
 
 
+def test_shows_the_summary_as_markdown_and_nothing_that_runs(desk: Desk) -> None:
+    summary = (
+        "**Faster**, with `cache`:\n\n- one\n- [two](javascript:alert(1))\n\n<img src=x onerror=alert(1)>"
+    )
+    change_set = desk.loaded(desk.propose({"a.py": b"x = 2\n"}, summary=summary))
+    text = desk.company.client(desk.company.viewer).get(url("review", change_set)).content.decode()
+    shown = text.partition('<div class="rv-summary')[2].partition("</div>")[0]
+    assert "<p><strong>Faster</strong>, with <code>cache</code>:</p>" in shown and "<li>one</li>" in shown
+    assert "href" not in shown and "<img" not in shown and "&lt;img src=x" in shown
+    change_set.refresh_from_db()
+    assert change_set.summary == summary, "the commit and the API have it as it was written"
+
+
 def test_names_characters_that_hide(desk: Desk) -> None:
     change_set = desk.loaded(
-        desk.propose({"a.py": "if is_admin\u202e\u2066:\u200b\n    x = '\x1b[2J'\n".encode()})
+        desk.propose(
+            {"a.py": "if is_admin\u202e\u2066:\u200b\n    x = '\x1b[2J'\n".encode()},
+            summary="It is\u202e **fine**\u200b",
+        )
     )
     text = desk.company.client(desk.company.viewer).get(url("review", change_set)).content.decode()
     for hidden in "\u202e\u2066\u200b\x1b":

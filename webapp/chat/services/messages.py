@@ -12,12 +12,12 @@ from webapp.accounts.models import User
 from webapp.agents.definitions import agent_names
 from webapp.agents.models import Run
 from webapp.chat import access, selectors
-from webapp.chat.markdown import MAX_CHARS, MENTION, Rendered, possible_handles, render
 from webapp.chat.models import Channel, Mention, Message, Reaction, Topic
 from webapp.chat.services.calling import call_agents
 from webapp.chat.services.channels import mark_read
 from webapp.chat.services.placing import add_message, announce_changed, announce_posted
 from webapp.errors import Conflict, Invalid
+from webapp.markdown import MAX_CHARS, MENTION, Rendered, possible_handles, render
 from webapp.workspaces.models import Workspace
 
 DEFAULT_TOPIC = "general"

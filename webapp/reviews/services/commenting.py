@@ -13,10 +13,10 @@ from webapp.agents.plain import storable_text
 from webapp.agents.services import start_run
 from webapp.errors import Conflict, Invalid
 from webapp.events.publish import publish_on_commit
+from webapp.markdown import render
 from webapp.reviews import events
 from webapp.reviews.characters import visible_text
 from webapp.reviews.models import ChangeSet, ReviewComment
-from webapp.reviews.remarks import remark_html
 from webapp.reviews.resolved import HunkState, Resolved, Verdict, newest_revision, resolve_change_set
 from webapp.reviews.services.closing import announce
 from webapp.reviews.services.deciding import lock_open
@@ -62,7 +62,7 @@ def comment(
     if kind == Kind.MUST_FIX and parent is None:
         change_set = lock_open(change_set)
     row = ReviewComment(
-        change_set=change_set, author=author, kind=kind, text=text, html=remark_html(text), side=side
+        change_set=change_set, author=author, kind=kind, text=text, html=render(text).html, side=side
     )
     if parent is not None:
         _place_reply(row, parent)

@@ -12,9 +12,9 @@ from webapp.agents.models import Run
 from webapp.agents.plain import one_line, storable_text
 from webapp.codehealth.rules import patterns_of
 from webapp.events.publish import publish_on_commit
+from webapp.markdown import render
 from webapp.reviews import events
 from webapp.reviews.models import ChangeSet, Evidence, ReviewComment, Revision, SeenRevision
-from webapp.reviews.remarks import remark_html
 from webapp.reviews.resolved import newest_revision
 from webapp.reviews.risks import risk_level, risk_strips
 from webapp.reviews.services.closing import announce
@@ -158,7 +158,7 @@ def _record_answers(revision: Revision, agent: str, answers: Sequence[Mapping[st
             continue
         ReviewComment.objects.create(
             change_set=revision.change_set, revision=revision, parent=thread, agent=agent, kind=ReviewComment.Kind.NOTE,
-            path=thread.path, hunk_key=thread.hunk_key, side=thread.side, line=thread.line, text=text, html=remark_html(text),
+            path=thread.path, hunk_key=thread.hunk_key, side=thread.side, line=thread.line, text=text, html=render(text).html,
             is_sent=True,
         )  # fmt: skip
 
@@ -198,7 +198,7 @@ def return_turn(run: Run) -> None:
             revision=newest_revision(change_set),
             agent=run.agent,
             text=run.answer,
-            html=remark_html(run.answer),
+            html=render(run.answer).html,
             is_sent=True,
         )
     if not is_answered:

@@ -14,8 +14,8 @@ from webapp.agents.plain import storable, storable_text
 from webapp.agents.services import start_run
 from webapp.errors import Conflict, Invalid, NotFound
 from webapp.events.registry import Prepared
+from webapp.markdown import render
 from webapp.reviews.models import ChangeSet, ReviewComment
-from webapp.reviews.remarks import remark_html
 from webapp.reviews.resolved import Resolved, current_decisions, newest_revision, resolve
 from webapp.reviews.selectors import REVIEWER, is_under_review
 from webapp.reviews.services.closing import announce
@@ -145,6 +145,6 @@ def _record(change_set: ChangeSet, resolved: Resolved, agent: str, remark: Mappi
     same = {"revision": row.revision, "agent": agent, "path": row.path, "side": side, "line": row.line}
     if change_set.comments.filter(parent=None, text=text, **same).exists():
         return
-    row.html = remark_html(text)
+    row.html = render(text).html
     row.save(force_insert=True)
     announce_comment(change_set, row, by=f"@{agent}")

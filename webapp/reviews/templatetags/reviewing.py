@@ -8,6 +8,7 @@ from typing import Any
 from django import template
 from django.utils.safestring import SafeString, mark_safe
 
+from webapp.markdown import render
 from webapp.reviews.characters import visible_html, visible_text
 from webapp.reviews.rendering import SHOWN_LINES, hunk_html
 from workers.changes.diffs import Hunk
@@ -24,9 +25,9 @@ def visible(text: Any) -> SafeString:
 
 
 @register.filter
-def visible_lines(text: Any) -> SafeString:
-    """Return the text as `visible` does, line by line."""
-    return mark_safe("<br>".join(visible_html(line) for line in str(text).splitlines()))  # noqa: S308 - escaped by visible_html
+def markdown(text: Any) -> SafeString:
+    """Return the Markdown as HTML, with hidden characters named."""
+    return mark_safe(render(str(text)).html)  # noqa: S308 - sanitised by render
 
 
 @register.filter

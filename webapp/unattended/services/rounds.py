@@ -16,9 +16,9 @@ from django.utils import timezone
 from webapp.agents.models import Run
 from webapp.agents.plain import sentence, storable_text
 from webapp.errors import Conflict, Forbidden
+from webapp.markdown import render
 from webapp.reviews import services as reviews
 from webapp.reviews.models import ChangeSet, Evidence, ReviewComment, Revision
-from webapp.reviews.remarks import remark_html
 from webapp.unattended.models import Goal, Round
 from webapp.unattended.services import calling
 from webapp.unattended.services.acts import announce
@@ -142,7 +142,7 @@ def _on_top_of(change_set: ChangeSet, told: str, words: str) -> dict[str, Any]:
             agent=AUDITOR,
             kind=ReviewComment.Kind.NOTE,
             text=words,
-            html=remark_html(words),
+            html=render(words).html,
             is_sent=True,
         )
         comments.append(

@@ -1,4 +1,4 @@
-"""Characters of a message that hide something, named where they stand.
+"""Characters of what people and agents write that hide something, named where they stand.
 
 Gentler than what a diff needs: emoji sequences and scripts that are written with joiners stay as they are. What remains (bidi
 controls, zero-width and control characters, tags) has no business in a conversation.
@@ -22,11 +22,6 @@ def _joins(text: str, at: int) -> bool:
     before = text[at - 1] if at else " "
     after = text[at + 1] if at + 1 < len(text) else " "
     return ord(before) > 0x2FF and ord(after) > 0x2FF and unicodedata.category(after)[0] in "LMS"
-
-
-def has_hidden(text: str) -> bool:
-    """Return whether `text` holds a character that would be named."""
-    return any(not (m.group() in _JOINERS and _joins(text, m.start())) for m in _HIDDEN.finditer(text))
 
 
 def show_hidden(text: str, escape: Callable[[str], str]) -> str:

@@ -1,4 +1,4 @@
-"""A message's Markdown as safe HTML.
+"""The Markdown of messages, remarks and summaries as safe HTML.
 
 Three fences stand behind each other: the parser never passes HTML through, what it makes is sanitised by an allow-list, and
 the page's Content-Security-Policy runs no inline script. Rendering stops at a deadline and falls back to plain text, so that
@@ -23,8 +23,8 @@ from pygments.lexers import get_lexer_by_name
 from pygments.token import STANDARD_TYPES
 from pygments.util import ClassNotFound
 
-from webapp.chat.characters import replace_hidden, show_hidden
 from webapp.colouring import may_colour
+from webapp.hidden import replace_hidden, show_hidden
 
 MAX_CHARS = 20_000
 DEADLINE_S = 0.5
@@ -52,7 +52,7 @@ class _TooLate(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A message's HTML, and whom it names outside of code, in order, in lower case."""
+    """The HTML, and whom it names outside of code, in order, in lower case."""
 
     html: str
     people: tuple[str, ...] = ()
@@ -88,7 +88,7 @@ def render(
     agents: Sequence[str] = (),
     clock: Callable[[], float] = time.monotonic,
 ) -> Rendered:
-    """Return the message as HTML that is safe to put into a page.
+    """Return Markdown as HTML that is safe to put into a page; nobody is mentioned unless named here.
 
     Args:
         text: Markdown of at most `MAX_CHARS` characters.

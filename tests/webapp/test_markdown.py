@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.webapp.chat.xss_payloads import payloads
-from webapp.chat.markdown import DEADLINE_S, MAX_CHARS, MAX_HTML_CHARS, possible_handles, render
+from tests.webapp.xss_payloads import payloads
+from webapp.markdown import DEADLINE_S, MAX_CHARS, MAX_HTML_CHARS, possible_handles, render
 
 PEOPLE = {"mia": "Mia", "evil": '<img src=x onerror=alert(1)>\u202e"'}
 TAGS = set(
