@@ -24,7 +24,7 @@ from workers.changes.paths import from_portable, to_portable
 
 router = Router(tags=["git"])
 ERRORS: dict[Any, Any] = {code: ErrorReply for code in (401, 403, 404, 409, 413, 422, 503, 504, 507)}
-FROM_ANY = schemas.BringIn()
+FROM_ANY = schemas.BringIn(remote="")
 TALKING: dict[Any, Any] = {**ERRORS, 424: ErrorReply}
 
 

@@ -48,7 +48,13 @@ class Desk:
         } | fields
         return Run.objects.create(id=uuid.uuid4(), cost_usd=0.0, **fields)
 
-    def propose(
+    def propose(self, files: Mapping[str, bytes | None], **fields: Any) -> Revision:
+        """Return the revision that follows from a run's proposal of these files; fields as `offer` takes them."""
+        revision = self.offer(files, **fields)
+        assert revision is not None
+        return revision
+
+    def offer(
         self,
         files: Mapping[str, bytes | None],
         *,
@@ -56,8 +62,8 @@ class Desk:
         base: str = "",
         modes: Mapping[str, str] | None = None,
         **fields: Any,
-    ) -> Revision:
-        """Return the revision that follows from a run's proposal of these files."""
+    ) -> Revision | None:
+        """Return what follows from a run's proposal of these files: None when it adds nothing to what landed."""
         run = run or self.run()
         base = base or self.repository.snapshot(author=_author(self.company))
         commit = commit_beside(self.repository, files, base=base, modes=modes)

@@ -12,7 +12,8 @@ from webapp.reviews.services.evidence import (
     run_tests_on_accepted,
 )
 from webapp.reviews.services.landing import apply, revert
-from webapp.reviews.services.proposing import mark_seen, open_review, return_turn
+from webapp.reviews.services.opening import open_review
+from webapp.reviews.services.proposing import mark_seen, return_turn
 from webapp.reviews.services.recovery import audit_landings, recover_open_intents
 from webapp.reviews.services.reviewing import (
     announce_reviewing,
