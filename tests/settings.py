@@ -9,7 +9,10 @@ import tempfile
 if "PYAGENT_TEST_HOME" not in os.environ:
     os.environ["PYAGENT_TEST_HOME"] = tempfile.mkdtemp(prefix="pyagent-tests-")
 os.environ["PYAGENT_HOME"] = os.environ["PYAGENT_TEST_HOME"]
-os.environ["REDIS_URL"] = f"unix://{os.environ['PYAGENT_HOME']}/run/redis.sock"
+# A process of a test that stops its Redis has one of its own.
+os.environ["REDIS_URL"] = os.environ.get(
+    "PYAGENT_TEST_REDIS_URL", f"unix://{os.environ['PYAGENT_HOME']}/run/redis.sock"
+)
 if os.environ.get("PYAGENT_TEST_DATABASE") == "postgres":
     from tests.framework.postgres import server_url
 

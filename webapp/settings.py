@@ -9,6 +9,7 @@ import dj_database_url
 from csp.constants import NONCE, NONE, SELF
 
 from webapp.environment import ensure_home, ensure_secret, home_dir, is_true, read_secret
+from workers.queue.connecting import ANSWER_S
 from workers.telemetry.logging import configure_logging
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -119,6 +120,7 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "pyagent",
+        "OPTIONS": {"socket_timeout": ANSWER_S, "socket_connect_timeout": ANSWER_S},
     }
 }
 

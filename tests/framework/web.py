@@ -61,12 +61,12 @@ def django_db_setup(django_db_setup: None) -> Iterator[None]:
 
 
 class WebProcess:
-    """One Daphne."""
+    """One Daphne, in the test run's environment and what comes with `environment`."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, **environment: str) -> None:
         self.port = free_port()
         self.origin = f"http://localhost:{self.port}"
-        self.log = log
+        self.log, self.environment = log, environment
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, database_url: str) -> None:
@@ -76,6 +76,7 @@ class WebProcess:
             "DJANGO_SETTINGS_MODULE": "tests.settings",
             "DATABASE_URL": database_url,
             "PYAGENT_LOG_LEVEL": "WARNING",
+            **self.environment,
         }
         environment.pop("PYAGENT_TEST_DATABASE", None)  # its server runs already, at DATABASE_URL
         command = [

@@ -9,10 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Final
 from uuid import UUID
 
 import redis
+from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
@@ -23,7 +25,6 @@ from webapp.agents.services.losing import take_from_worker
 from webapp.agents.services.recording import LEASE
 from webapp.agents.services.runs import tell_worker_to_stop
 from webapp.agents.services.suspending import tell_worker_to_suspend
-from webapp.events.publish import redis_client
 
 RING_AGAIN: Final = timedelta(seconds=5)
 # While all workers are busy a ring every 5 s would only fill the queue; lost doorbells still ring within 30 s.
@@ -31,9 +32,15 @@ RING_AGAIN_AT_MOST: Final = timedelta(seconds=20)
 BATCH: Final = 200
 
 
+@cache
+def _client() -> redis.Redis:
+    # Not the pages' client: nobody waits here, and each silence makes all lost runs wait for one whole lease.
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=2)
+
+
 def _redis_answers() -> bool:
     try:
-        return bool(redis_client().ping())
+        return bool(_client().ping())
     except (redis.RedisError, OSError):
         return False
 

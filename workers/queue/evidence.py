@@ -6,11 +6,10 @@ from dataclasses import asdict
 
 import redis
 
-from workers.config import get_config
 from workers.events import cancel_key, claim_key
 from workers.queue.job import EvidenceJob
 from workers.queue.request import evidence_name, request_of_evidence
-from workers.queue.waiting import CANCEL_TTL_S, submit
+from workers.queue.waiting import CANCEL_TTL_S, connect, submit
 
 EVIDENCE_CLAIM_S = 30
 
@@ -32,11 +31,11 @@ def evidence_cancel_key(evidence_id: int) -> str:
 
 def is_evidence_claimed(evidence_id: int, *, client: redis.Redis | None = None) -> bool:
     """Return whether a worker runs that command, or has just ended it."""
-    client = client or redis.Redis.from_url(get_config().redis_url)
+    client = client or connect()
     return bool(client.exists(evidence_claim_key(evidence_id)))
 
 
 def cancel_evidence(evidence_id: int, *, client: redis.Redis | None = None) -> None:
     """Ask the worker that runs this command to end it."""
-    client = client or redis.Redis.from_url(get_config().redis_url)
+    client = client or connect()
     client.set(evidence_cancel_key(evidence_id), "1", ex=CANCEL_TTL_S)

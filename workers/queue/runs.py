@@ -13,12 +13,11 @@ from typing import Any
 import orjson
 import redis
 
-from workers.config import get_config
 from workers.events import cancel_key, steer_key, suspend_key
 from workers.queue.fleet import INBOX_KEY, INBOX_LENGTH, SHARES_KEY
 from workers.queue.job import Job
 from workers.queue.request import LEVELS, request_of
-from workers.queue.waiting import CANCEL_TTL_S, submit, withdraw
+from workers.queue.waiting import CANCEL_TTL_S, connect, submit, withdraw
 
 # Celery on Redis serves 0 first; these four are its steps.
 PRIORITIES = {name: 3 * level for level, name in enumerate(LEVELS)}
@@ -35,25 +34,25 @@ def submit_run(job: Job, *, client: redis.Redis | None = None) -> None:
 
 def cancel_run(run_id: str, *, client: redis.Redis | None = None) -> None:
     """Take `run_id` out of the waiting room, and ask the worker that holds it to stop at its next token or step."""
-    client = client or redis.Redis.from_url(get_config().redis_url)
+    client = client or connect()
     client.set(cancel_key(run_id), "1", ex=CANCEL_TTL_S)
     withdraw(run_id, client=client)
 
 
 def withdraw_run(run_id: str, *, client: redis.Redis | None = None) -> None:
     """Take `run_id` out of the waiting room: its row is not queued any more."""
-    withdraw(run_id, client=client or redis.Redis.from_url(get_config().redis_url))
+    withdraw(run_id, client=client or connect())
 
 
 def suspend_run(run_id: str, *, fence: int, client: redis.Redis | None = None) -> None:
     """Ask the worker that holds `run_id` under `fence` to suspend it at its next token or step; a later attempt is not meant."""
-    client = client or redis.Redis.from_url(get_config().redis_url)
+    client = client or connect()
     client.set(suspend_key(run_id), str(fence), ex=CANCEL_TTL_S)
 
 
 def steer_run(run_id: str, note: dict[str, Any], *, client: redis.Redis | None = None) -> None:
     """Hand a person's note to the worker that holds `run_id`; the row keeps it for a worker that comes later."""
-    client = client or redis.Redis.from_url(get_config().redis_url)
+    client = client or connect()
     fields: dict[Any, Any] = {"note": orjson.dumps(note)}
     with client.pipeline(transaction=True) as pipe:
         pipe.xadd(steer_key(run_id), fields, maxlen=100)
@@ -63,7 +62,7 @@ def steer_run(run_id: str, note: dict[str, Any], *, client: redis.Redis | None =
 
 def has_notes(run_id: str, *, client: redis.Redis | None = None) -> bool:
     """Return whether Redis still holds what was rung for `run_id` by `steer_run`."""
-    client = client or redis.Redis.from_url(get_config().redis_url)
+    client = client or connect()
     return bool(client.exists(steer_key(run_id)))
 
 
@@ -77,7 +76,7 @@ def reprioritise_run(run_id: str, priority: str, *, client: redis.Redis | None =
         KeyError: there is no such priority.
         redis.RedisError: Redis is away; the row keeps the priority, and the next ring carries it.
     """
-    client = client or redis.Redis.from_url(get_config().redis_url)
+    client = client or connect()
     fields: dict[Any, Any] = {"op": "priority", "run_id": run_id, "level": PRIORITIES[priority] // 3}
     client.xadd(INBOX_KEY, fields, maxlen=INBOX_LENGTH, approximate=True)
 
@@ -95,7 +94,7 @@ def set_shares(shares: Mapping[int, float], *, client: redis.Redis | None = None
         raise ValueError("a share is a weight above 0")
     if not shares:
         return
-    client = client or redis.Redis.from_url(get_config().redis_url)
+    client = client or connect()
     weights: dict[Any, Any] = {str(workspace_id): weight for workspace_id, weight in shares.items()}
     fields: dict[Any, Any] = {"op": "shares"}
     with client.pipeline(transaction=True) as pipe:

@@ -13,10 +13,9 @@ from typing import Any
 
 import orjson
 import redis
-from redis.backoff import ConstantBackoff
-from redis.retry import Retry
 
 from workers.config import get_config
+from workers.queue.connecting import client_of
 from workers.queue.fleet import INBOX_KEY, INBOX_LENGTH
 from workers.queue.request import Request
 
@@ -51,8 +50,8 @@ return 1
 
 
 def connect() -> redis.Redis:
-    """Return a client that gives up within half a second: who rings has others waiting, and the row is rung for again."""
-    return redis.Redis.from_url(get_config().redis_url, retry=Retry(ConstantBackoff(0.1), 3))
+    """Return a client that gives up soon: who rings has others waiting, and the row is rung for again."""
+    return client_of(get_config().redis_url, tries_again=3)
 
 
 def submit(request: Request, job: dict[str, Any], *, client: redis.Redis | None = None) -> bool:
