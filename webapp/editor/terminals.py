@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from webapp.errors import NotFound, TooMany
 from workers.sandbox import SandboxError, Terminal
@@ -82,6 +82,7 @@ class Session:
         self._input: asyncio.Queue[bytes] = asyncio.Queue()
         self._waiting_input = 0
         self._is_closing = False
+        self._guard: asyncio.Task[None] | None = None
         self.is_over = False
 
     @property
@@ -126,6 +127,15 @@ class Session:
         self._waiting_input += len(data)
         self._input.put_nowait(data)
 
+    def guard_by(self, watching: Coroutine[Any, Any, None]) -> None:
+        """Have `watching` end the terminal when its person may no longer have it, in place of who did so before."""
+        self._dismiss_guard()
+        self._guard = asyncio.create_task(watching)
+
+    def _dismiss_guard(self) -> None:
+        if self._guard is not None:
+            self._guard.cancel()
+
     async def close(self) -> None:
         """End everything that runs in the terminal, also while a browser that does not read holds up what it shows."""
         self._is_closing = True
@@ -150,6 +160,7 @@ class Session:
             await asyncio.gather(typing, return_exceptions=True)
             await self.terminal.close()
             self.is_over = True
+            self._dismiss_guard()
             if self._viewer is not None:
                 await self._viewer.ended(self.terminal.exit_code, self.terminal.ended_by)
 

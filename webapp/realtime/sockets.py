@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from webapp.realtime.access import Pass, refused
 from webapp.realtime.db import in_database
 from webapp.realtime.feeds import GroupFeed
-from webapp.realtime.frames import frame
+from webapp.realtime.frames import Frame, frame
 from webapp.realtime.hub import OUTAGES, Hub, get_hub
 from webapp.realtime.outbox import Outbox
 from webapp.realtime.presence import BEAT_S, Presence, Seen
@@ -32,11 +32,22 @@ class OpenSocket(Protocol):
         """Close the socket with this code."""
 
 
+class Watch(Protocol):
+    """Who only wants to know that access changed."""
+
+    def put(self, frame: Frame, *, is_droppable: bool = False) -> bool:
+        """Take a frame of news."""
+
+    def access_changed(self) -> None:
+        """Look again."""
+
+
 class Sockets:
     """All open sockets of one event loop."""
 
     def __init__(self) -> None:
         self.hub: Hub = get_hub(self._access_changed)
+        self.watches: set[Watch] = set()
         self._by_workspace: dict[int, set[OpenSocket]] = {}
         self._presence: dict[int, Presence] = {}
         self._dirty: set[int] = set()
@@ -121,6 +132,8 @@ class Sockets:
     def _access_changed(self, feed: GroupFeed) -> None:
         """Called by the hub when a group's news say that somebody's access changed."""
         listeners = {subscription.receiver for subscription in feed.subscriptions}
+        for watch in self.watches & listeners:
+            watch.access_changed()
         self._spawn(self.recheck([socket for socket in self._all() if socket.outbox in listeners]))
 
     async def recheck(self, sockets: Iterable[OpenSocket]) -> None:

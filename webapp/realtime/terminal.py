@@ -20,6 +20,8 @@ from webapp.editor.terminals import Session, get_terminals
 from webapp.errors import NotFound
 from webapp.realtime.access import NOT_ALLOWED, SIGNED_OUT, Pass, pass_for, refused
 from webapp.realtime.db import in_database
+from webapp.realtime.sockets import get_sockets
+from webapp.realtime.watching import AccessWatch
 from webapp.workspaces.access import includes, role_of, workspace_for
 from webapp.workspaces.models import Role
 from webapp.workspaces.repositories import repository_of
@@ -30,7 +32,6 @@ log = get_logger(__name__)
 BAD_FRAME, REFUSED, ENDED = 4400, 4429, 1000
 MAX_FRAME_BYTES = 64 * 1024
 MAX_NUMBER = 2**53
-RECHECK_S = 15.0
 
 
 class TerminalSocket(AsyncConsumer):
@@ -114,6 +115,8 @@ class TerminalSocket(AsyncConsumer):
                 user_id=user.pk, workspace_id=workspace_id, files=files, rows=rows, cols=cols
             )
             after = 0
+        # Of the shell, not of this socket: a shell outlives it by a minute.
+        session.guard_by(_guard(session, entry, user))
         if self._is_closed:
             return  # the browser has left while the shell started; the session waits a minute for it
         replay = session.attach(self, after=after)
@@ -122,25 +125,11 @@ class TerminalSocket(AsyncConsumer):
         if replay.data:
             await self._send({"type": "websocket.send", "bytes": replay.data})
         self._greeted.set()
-        self._spawn(self._recheck(entry))
 
     def _enter(self, user: Any, workspace_id: int) -> tuple[Pass, Any]:
         workspace = workspace_for(user, workspace_id, role=Role.MEMBER)
         entry, _ = pass_for(user, self.scope["session"], workspace_id)
         return entry, repository_of(workspace).files_dir
-
-    async def _recheck(self, entry: Pass) -> None:
-        """End the terminal of a person who may no longer have one."""
-        while self._session is not None:
-            await asyncio.sleep(RECHECK_S)
-            try:
-                code = await in_database(_refusal, entry, self.scope["user"])
-            except Exception:
-                log.exception("access could not be looked at again; trying once more")
-                continue
-            if code is not None:
-                await get_terminals().end(self._session, code)
-                return
 
     # --- frames of the browser -----------------------------------------------------------------------------------
 
@@ -186,6 +175,21 @@ class TerminalSocket(AsyncConsumer):
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+async def _guard(session: Session, entry: Pass, user: Any) -> None:
+    """End the terminal of a person who may no longer have one."""
+    async with AccessWatch(get_sockets(), entry) as watch:
+        while not session.is_over:
+            await watch.wait()
+            try:
+                code = await in_database(_refusal, entry, user)
+            except Exception:
+                log.exception("access could not be looked at again; trying once more")
+                continue
+            if code is not None:
+                await get_terminals().end(session, code)
+                return
 
 
 def _refusal(entry: Pass, user: Any) -> int | None:

@@ -13,10 +13,12 @@ from django.test import Client
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from tests.framework.people import Company
+from tests.framework.people import PASSWORD, Company
 from tests.framework.web import WebProcess
+from webapp.accounts.services import sign_out_everywhere
 from webapp.editor.terminals import CHUNK, MAX_PER_PERSON, MAX_WAITING_INPUT, WINDOW
 from webapp.workspaces.models import Membership
+from webapp.workspaces.services import add_member, remove_member, set_role
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -242,8 +244,58 @@ def test_closes_on_what_is_no_frame(shell: Callable[..., Shell], frame: str | by
     assert tab.close_code() == 4400
 
 
-def test_ends_the_shell_of_who_is_made_a_viewer(shell: Callable[..., Shell], company: Company) -> None:
+SOON_S = 5.0
+"""The news take less than 0.1 s at load 12; without them it is looked at every 15 s."""
+
+
+def _remove(company: Company) -> None:
+    remove_member(workspace=company.workspace, user_id=company.member.pk)
+
+
+def _make_a_viewer(company: Company) -> None:
+    set_role(workspace=company.workspace, user_id=company.member.pk, role="viewer")
+
+
+def _sign_out_everywhere(company: Company) -> None:
+    sign_out_everywhere(user=company.member)
+
+
+@pytest.mark.parametrize(
+    ("lose", "code"), [(_remove, 4403), (_make_a_viewer, 4403), (_sign_out_everywhere, 4401)]
+)
+def test_ends_the_shell_at_once_of_who_may_no_longer_have_one(
+    company: Company, web_process: WebProcess, shell: Callable[..., Shell], lose: Callable, code: int
+) -> None:
+    client = Client()  # signs in by the form, by which the session is known as the person's
+    client.post("/accounts/login/", {"login": company.member.email, "password": PASSWORD})
+    tab = Shell(web_process, client, company.workspace.pk)
+    other = shell(company.maintainer)
+    tab.ready()
+    other.ready()
+    time.sleep(0.5)  # by then the look at the beginning is over, and only news can tell
+    lose(company)
+    assert tab.close_code(SOON_S) == code
+    other.type("echo still he''re\n")
+    other.until(b"still here")
+
+
+def test_ends_the_shell_also_while_no_browser_shows_it(company: Company, shell: Callable[..., Shell]) -> None:
+    tab = shell()
+    session = tab.ready()["session"]
+    tab.socket.close_socket()
+    _remove(company)
+    time.sleep(SOON_S)
+    add_member(workspace=company.workspace, user=company.member, role="member")
+    back = shell(query=f"&session={session}&after=0")
+    back.ready()
+    assert back.said[0] == {"type": "gone"}
+
+
+def test_ends_the_shell_of_who_is_made_a_viewer_also_without_news(
+    shell: Callable[..., Shell], company: Company
+) -> None:
     tab = shell()
     tab.ready()
+    time.sleep(0.5)
     Membership.objects.filter(user=company.member).update(role="viewer")
     assert tab.close_code(timeout_s=25) == 4403
