@@ -18,7 +18,7 @@ from webapp.agents.plain import sentence
 from webapp.errors import Invalid
 from workers.config import get_config
 from workers.errors import ProviderRejected
-from workers.providers.addresses import check_address
+from workers.providers.addresses import OLLAMA_URL, check_address
 from workers.providers.addresses import check_base_url as check_url
 
 Resolve = Callable[[str, int], list[str]]
@@ -48,12 +48,20 @@ def may_use_private(url: str, *, is_installation_owner: bool, offered: Iterable[
 
 def offered_urls() -> list[str]:
     """Return the base URLs that the owner of the installation offers to everybody."""
-    rows = ModelProfile.objects.filter(user=None, workspace=None).exclude(base_url="")
-    return list(rows.values_list("base_url", flat=True))
+    rows = ModelProfile.objects.filter(user=None, workspace=None).values_list("provider", "base_url")
+    return [url for provider, base_url in rows if (url := base_url or private_url_of(provider))]
+
+
+def private_url_of(provider: str) -> str:
+    """Return the private address where this provider's models are when a profile names none; empty for all but Ollama."""
+    return OLLAMA_URL if provider == ModelProfile.Provider.OLLAMA else ""
 
 
 def may_be_private(profile: ModelProfile) -> bool:
-    """Return whether a run may be led to a private address by this profile, whatever its name meant when it was stored."""
+    """Return whether a run may be led to a private address by this profile, whatever its name meant when it was stored.
+
+    An Ollama without an address dates from when everybody might save one, and goes on.
+    """
     return not profile.base_url or may_use_private(
         profile.base_url,
         is_installation_owner=profile.is_of_operator,

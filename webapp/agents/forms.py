@@ -299,7 +299,8 @@ class ProfileForm(forms.Form):
         label="Base URL",
         max_length=500,
         required=False,
-        help_text="Leave empty for the provider's own address. For example http://localhost:11434/v1 or https://llm.example.org/v1.",
+        help_text="Leave empty for the provider's own address; Ollama's is http://127.0.0.1:11434, on this server. "
+        "For example http://localhost:11434/v1 or https://llm.example.org/v1.",
         widget=forms.TextInput(attrs={"inputmode": "url", "autocomplete": "off", "spellcheck": "false"}),
     )
     key = forms.CharField(

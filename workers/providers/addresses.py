@@ -13,12 +13,14 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 from workers.errors import ProviderBadReply, ProviderRejected, ProviderUnavailable
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+OLLAMA_URL: Final = "http://127.0.0.1:11434"
+"""Where Ollama is when nobody says otherwise: on the machine of whoever calls it."""
 
 # Metadata services outside link-local: AWS over IPv6, Alibaba, Oracle.
 _METADATA = frozenset(map(ipaddress.ip_address, ("fd00:ec2::254", "100.100.100.200", "192.0.0.192")))

@@ -17,7 +17,7 @@ import ollama
 from workers.errors import ProviderBadReply, ProviderRejected
 from workers.providers import abilities
 from workers.providers.abilities import refuse
-from workers.providers.addresses import GuardedTransport, check_base_url
+from workers.providers.addresses import OLLAMA_URL, GuardedTransport, check_base_url
 from workers.providers.base import PROGRESS, READING_MISTAKES, Delta, HttpProvider, ReplyLimits
 from workers.providers.parts import as_text, check_vectors
 from workers.providers.reply import ReplyBuilder
@@ -31,7 +31,6 @@ from workers.providers.types import (
     Usage,
 )
 
-OLLAMA_URL: Final = "http://127.0.0.1:11434"
 _FINISH: Final[dict[str, FinishReason]] = {"stop": "stop", "length": "length"}
 
 

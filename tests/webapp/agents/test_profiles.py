@@ -2,17 +2,19 @@ from __future__ import annotations
 
 import socket
 from contextlib import nullcontext
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
 
 from tests.webapp.agents.conftest import DOUBLE_KEY
 from webapp import vault
-from webapp.agents import choosing
+from webapp.agents import choosing, endpoints
 from webapp.agents.access import ProfileOwner
 from webapp.agents.models import ModelProfile
 from webapp.agents.services.profiles import ProfileFields, make_default, save_profile
 from webapp.errors import Conflict, Invalid
+from workers.config import get_config
 from workers.providers.addresses import ProviderAddressRefused
 from workers.providers.registry import open_provider
 from workers.providers.retry import RetryPolicy
@@ -154,6 +156,47 @@ def test_keeps_private_addresses_from_ordinary_members_until_the_owner_offers_th
         save(mine, is_owner=False, base_url="http://127.0.0.1:11434/v1").base_url
         == "http://127.0.0.1:11434/v1"
     )
+
+
+OLLAMA = {"provider": "ollama", "model": "qwen"}
+
+
+def test_ollamas_usual_place_is_as_private_as_if_it_were_typed(mine, workspace):
+    refused = []
+    for owner in (mine, ProfileOwner(workspace=workspace)):
+        for base_url in ("", " ", "http://127.0.0.1:11434"):
+            with pytest.raises(Invalid) as error:
+                save(owner, is_owner=False, base_url=base_url, **OLLAMA)
+            refused.append((str(error.value), error.value.facts))
+    assert all(one == refused[0] for one in refused)
+    assert "private network" in refused[0][0] and refused[0][1]["field"] == "base_url"
+    assert not ModelProfile.objects.exists()
+    assert save(mine, **OLLAMA).base_url == "http://127.0.0.1:11434"
+
+
+@pytest.mark.parametrize("stored", ["", "http://127.0.0.1:11434"])
+def test_the_owner_offers_ollamas_usual_place_with_or_without_its_name(mine, workspace, stored):
+    offer = ModelProfile.objects.create(name="all", provider="ollama", base_url=stored, is_of_operator=True)
+    profile = save(mine, is_owner=False, **OLLAMA)
+    assert choosing.choice_of(profile, workspace).may_be_private
+    offer.delete()
+    assert not choosing.choice_of(profile, workspace).may_be_private, "it is offered no more"
+
+
+def test_an_ollama_that_was_stored_without_an_address_goes_on(mine, people, workspace):
+    old = ModelProfile.objects.create(
+        user=people.member, name="old", provider="ollama", model="qwen", sealed_key=vault.seal(CANARY)
+    )
+    assert choosing.choice_of(old, workspace).may_be_private
+    changed = save(mine, old, key=None, **OLLAMA)
+    assert (changed.base_url, changed.has_key) == ("http://127.0.0.1:11434", True), "it is where it was"
+
+
+def test_no_ollama_of_this_machine_where_the_operator_allows_none(mine, monkeypatch):
+    config = replace(get_config(), allow_private_endpoints=False)
+    monkeypatch.setattr(endpoints, "get_config", lambda: config)
+    with pytest.raises(Invalid):
+        save(mine, **OLLAMA)
 
 
 def test_stops_at_fifty(mine, people):

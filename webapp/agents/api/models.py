@@ -61,7 +61,12 @@ class ModelFields(Body):
     name: str = Field(min_length=1, max_length=80, examples=["Local Ollama"])
     provider: Provider = Field(examples=["ollama"])
     model: str = Field("", max_length=120, examples=["qwen2.5-coder:7b"])
-    base_url: str = Field("", max_length=500, examples=["http://localhost:11434"])
+    base_url: str = Field(
+        "",
+        max_length=500,
+        description="Empty for the provider's own; Ollama's is http://127.0.0.1:11434, on the server.",
+        examples=["http://localhost:11434"],
+    )
     context_tokens: int | None = Field(None, ge=256, le=20_000_000)
     first_token_s: int | None = Field(
         None, ge=1, le=MAX_SILENCE_S, description="Null for what is usual: 120, for Ollama 300."

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from webapp import vault
 from webapp.agents.access import ProfileOwner
-from webapp.agents.endpoints import check_base_url, offered_urls
+from webapp.agents.endpoints import check_base_url, offered_urls, private_url_of
 from webapp.agents.models import ModelProfile
 from webapp.errors import Conflict, Invalid
 
@@ -100,6 +100,24 @@ def _check_limits(fields: ProfileFields) -> None:
             )
 
 
+def _base_url(fields: ProfileFields, *, is_installation_owner: bool) -> str:
+    """Return where the model is served, empty where its provider alone knows; a private place is asked about also when it is
+    the usual one.
+    """
+    if fields.provider == Provider.EMBEDDED:
+        return ""
+    base_url = fields.base_url.strip() or private_url_of(fields.provider)
+    if base_url:
+        base_url = check_base_url(
+            base_url, is_installation_owner=is_installation_owner, offered=offered_urls()
+        )
+        if len(base_url) > 500:
+            raise Invalid("The address is longer than 500 characters.", field="base_url")
+    elif fields.provider in (Provider.OPENAI, Provider.RESPONSES):
+        return "https://api.openai.com/v1"
+    return base_url
+
+
 @transaction.atomic
 def save_profile(
     *,
@@ -119,20 +137,13 @@ def save_profile(
     """
     _check(fields)
     is_embedded = fields.provider == Provider.EMBEDDED
-    base_url = ""
-    if fields.base_url.strip() and not is_embedded:
-        base_url = check_base_url(
-            fields.base_url, is_installation_owner=is_installation_owner, offered=offered_urls()
-        )
-        if len(base_url) > 500:
-            raise Invalid("The address is longer than 500 characters.", field="base_url")
-    if fields.provider in (Provider.OPENAI, Provider.RESPONSES) and not base_url:
-        base_url = "https://api.openai.com/v1"
+    base_url = _base_url(fields, is_installation_owner=is_installation_owner)
     if profile is None:
         if ModelProfile.objects.filter(**owner.filter).count() >= MAX_PROFILES:
             raise Conflict(f"There are {MAX_PROFILES} models already; delete one first.")
         profile = ModelProfile(**owner.filter)
-    has_moved = (profile.provider, profile.base_url) != (fields.provider, base_url)
+    was_at = profile.base_url or private_url_of(profile.provider)
+    has_moved = (profile.provider, was_at) != (fields.provider, base_url)
     if fields.key is not None or has_moved or is_embedded:
         profile.sealed_key = vault.seal(fields.key) if fields.key and not is_embedded else None
     profile.name, profile.provider, profile.base_url = fields.name.strip(), fields.provider, base_url
