@@ -28,6 +28,7 @@ from webapp.events.registry import periodic
 from webapp.workspaces import events
 from webapp.workspaces.models import Workspace
 from webapp.workspaces.repositories import author_of, root_of
+from workers.changes.removal import remove_tree
 from workers.changes.repository import Progress, Repository
 from workers.errors import PyAgentError
 from workers.telemetry.logging import get_logger
@@ -162,7 +163,10 @@ def _make_repository(workspace_id: int, user_id: int, source: Source) -> None:
 
 def remove_files(workspace_id: int) -> None:
     """Remove everything a workspace has on disk."""
-    shutil.rmtree(root_of(workspace_id), ignore_errors=True)
+    try:
+        remove_tree(root_of(workspace_id))
+    except OSError:
+        log.exception("files of a workspace could not be removed", workspace_id=workspace_id)
 
 
 class _Watch:

@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 from pathlib import Path
 from typing import BinaryIO
@@ -22,6 +21,7 @@ from workers.changes.errors import BackupDamaged, FileMissing, NotAFile, storage
 from workers.changes.journal import Journal
 from workers.changes.opening import Tree, explain, sync_filesystem
 from workers.changes.paths import from_bytes, to_bytes, to_portable
+from workers.changes.removal import remove_tree
 from workers.changes.states import ABSENT, State, dir_state, file_state, link_state
 
 _CHUNK = 1 << 20
@@ -237,27 +237,6 @@ def folder(vault_dir: Path, name: str) -> Path:
     path = vault_dir / name
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
-
-
-def remove_tree(path: Path) -> None:
-    """Remove a folder and everything below it without following a link, unreadable folders too."""
-
-    def open_up(_: object, name: str, error: tuple[type[BaseException], BaseException, object]) -> None:
-        if isinstance(error[1], FileNotFoundError):
-            return
-        parent = Path(name).parent
-        for each in (parent, Path(name)):
-            if each.is_dir() and not each.is_symlink():
-                each.chmod(0o700)
-        if Path(name).is_dir() and not Path(name).is_symlink():
-            shutil.rmtree(name)
-        else:
-            Path(name).unlink(missing_ok=True)
-
-    if path.is_symlink() or path.is_file():
-        path.unlink()
-    elif path.exists():
-        shutil.rmtree(path, onerror=open_up)
 
 
 def _digest(fd: int) -> tuple[str, int]:

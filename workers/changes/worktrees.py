@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +17,7 @@ from workers.changes.paths import to_portable
 from workers.changes.repository import Author, Repository
 from workers.changes.staging import changed_paths, refresh, stage_paths, temporary_index, tree_changes
 from workers.changes.transaction import StateTransaction, recover
-from workers.changes.vault import remove_tree
+from workers.changes.removal import remove_tree
 
 AGENT = Author("PyAgent agent", "agent@localhost")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
@@ -163,10 +163,8 @@ def sweep_worktrees(repository: Repository, keep: set[str]) -> list[str]:
         name = path.name.removeprefix(".").split(".")[0]
         if name in keep:
             continue
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            remove_tree(path)
         removed.append(path.name)
     return removed
 
