@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -70,3 +71,15 @@ def commit_beside(
         set_entries(git, entries)
         tree = git.text("write-tree")
     return repository.commit_tree(tree, [parent], "A change", author=AUTHOR)
+
+
+def nest_folders(folder: Path, depth: int) -> None:
+    """Nest folders further than a path may be long, as a command in a sandbox can."""
+    fd = os.open(folder, os.O_DIRECTORY)
+    for _ in range(depth):
+        os.mkdir("deep", dir_fd=fd)
+        inner = os.open("deep", os.O_DIRECTORY, dir_fd=fd)
+        os.close(fd)
+        fd = inner
+    os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=fd))
+    os.close(fd)

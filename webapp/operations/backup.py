@@ -11,7 +11,6 @@ import os
 import shutil
 import sqlite3
 import subprocess
-import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from django.db import connection
 from django.utils import timezone
 
 from webapp.errors import Conflict, Invalid
+from webapp.operations.packing import pack_workspace
 from webapp.operations.unpacking import unpack_workspace
 
 FORMAT = 1
@@ -42,9 +42,9 @@ def back_up(target: Path, *, with_keys: bool) -> dict[str, Any]:
     home = Path(settings.PYAGENT_HOME)
     _dump_database(target)
     workspaces = home / "workspaces"
+    left_out: list[str] = []
     for root in sorted(path for path in workspaces.glob("*") if path.is_dir()):
-        with tarfile.open(target / f"workspace-{root.name}.tar", "w") as archive:
-            archive.add(root, arcname=root.name, filter=_without_worktrees)
+        left_out += pack_workspace(root, target / f"workspace-{root.name}.tar")
     if with_keys:
         (target / "keys").mkdir(mode=0o700)
         for name in KEY_FILES:
@@ -55,6 +55,7 @@ def back_up(target: Path, *, with_keys: bool) -> dict[str, Any]:
         "made_at": timezone.now().isoformat(),
         "database": connection.vendor,
         "has_keys": with_keys,
+        "left_out": left_out,
         "files": {name: hash_file(target / name) for name in sorted(_names_in(target))},
     }
     draft = target / "manifest.json.new"
@@ -132,11 +133,6 @@ def _names_in(folder: Path) -> set[str]:
 def hash_file(path: Path) -> str:
     """Return the file's blake3, hex."""
     return blake3.blake3(max_threads=1).update_mmap(path).hexdigest()
-
-
-def _without_worktrees(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    # A run's own files can be made again from its hidden refs.
-    return None if "/worktrees/" in f"{entry.name}/" and entry.name.count("/") > 1 else entry
 
 
 def _dump_database(target: Path) -> None:

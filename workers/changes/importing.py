@@ -11,9 +11,9 @@ from pathlib import Path
 from workers.changes.archives import ArchiveLimits, unpack
 from workers.changes.errors import WorkspaceExists, storage_error
 from workers.changes.git import Git
+from workers.changes.removal import remove_tree
 from workers.changes.revisions import Author
 from workers.changes.staging import refresh, stage_paths
-from workers.changes.removal import remove_tree
 from workers.errors import PyAgentError
 
 __all__ = ["ArchiveLimits", "building", "create_repository", "import_archive", "init_bare"]

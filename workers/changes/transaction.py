@@ -30,9 +30,9 @@ from workers.changes.lock import hold_lock
 from workers.changes.paths import check_path
 from workers.changes.planning import ANY, Expected, Planner, Wishes
 from workers.changes.recovery import Recovery, give_up, recover, recover_open
+from workers.changes.removal import remove_tree
 from workers.changes.states import Plan
 from workers.changes.steps import do_step
-from workers.changes.removal import remove_tree
 from workers.changes.vault import Signature, Vault
 
 __all__ = ["ANY", "Recovery", "StateTransaction", "recover"]

@@ -14,10 +14,10 @@ from workers.changes.files import WorkspaceFiles
 from workers.changes.git import Git
 from workers.changes.lock import hold_lock
 from workers.changes.paths import to_portable
+from workers.changes.removal import remove_tree
 from workers.changes.repository import Author, Repository
 from workers.changes.staging import changed_paths, refresh, stage_paths, temporary_index, tree_changes
 from workers.changes.transaction import StateTransaction, recover
-from workers.changes.removal import remove_tree
 
 AGENT = Author("PyAgent agent", "agent@localhost")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")

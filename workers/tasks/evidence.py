@@ -19,8 +19,8 @@ import redis
 from workers.agents.claims import claim_value, has_died_here
 from workers.agents.runner import worker_name
 from workers.celery import app
-from workers.changes.repository import Repository
 from workers.changes.removal import remove_tree
+from workers.changes.repository import Repository
 from workers.changes.worktrees import subset_worktree
 from workers.config import Config, get_config
 from workers.errors import PyAgentError

@@ -19,12 +19,14 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from tests.framework.people import Company, make_person
+from tests.framework.repos import nest_folders
 from webapp.accounts.models import User
 from webapp.errors import Invalid
 from webapp.operations import backup
 from webapp.operations.doctor import examine
 from webapp.operations.unpacking import GIT_CONFIG, unpack_workspace
 from webapp.workspaces.repositories import root_of
+from workers.changes.removal import remove_tree
 
 
 @pytest.mark.django_db(transaction=True)
@@ -254,3 +256,32 @@ def test_a_file_that_was_put_into_a_backup_is_refused(company: Company, tmp_path
 @pytest.mark.django_db
 def test_repositories_are_made_with_the_configuration_that_restore_writes(company: Company) -> None:
     assert (root_of(company.workspace.pk) / "repo.git" / "config").read_text() == GIT_CONFIG
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_backup_leaves_out_what_could_not_be_put_back_and_says_so(
+    company: Company, tmp_path: Path, empty_database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    number = company.workspace.pk
+    files = root_of(number) / "files"
+    for name in ("src/worktrees/kept.py", "worktrees/kept.py"):
+        (files / name).parent.mkdir(parents=True)
+        (files / name).write_text("x = 1\n")
+    os.mkfifo(files / "pipe")
+    nest_folders(files, 3000)
+    (root_of(number) / "worktrees" / "run").mkdir(parents=True)
+    (root_of(number) / "worktrees" / "run" / "file").write_text("made again")
+    call_command("backup", str(tmp_path / "backup"))
+    said = capsys.readouterr().out
+    assert f"  {number}/files/pipe\n" in said
+    manifest = backup.read_manifest(tmp_path / "backup")
+    assert len(manifest["left_out"]) == 2
+    remove_tree(files / "deep")
+    done = _restore(tmp_path / "backup", tmp_path / "home", empty_database)
+    assert done.returncode == 0, done.stderr
+    restored = tmp_path / "home" / "workspaces" / str(number)
+    assert (restored / "files" / "src" / "worktrees" / "kept.py").read_text() == "x = 1\n"
+    assert (restored / "files" / "worktrees" / "kept.py").exists()
+    assert (restored / "files" / "deep" / "deep").is_dir()
+    assert not (restored / "files" / "pipe").exists()
+    assert list((restored / "worktrees").iterdir()) == []

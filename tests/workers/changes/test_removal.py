@@ -7,30 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.framework.repos import nest_folders
 from workers.changes.removal import remove_tree
 
 DEEP = 3000
 
 
-def make_deep(folder: Path, depth: int) -> None:
-    """Nest folders further than a path may be long, as a command in a sandbox can."""
-    fd = os.open(folder, os.O_DIRECTORY)
-    for _ in range(depth):
-        os.mkdir("deep", dir_fd=fd)
-        inner = os.open("deep", os.O_DIRECTORY, dir_fd=fd)
-        os.close(fd)
-        fd = inner
-    os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=fd))
-    os.close(fd)
-
-
 def test_removes_folders_nested_deeper_than_a_path_may_be_long(tmp_path: Path) -> None:
     (tmp_path / "tree" / "beside").mkdir(parents=True)
-    make_deep(tmp_path / "tree" / "beside", DEEP)
-    descriptors = len(os.listdir("/proc/self/fd"))
+    nest_folders(tmp_path / "tree" / "beside", DEEP)
+    descriptors = len(list(Path("/proc/self/fd").iterdir()))
     remove_tree(tmp_path / "tree")
     assert list(tmp_path.iterdir()) == []
-    assert len(os.listdir("/proc/self/fd")) == descriptors
+    assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
 
 
 def test_follows_no_link_and_opens_what_nobody_may_read(tmp_path: Path) -> None:
@@ -41,7 +30,7 @@ def test_follows_no_link_and_opens_what_nobody_may_read(tmp_path: Path) -> None:
     (tmp_path / "tree" / "out").symlink_to(outside)
     (tmp_path / "tree" / "closed" / "out").symlink_to(outside, target_is_directory=True)
     os.mkfifo(tmp_path / "tree" / "pipe")
-    os.mkdir(os.fsencode(tmp_path / "tree") + b"/caf\xe9")
+    (tmp_path / "tree" / "caf\udce9").mkdir()
     for folder in ("closed/inner", "closed"):
         (tmp_path / "tree" / folder).chmod(0)
     remove_tree(tmp_path / "tree")

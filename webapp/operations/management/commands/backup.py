@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from webapp.operations import backup
+from workers.changes.paths import to_portable
 from workers.errors import PyAgentError
 
 
@@ -36,3 +37,9 @@ class Command(BaseCommand):
                 " credentials must be typed in again."
             )
         self.stdout.write(f"{len(manifest['files'])} files in {options['dir']}. {keys}")
+        if manifest["left_out"]:
+            self.stdout.write(
+                "Left out, since nothing could put it back (pipes, sockets, what may not be read, what is nested too deep):"
+            )
+        for path in manifest["left_out"]:
+            self.stdout.write(f"  {to_portable(path)[:200]}")
