@@ -105,6 +105,7 @@ STATUS: dict[str, int] = {
     "search_pattern_invalid": 422,
     "git_failed": 422,
     "git_timeout": 504,
+    "files_hold_git_up": 422,
     "git_output_too_large": 413,
     "unknown_revision": 404,
     "branch_ambiguous": 409,

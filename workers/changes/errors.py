@@ -128,6 +128,12 @@ class GitTimeout(GitFailed):
     code, retryable = "git_timeout", True
 
 
+class FilesHoldGitUp(GitFailed):
+    """Git waits for ever, or reads without end, because of what lies at `paths`: pipes, links to devices."""
+
+    code = "files_hold_git_up"
+
+
 class GitOutputTooLarge(GitFailed):
     """Git's answer is larger than the limit."""
 

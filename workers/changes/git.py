@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workers.changes.errors import GitFailed, GitOutputTooLarge, GitTimeout
+from workers.changes.obstacles import StallWatch, bound_memory, raise_if_held_up
 from workers.changes.paths import from_bytes, to_portable
 
 DEFAULT_TIMEOUT_S = 120.0
@@ -140,13 +141,17 @@ class Git:
             GitFailed: any other exit code.
             GitTimeout: it took longer than `timeout_s` and was ended.
             GitOutputTooLarge: it wrote more than `max_output_bytes` and was ended.
+            FilesHoldGitUp: a file of the work tree never ends to open or to read; git was ended.
         """
         with self.start(args, env=env, config=config) as child:
             reader = _Reader(child, args, stdin, max_output_bytes, on_error_text)
-            ticks = [tick for tick in (self.on_tick, on_tick) if tick is not None]
+            stall = StallWatch(child.pid, self.work_tree).look if self.work_tree is not None else None
+            ticks = [tick for tick in (self.on_tick, on_tick, stall) if tick is not None]
             reader.run(time.monotonic() + timeout_s, ticks)
             code = child.wait()
             if code not in ok:
+                if self.work_tree is not None and b"Out of memory" in reader.error_text:
+                    raise_if_held_up(self.work_tree)
                 raise failed(args, code, reader.error_text)
             return b"".join(reader.output)
 
@@ -173,6 +178,8 @@ class Git:
             start_new_session=True,
         )
         try:
+            if self.work_tree is not None:
+                bound_memory(child.pid)
             yield child
         finally:
             end_group(child)
