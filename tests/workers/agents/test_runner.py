@@ -59,6 +59,8 @@ async def test_a_person_stops_it_in_the_middle_of_an_answer(
     job = coder_job(bench, provider_double)
     task = asyncio.create_task(bench.run(job))
     await begun(bench, job, "m, turn 1")
+    while not provider_double.asked:  # the provider's client takes seconds to load at its first call
+        await asyncio.sleep(0.01)
     loop = asyncio.get_running_loop()
     asked_at = loop.time()
     cancel_run(job.run_id, client=redis_server.client)
