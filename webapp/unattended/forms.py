@@ -83,9 +83,9 @@ class CallingForm(BudgetFields):
 
     def take_up(self) -> list[tuple[str, str]]:
         """Return label and words of what the item says otherwise by now than this form, which is saved over it from now on."""
-        if self._item is None:
+        item = self._item and type(self._item)._default_manager.filter(pk=self._item.pk).first()
+        if item is None:
             return []
-        item = type(self._item)._default_manager.get(pk=self._item.pk)
         now = type(self)(workspace=self._workspace, user=self._user, item=item)
         answers = self.data.copy()  # type: ignore[attr-defined]
         answers["seen"] = item.seen

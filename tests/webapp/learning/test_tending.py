@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.webapp.learning.conftest import MONEY, School
-from webapp.errors import Conflict, Invalid
+from webapp.errors import Conflict, Invalid, NotFound
 from webapp.learning import selectors, services
 from webapp.learning.models import Lesson
 from workers.memory.pruning import IDLE_CYCLES
@@ -39,6 +39,19 @@ def test_an_edited_lesson_fits_what_it_says_now(school: School) -> None:
     other = school.lesson()
     with pytest.raises(Conflict):
         services.edit_lesson(lesson=other, edited_by=school.company.member, pattern="poems MUST rhyme")
+
+
+def test_what_is_deleted_meanwhile_is_gone_and_no_fault(school: School) -> None:
+    lesson = school.lesson()
+    stale = Lesson.objects.get(pk=lesson.pk)
+    services.delete_lesson(lesson=lesson)
+    with pytest.raises(NotFound):
+        services.edit_lesson(lesson=stale, edited_by=school.company.member, cause="x")
+    with pytest.raises(NotFound):
+        services.pin_lesson(lesson=stale, is_pinned=True)
+    for act in (services.archive_lesson, services.restore_lesson):
+        with pytest.raises(NotFound):
+            act(lesson=stale)
 
 
 def test_fades_after_fifty_idle_cycles_and_comes_back(school: School) -> None:

@@ -10,11 +10,12 @@ from tests.framework.people import Company
 from tests.webapp.unattended.conftest import NOW, end, make_schedule
 from webapp.agents.models import Run
 from webapp.chat.models import Channel, Message
-from webapp.errors import Conflict
+from webapp.errors import Conflict, NotFound
 from webapp.events.registry import rights_lost
 from webapp.unattended import services
 from webapp.unattended.models import Act, Firing, Schedule
 from webapp.unattended.services import firing as firing_service
+from webapp.unattended.services.calling import CallingFields
 from webapp.workspaces.models import Membership, Role
 from webapp.workspaces.services import set_role
 
@@ -67,6 +68,43 @@ def test_two_relays_at_the_same_moment_start_one_run(company: Company, schedule:
         thread.join()
     assert not faults
     assert Run.objects.count() == Firing.objects.count() == 1
+
+
+def test_of_two_who_save_at_once_what_both_have_read_one_is_told(
+    company: Company, schedule: Schedule
+) -> None:
+    was, told = schedule.seen, []
+
+    def save(name: str) -> None:
+        given, when = CallingFields(name=name, agent="tidy"), services.When(cron="0 * * * *")
+        try:
+            services.change_schedule(
+                schedule=schedule, changed_by=company.member, given=given, when=when, seen=was
+            )
+        except Conflict as error:
+            told.append((name, error.facts["seen"]))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=save, args=(name,)) for name in ("One", "Two")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    saved = Schedule.objects.get()
+    assert told == [("Two" if saved.name == "One" else "One", saved.seen)]
+
+
+def test_what_is_deleted_meanwhile_is_gone_and_no_fault(company: Company, schedule: Schedule) -> None:
+    stale = Schedule.objects.get()
+    services.delete_schedule(schedule=schedule, deleted_by=company.member)
+    given, when = CallingFields(name="x", agent="tidy"), services.When(cron="0 * * * *")
+    with pytest.raises(NotFound):
+        services.change_schedule(schedule=stale, changed_by=company.member, given=given, when=when)
+    with pytest.raises(NotFound):
+        services.switch_schedule(schedule=stale, is_on=False, by=company.member)
+    with pytest.raises(NotFound):
+        services.delete_schedule(schedule=stale, deleted_by=company.member)
 
 
 def test_a_jump_of_the_clock_forth_and_back_starts_one_run(company: Company, schedule: Schedule) -> None:

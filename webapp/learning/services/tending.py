@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from webapp.accounts.models import User
-from webapp.errors import Conflict, Invalid
+from webapp.errors import Conflict, Invalid, NotFound
 from webapp.events.publish import publish_on_commit
 from webapp.learning import events
 from webapp.learning.models import Lesson
@@ -79,10 +79,11 @@ def edit_lesson(
 
     Raises:
         Invalid: it says too little.
+        NotFound: it was deleted meanwhile; so for what is done with lessons below.
         Conflict: there is another one of the same words, or it says something else by now than what was seen (`seen` is the
             digest of that).
     """
-    row = Lesson.objects.select_for_update().get(pk=lesson.pk)
+    row = _locked(lesson)
     said = _checked(
         lesson.workspace,
         row.pattern if pattern is None else pattern,
@@ -103,6 +104,13 @@ def edit_lesson(
     return row
 
 
+def _locked(lesson: Lesson) -> Lesson:
+    row = Lesson.objects.select_for_update().filter(pk=lesson.pk).first()
+    if row is None:
+        raise NotFound("It was deleted meanwhile.")
+    return row
+
+
 def _check_seen(row: Lesson, seen: str) -> None:
     if seen and seen != row.seen:
         now = " · ".join(filter(None, (row.pattern, row.cause, row.solution)))
@@ -120,7 +128,7 @@ def pin_lesson(*, lesson: Lesson, is_pinned: bool, seen: str = "") -> Lesson:
     Raises:
         Conflict: it says something else by now than what was seen, as `edit_lesson`.
     """
-    row = Lesson.objects.select_for_update().get(pk=lesson.pk)
+    row = _locked(lesson)
     _check_seen(row, seen)
     row.is_pinned = is_pinned
     row.last_cycle = max(row.last_cycle, current_cycle(row.workspace_id))
@@ -133,7 +141,7 @@ def pin_lesson(*, lesson: Lesson, is_pinned: bool, seen: str = "") -> Lesson:
 @transaction.atomic
 def archive_lesson(*, lesson: Lesson) -> Lesson:
     """Return the lesson, put away: it is given to nobody until it is brought back or its mistake is seen again."""
-    row = Lesson.objects.select_for_update().get(pk=lesson.pk)
+    row = _locked(lesson)
     if row.archived_at is None:
         row.archived_at, row.is_pinned = timezone.now(), False
         row.save(update_fields=["archived_at", "is_pinned", "updated_at"])
@@ -144,7 +152,7 @@ def archive_lesson(*, lesson: Lesson) -> Lesson:
 @transaction.atomic
 def restore_lesson(*, lesson: Lesson) -> Lesson:
     """Return the lesson, brought back from the archive as if it had just been used."""
-    row = Lesson.objects.select_for_update().get(pk=lesson.pk)
+    row = _locked(lesson)
     if row.archived_at is not None:
         row.archived_at, row.last_cycle = None, current_cycle(row.workspace_id)
         row.save(update_fields=["archived_at", "last_cycle", "updated_at"])

@@ -22,8 +22,9 @@ from webapp.chat.access import channel_in, writable
 from webapp.chat.models import Topic
 from webapp.chat.services.calling import RUNS_TOPIC, cards_go_to
 from webapp.chat.services.messages import clean_topic
-from webapp.errors import Conflict, Forbidden, Invalid
+from webapp.errors import Conflict, Forbidden, Invalid, NotFound
 from webapp.unattended import access
+from webapp.unattended.access import Item
 from webapp.unattended.models import Act, Calling, Switched
 from webapp.unattended.services.acts import record
 from webapp.workspaces.models import Workspace
@@ -91,6 +92,20 @@ def fill(item: Calling, given: CallingFields, *, by: User) -> agents.AgentInfo:
     item.budget = asdict(given.budget) if given.budget is not None else {}
     item.topic = clean_topic(given.topic) if channel is not None and given.topic.strip() else ""
     return info
+
+
+def locked(item: Item) -> Item:
+    """Return the item as it stands now, for a change of it. Call it in a transaction.
+
+    Raises:
+        NotFound: it was deleted meanwhile.
+    """
+    rows: Any = type(item)._default_manager.select_for_update()
+    row: Item | None = rows.filter(pk=item.pk).first()
+    if row is None:
+        raise NotFound("It was deleted meanwhile.")
+    row.workspace = item.workspace
+    return row
 
 
 def check_seen(item: Calling, seen: str) -> None:

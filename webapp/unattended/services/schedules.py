@@ -74,7 +74,7 @@ def change_schedule(
         Invalid, NotFound, Forbidden: as `create_schedule`.
         Conflict: as `calling.check_seen`.
     """
-    schedule = _locked(schedule)
+    schedule = calling.locked(schedule)
     before, owner = schedule.described, schedule.owner
     calling.check_seen(schedule, seen)
     _fill(schedule, given, when, by=changed_by, now=now or timezone.now())
@@ -84,18 +84,12 @@ def change_schedule(
     return schedule
 
 
-def _locked(schedule: Schedule) -> Schedule:
-    locked = Schedule.objects.select_for_update().get(pk=schedule.pk)
-    locked.workspace = schedule.workspace
-    return locked
-
-
 @transaction.atomic
 def switch_schedule(
     *, schedule: Schedule, is_on: bool, by: User | None, note: str = "", now: datetime | None = None
 ) -> Schedule:
     """Return the schedule, switched on or off; switching it to what it is changes nothing."""
-    schedule = _locked(schedule)
+    schedule = calling.locked(schedule)
     if schedule.is_enabled != is_on:
         schedule.next_at = (
             cron.next_after(schedule.cron, schedule.zone, now or timezone.now()) if is_on else None
@@ -107,4 +101,4 @@ def switch_schedule(
 @transaction.atomic
 def delete_schedule(*, schedule: Schedule, deleted_by: User) -> None:
     """Take the schedule away; its runs stay."""
-    calling.delete(_locked(schedule), deleted_by=deleted_by)
+    calling.delete(calling.locked(schedule), deleted_by=deleted_by)

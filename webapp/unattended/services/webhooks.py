@@ -81,7 +81,7 @@ def change_webhook(
         Invalid, NotFound, Forbidden: as `create_webhook`.
         Conflict: as `calling.check_seen`.
     """
-    webhook = _locked(webhook)
+    webhook = calling.locked(webhook)
     before, owner = webhook.described, webhook.owner
     calling.check_seen(webhook, seen)
     _fill(webhook, given, terms, by=changed_by)
@@ -91,19 +91,13 @@ def change_webhook(
     return webhook
 
 
-def _locked(webhook: Webhook) -> Webhook:
-    locked = Webhook.objects.select_for_update().get(pk=webhook.pk)
-    locked.workspace = webhook.workspace
-    return locked
-
-
 @transaction.atomic
 def renew_secret(*, webhook: Webhook, renewed_by: User) -> str:
     """Return the webhook's new secret, which is shown once; the old one is of no use from now on.
 
     Whoever is shown it can start runs with it, so these are theirs from now on.
     """
-    webhook = _locked(webhook)
+    webhook = calling.locked(webhook)
     note = calling.taken_over(webhook.owner, renewed_by).removeprefix("; ")
     calling.answer_for(webhook, renewed_by)
     secret = _new_secret(webhook)
@@ -115,7 +109,7 @@ def renew_secret(*, webhook: Webhook, renewed_by: User) -> str:
 @transaction.atomic
 def switch_webhook(*, webhook: Webhook, is_on: bool, by: User | None, note: str = "") -> Webhook:
     """Return the webhook, switched on or off; switching it to what it is changes nothing."""
-    webhook = _locked(webhook)
+    webhook = calling.locked(webhook)
     if webhook.is_enabled != is_on:
         calling.switch(webhook, is_on=is_on, by=by, note=note)
     return webhook
@@ -124,4 +118,4 @@ def switch_webhook(*, webhook: Webhook, is_on: bool, by: User | None, note: str 
 @transaction.atomic
 def delete_webhook(*, webhook: Webhook, deleted_by: User) -> None:
     """Take the webhook away; its address answers like one that never was. Its runs stay."""
-    calling.delete(_locked(webhook), deleted_by=deleted_by)
+    calling.delete(calling.locked(webhook), deleted_by=deleted_by)
