@@ -160,6 +160,7 @@ async function loadRemotes() {
         button.type = "button";
         button.className = "button";
         button.textContent = verb;
+        button.setAttribute("aria-label", `${verb} ${verb === "Push" ? "to" : "from"} ${remote.name}`);
         button.addEventListener("click", async () => {
           button.disabled = true;
           button.textContent = `${verb}ing …`;
