@@ -1,12 +1,14 @@
 // Builds static/dist: every page script, island and stylesheet with a hashed name, compressed copies beside them, the icon
-// sprite with just the icons in use, and manifest.json, which the template tag `asset` reads.
+// sprite with just the icons in use, and manifest.json, which the template tag `asset` reads. Servers go on meanwhile: what is
+// there is never written again, and goes only after two more builds, since open pages still load parts of their own build.
 import { build, context } from "esbuild";
 import { createHash } from "node:crypto";
-import { mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { access, mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 
 const OUT = "static/dist";
+const KEPT_BUILDS = 3;
 const isWatching = process.argv.includes("--watch");
 
 async function filesUnder(folder, ending) {
@@ -37,7 +39,35 @@ async function iconSprite() {
   return `<svg xmlns="http://www.w3.org/2000/svg">${symbols.join("")}</svg>`;
 }
 
+/** Write a file, unless it is there: its name says what is in it. */
+async function place(file, makeContent) {
+  if (await access(file).then(() => true, () => false)) return;
+  await mkdir(path.dirname(file), { recursive: true });
+  await replaceFile(file, makeContent());
+}
+
+async function replaceFile(file, content) {
+  await writeFile(`${file}.new`, content);
+  await rename(`${file}.new`, file);
+}
+
+/** Remember the files of this build; remove what only earlier ones had than the last few. */
+async function clearAway(files) {
+  const list = path.join(OUT, "builds.json");
+  const written = await readFile(list, "utf8").catch(() => null);
+  // What nobody has listed may be in use all the same.
+  const before = written === null ? [(await filesUnder(OUT, "")).filter((file) => !/\.(gz|br)$/.test(file))] : JSON.parse(written);
+  const same = JSON.stringify(files);
+  const builds = [files, ...before.filter((build) => JSON.stringify(build) !== same)].slice(0, KEPT_BUILDS);
+  await replaceFile(list, JSON.stringify(builds));
+  const keep = new Set([list, path.join(OUT, "manifest.json"), ...builds.flat()]);
+  for (const file of await filesUnder(OUT, "")) {
+    if (!keep.has(file.replace(/\.(gz|br)$/, ""))) await rm(file, { force: true });
+  }
+}
+
 async function finish(result) {
+  for (const { path: file, contents } of result.outputFiles) await place(file, () => contents);
   const manifest = {};
   for (const [file, output] of Object.entries(result.metafile.outputs)) {
     if (!output.entryPoint) continue;
@@ -46,17 +76,17 @@ async function finish(result) {
   }
   const sprite = await iconSprite();
   const spriteName = `icons-${createHash("sha256").update(sprite).digest("hex").slice(0, 8).toUpperCase()}.svg`;
-  await writeFile(path.join(OUT, spriteName), sprite);
+  await place(path.join(OUT, spriteName), () => sprite);
   manifest["icons.svg"] = spriteName;
-  const outputs = [...Object.keys(result.metafile.outputs), path.join(OUT, spriteName)];
+  const outputs = [...Object.keys(result.metafile.outputs), path.join(OUT, spriteName)].sort();
   for (const file of outputs.filter((f) => /\.(js|css|svg)$/.test(f))) {
     const content = await readFile(file);
-    await writeFile(`${file}.gz`, gzipSync(content, { level: 9 }));
-    await writeFile(`${file}.br`, brotliCompressSync(content));
+    await place(`${file}.gz`, () => gzipSync(content, { level: 9 }));
+    await place(`${file}.br`, () => brotliCompressSync(content));
   }
-  // Written last and at once: a server that starts meanwhile sees the old build or the new one, never half of each.
-  await writeFile(path.join(OUT, "manifest.json.new"), JSON.stringify(manifest, null, 1));
-  await rename(path.join(OUT, "manifest.json.new"), path.join(OUT, "manifest.json"));
+  // Last and at once: a server that looks meanwhile sees the old build or the new one, never half of each.
+  await replaceFile(path.join(OUT, "manifest.json"), JSON.stringify(manifest, null, 1));
+  if (!isWatching) await clearAway(outputs);
 }
 
 const options = {
@@ -73,6 +103,7 @@ const options = {
   minify: !isWatching,
   sourcemap: isWatching,
   metafile: true,
+  write: false,
   legalComments: "none",
   loader: { ".woff2": "file", ".svg": "file" },
   plugins: [{ name: "manifest", setup: (b) => b.onEnd((result) => (result.errors.length ? undefined : finish(result))) }],
@@ -82,10 +113,5 @@ await mkdir(OUT, { recursive: true });
 if (isWatching) {
   await (await context(options)).watch();
 } else {
-  const { metafile } = await build({ ...options, logLevel: "warning" });
-  const manifest = JSON.parse(await readFile(path.join(OUT, "manifest.json"), "utf8"));
-  const keep = new Set([...Object.keys(metafile.outputs), ...Object.values(manifest).map((f) => path.join(OUT, f)), path.join(OUT, "manifest.json")]);
-  for (const file of await filesUnder(OUT, "")) {
-    if (!keep.has(file.replace(/\.(gz|br)$/, ""))) await rm(file, { force: true });
-  }
+  await build({ ...options, logLevel: "warning" });
 }

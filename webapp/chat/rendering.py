@@ -7,7 +7,6 @@ Everything that comes from a person passes `escape`; a message's own HTML was sa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from html import escape
 from typing import Any
 
@@ -16,6 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from webapp.agents.models import Run
 from webapp.agents.selectors import review_id
+from webapp.bundle import once_a_build
 from webapp.chat import selectors
 from webapp.chat.models import Message
 from webapp.templatetags.ui import hue, icon, initials
@@ -126,7 +126,7 @@ def _reactions(message: Message) -> str:
     return f'<div class="reactions">{"".join(buttons)}</div>'
 
 
-@cache
+@once_a_build
 def _icons() -> dict[str, str]:
     names = {
         "hash": icon("hash"),
@@ -138,7 +138,7 @@ def _icons() -> dict[str, str]:
     return {name: str(image) for name, image in names.items()}
 
 
-@cache
+@once_a_build
 def _actions() -> str:
     """Return the buttons of a message; the page shows those that the viewer may use."""
     buttons = [("react", "React", ""), ("edit", "Edit", " hidden"), ("delete", "Delete", " hidden")]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 from django import template
-from django.conf import settings
 from django.template.base import FilterExpression, Parser, Token, Variable
 from django.template.context import Context
 from django.template.defaulttags import url
@@ -16,26 +13,15 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from workers.errors import ConfigError
+from webapp.bundle import bundle
 
 register = template.Library()
-
-
-@cache
-def _manifest() -> dict[str, str]:
-    try:
-        return json.loads(settings.ASSET_MANIFEST.read_text())
-    except FileNotFoundError as error:
-        raise ConfigError("The front end is not built; run `make web`.") from error
 
 
 @register.simple_tag
 def asset(name: str) -> str:
     """Return the address of a built file, e.g. `{% asset "shell.js" %}`."""
-    try:
-        return static(f"dist/{_manifest()[name]}")
-    except KeyError as error:
-        raise ConfigError(f"The front end has no file {name}; run `make web`.", name=name) from error
+    return static(bundle.file_of(name))
 
 
 @register.simple_tag
@@ -48,16 +34,17 @@ def icon(name: str, label: str = "") -> SafeString:
 
 
 class _Lasting(template.Node):
-    """A tag that says the same on every page, and so is asked once."""
+    """A tag that says the same on every page, and so is asked once for each build of the front end."""
 
     def __init__(self, node: Any) -> None:
         self.node = node
-        self.shown: str | None = None
+        self.shown: tuple[int, str] | None = None
 
     def render(self, context: Context) -> str:
-        if self.shown is None:
-            self.shown = self.node.render(context)
-        return self.shown
+        build, shown = bundle.changes, self.shown
+        if shown is None or shown[0] != build:
+            self.shown = shown = (build, self.node.render(context))
+        return shown[1]
 
 
 def _kept(compile_tag: Callable[[Parser, Token], Any]) -> Callable[[Parser, Token], Any]:

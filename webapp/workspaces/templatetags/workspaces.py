@@ -8,14 +8,15 @@ from django import template
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 
+from webapp.bundle import bundle
 from webapp.templatetags.ui import icon
 
 register = template.Library()
 
 
 @lru_cache(maxsize=1_000)
-def _places(workspace_id: int) -> list[tuple[str, str]]:
-    """Return the address of each place and what its link says."""
+def _places(workspace_id: int, build: int) -> list[tuple[str, str]]:
+    """Return the address of each place and what its link says, with the icons of this build of the front end."""
     places = [
         ("workspace_files", icon("folder-code"), "Files"),
         ("workspace_git", icon("git-branch"), "Git"),
@@ -36,7 +37,7 @@ def _places(workspace_id: int) -> list[tuple[str, str]]:
 def place_links(workspace_id: int, path: str) -> SafeString:
     """Return a link to each place, the one marked that the page at `path` belongs to."""
     links = []
-    for address, words in _places(workspace_id):
+    for address, words in _places(workspace_id, bundle.changes):
         # The settings have pages of others below them, such as the models'.
         is_here = path == address if address.endswith("/settings/") else path.startswith(address)
         mark = ' aria-current="page"' if is_here else ""
