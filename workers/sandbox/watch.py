@@ -5,6 +5,10 @@ The workspace's growth has no kernel limit (a quota would need a file system of 
 free space and free inodes are read ten times a second, which costs microseconds, and only when they fall does
 a walk over the workspace decide whether it was this command. Memory and processes are counted here where no
 cgroup could be made.
+
+What weighs on the disk need not be found by a walk: a file that is open has no name any more once it is deleted, and one
+that is nested deeper than a path may be long cannot be reached by one. The first is counted where it is held open, the
+second taken for too much. For what hides elsewhere (in a socket's queue) the disk is never let run full.
 """
 
 from __future__ import annotations
@@ -14,7 +18,9 @@ import contextlib
 import json
 import os
 import signal
+import stat
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +34,11 @@ UNBOUNDED_PERIOD_S = 0.01
 BLIND_WALK_S = 2.0
 # A walk may take at most this share of the time.
 WALK_SHARE = 0.2
+# A path may have 4,096 bytes; what lies further down cannot be looked at.
+DEEPEST_BYTES = 3800
+# Left for the database and the queue.
+RESERVE_BYTES = 512 << 20
+RESERVE_SHARE = 0.02
 PAGE = os.sysconf("SC_PAGE_SIZE")
 # Files in a memory-backed /tmp cost kernel memory that no size limit counts.
 TMP_INODES = 50_000
@@ -43,15 +54,18 @@ class Growth:
 
 def growth_since(folder: Path, since: float, *, stop_at: Growth) -> Growth:
     """Return the weight of everything in `folder` whose inode changed after `since`; ends early past
-    `stop_at`.
+    `stop_at`, which a folder nested deeper than a path may be long passes as well.
 
     Links are not followed, other file systems neither. A file that vanishes meanwhile counts nothing.
     """
     size = count = 0
     pending = [os.fspath(folder)]
     while pending:
+        path = pending.pop()
+        if len(os.fsencode(path)) > DEEPEST_BYTES:
+            return Growth(stop_at.size_bytes + 1, stop_at.inodes + 1)
         try:
-            entries = list(os.scandir(pending.pop()))
+            entries = list(os.scandir(path))
         except OSError:
             continue
         for entry in entries:
@@ -67,6 +81,43 @@ def growth_since(folder: Path, since: float, *, stop_at: Growth) -> Growth:
         if size > stop_at.size_bytes or count > stop_at.inodes:
             break
     return Growth(size, count)
+
+
+def nameless_bytes(pids: list[int], *, device: int) -> int:
+    """Return what files of `device` weigh that have been deleted, but are held open or mapped by `pids`."""
+    held: dict[int, int] = {}
+    for pid in pids:
+        for descriptor in _listed(f"/proc/{pid}/fd"):
+            try:
+                found = os.stat(f"/proc/{pid}/fd/{descriptor}")  # noqa: PTH116 - called often
+            except OSError:
+                continue
+            if stat.S_ISREG(found.st_mode) and not found.st_nlink and found.st_dev == device:
+                held[found.st_ino] = max(held.get(found.st_ino, 0), found.st_blocks * 512)
+        for inode, end in _deleted_mappings(pid, device):
+            held[inode] = max(held.get(inode, 0), end)
+    return sum(held.values())
+
+
+def _listed(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)  # noqa: PTH208 - called often
+    except OSError:
+        return []
+
+
+def _deleted_mappings(pid: int, device: int) -> Iterator[tuple[int, int]]:
+    """Yield inode and highest mapped byte of the deleted files that a process has mapped."""
+    wanted = f"{os.major(device):02x}:{os.minor(device):02x}"
+    try:
+        lines = Path(f"/proc/{pid}/maps").read_text(errors="replace").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        fields = line.split(maxsplit=5)
+        if len(fields) == 6 and fields[3] == wanted and fields[5].endswith(" (deleted)"):
+            start, end = (int(each, 16) for each in fields[0].split("-"))
+            yield int(fields[4]), int(fields[2], 16) + end - start
 
 
 def _tree(root: int, *, stop_at: int) -> list[int]:
@@ -214,13 +265,32 @@ class Watch:
         now = time.monotonic()
         if now < self._walk_not_before or not self._is_suspicious():
             return False
+        if self._is_nearly_full():
+            return True
         bound = Growth(self._limits.disk_bytes, self._limits.inodes)
-        grown = await asyncio.to_thread(growth_since, self._files, self._since, stop_at=bound)
+        grown = await asyncio.to_thread(self._grown, bound)
         took = time.monotonic() - now
         self._walk_not_before = time.monotonic() + max(
             took / WALK_SHARE, BLIND_WALK_S if not self._start.f_files else 0.0
         )
         return grown.size_bytes > bound.size_bytes or grown.inodes > bound.inodes
+
+    def _grown(self, bound: Growth) -> Growth:
+        grown = growth_since(self._files, self._since, stop_at=bound)
+        if self.init_pid is None:
+            return grown
+        pids = _tree(self.init_pid, stop_at=self._limits.processes * 2)
+        hidden = nameless_bytes(pids, device=self._files.stat().st_dev)
+        return Growth(grown.size_bytes + hidden, grown.inodes)
+
+    def _is_nearly_full(self) -> bool:
+        """Return whether the disk has little left for the database and the queue; ending this command may help."""
+        try:
+            state = os.statvfs(self._files)
+        except OSError:
+            return False
+        reserve = min(RESERVE_BYTES, int(state.f_blocks * state.f_frsize * RESERVE_SHARE))
+        return state.f_bavail * state.f_frsize < reserve
 
     def _is_suspicious(self) -> bool:
         try:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import subprocess
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from tests.workers.sandbox.conftest import names
-from workers.sandbox import Limits, cgroups, run
+from workers.sandbox import Limits, cgroups, run, watch
 from workers.sandbox.limits import MIB
 from workers.sandbox.watch import Growth, growth_since
 
@@ -77,6 +79,62 @@ async def test_ends_a_disk_bomb(files: Path) -> None:
     assert result.ended_by == "disk"
     # What is written between two looks, ten times a second, comes on top.
     assert sum(path.stat().st_size for path in files.iterdir()) < 400 * MIB
+
+
+@pytest.mark.parametrize("keep", ["held.append(f)", "held.append(mmap.mmap(f.fileno(), 8 << 20)); f.close()"])
+async def test_ends_a_disk_bomb_of_deleted_files(files: Path, keep: str) -> None:
+    script = f"""python -c '
+import mmap, os, time
+held = []
+for number in range(60):
+    f = open("f", "wb+", buffering=0)
+    os.unlink("f")
+    f.write(bytes(8 << 20))
+    {keep}
+print("made all", flush=True)
+time.sleep(60)
+'"""
+    result = await run(script, files=files, limits=SMALL)
+    assert result.ended_by == "disk"
+    assert names(files) == []
+
+
+async def test_ends_a_disk_bomb_that_is_nested_too_deep_to_be_looked_at(files: Path) -> None:
+    script = """python -c '
+import os, time
+for _ in range(40):
+    os.mkdir("d" * 200)
+    os.chdir("d" * 200)
+for number in range(60):
+    open(str(number), "wb").write(bytes(8 << 20))
+print("made all", flush=True)
+time.sleep(60)
+'"""
+    result = await run(script, files=files, limits=SMALL)
+    assert result.ended_by == "disk"
+
+
+async def test_never_lets_the_disk_run_full(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = os.statvfs(files)
+    free = {"f_bfree": state.f_bfree, "f_bavail": state.f_bavail}
+    monkeypatch.setattr(
+        watch.os,
+        "statvfs",
+        lambda _: SimpleNamespace(
+            f_frsize=state.f_frsize,
+            f_blocks=state.f_blocks,
+            f_files=state.f_files,
+            f_ffree=state.f_ffree,
+            **free,
+        ),
+    )
+    eye = watch.Watch(files=files, limits=SMALL, cgroup=None, status_fd=-1)
+    free["f_bavail"] = 0
+    assert not await eye._has_grown_too_much()  # it was full before this command came
+    free["f_bfree"] -= 40 * MIB // state.f_frsize
+    assert await eye._has_grown_too_much()
+    free["f_bavail"] = state.f_blocks
+    assert not await eye._has_grown_too_much()
 
 
 async def test_refuses_one_file_that_is_too_large(files: Path) -> None:
