@@ -67,7 +67,9 @@ def raise_if_held_up(files: Path) -> None:
     """
     if found := find_obstacles(files, limit=_TOLD):
         names = ", ".join(found)
-        raise FilesHoldGitUp(f"Git cannot get past {names} among the files: remove it in a terminal.", paths=found)
+        raise FilesHoldGitUp(
+            f"Git cannot get past {names} among the files: remove it in a terminal.", paths=found
+        )
 
 
 def find_obstacles(files: Path, *, limit: int) -> list[str]:

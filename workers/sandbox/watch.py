@@ -39,6 +39,7 @@ DEEPEST_BYTES = 3800
 # Left for the database and the queue.
 RESERVE_BYTES = 512 << 20
 RESERVE_SHARE = 0.02
+NOTICED_BYTES = 16 << 20
 PAGE = os.sysconf("SC_PAGE_SIZE")
 # Files in a memory-backed /tmp cost kernel memory that no size limit counts.
 TMP_INODES = 50_000
@@ -262,11 +263,15 @@ class Watch:
         return None
 
     async def _has_grown_too_much(self) -> bool:
-        now = time.monotonic()
-        if now < self._walk_not_before or not self._is_suspicious():
+        try:
+            state = os.statvfs(self._files)
+        except OSError:
             return False
-        if self._is_nearly_full():
+        if self._is_nearly_full(state):
             return True
+        now = time.monotonic()
+        if now < self._walk_not_before or not self._is_suspicious(state):
+            return False
         bound = Growth(self._limits.disk_bytes, self._limits.inodes)
         grown = await asyncio.to_thread(self._grown, bound)
         took = time.monotonic() - now
@@ -283,25 +288,20 @@ class Watch:
         hidden = nameless_bytes(pids, device=self._files.stat().st_dev)
         return Growth(grown.size_bytes + hidden, grown.inodes)
 
-    def _is_nearly_full(self) -> bool:
-        """Return whether the disk has little left for the database and the queue; ending this command may help."""
-        try:
-            state = os.statvfs(self._files)
-        except OSError:
-            return False
-        reserve = min(RESERVE_BYTES, int(state.f_blocks * state.f_frsize * RESERVE_SHARE))
-        return state.f_bavail * state.f_frsize < reserve
+    def _used(self, state: os.statvfs_result) -> int:
+        """Return what the whole file system has taken since the start, in bytes, whoever wrote it."""
+        return (self._start.f_bfree - state.f_bfree) * state.f_frsize
 
-    def _is_suspicious(self) -> bool:
-        try:
-            state = os.statvfs(self._files)
-        except OSError:
-            return False
-        used = (self._start.f_bfree - state.f_bfree) * state.f_frsize
+    def _is_nearly_full(self, state: os.statvfs_result) -> bool:
+        """Return whether the disk has little left for the database and the queue, and less than when this command came."""
+        reserve = min(RESERVE_BYTES, int(state.f_blocks * state.f_frsize * RESERVE_SHARE))
+        return state.f_bavail * state.f_frsize < reserve and self._used(state) > NOTICED_BYTES
+
+    def _is_suspicious(self, state: os.statvfs_result) -> bool:
         if not self._start.f_files:
             return True
         # Half: what somebody else frees meanwhile on the same file system hides as much.
         return (
-            used > self._limits.disk_bytes // 2
+            self._used(state) > self._limits.disk_bytes // 2
             or self._start.f_ffree - state.f_ffree > self._limits.inodes // 2
         )

@@ -131,7 +131,7 @@ async def test_never_lets_the_disk_run_full(files: Path, monkeypatch: pytest.Mon
     eye = watch.Watch(files=files, limits=SMALL, cgroup=None, status_fd=-1)
     free["f_bavail"] = 0
     assert not await eye._has_grown_too_much()  # it was full before this command came
-    free["f_bfree"] -= 40 * MIB // state.f_frsize
+    free["f_bfree"] -= 20 * MIB // state.f_frsize
     assert await eye._has_grown_too_much()
     free["f_bavail"] = state.f_blocks
     assert not await eye._has_grown_too_much()
