@@ -25,6 +25,9 @@ from websockets.sync.client import ClientConnection, connect
 from tests.framework.redis import RedisServer
 from tests.framework.stack import ROOT, free_port
 
+MAKING_S = 300
+NEEDS_DATABASE = {"db", "transactional_db", "django_db_setup"}
+
 
 def database_url_of_tests() -> str:
     """Return the address of the database that the tests use, for another process."""
@@ -47,6 +50,17 @@ def let_go_of_the_database(executor: ThreadPoolExecutor) -> None:
 
     for done in [executor.submit(close) for _ in range(count)]:
         done.result()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the first test that uses the database the time to make it, on a busy machine too."""
+    for item in items:
+        if item.get_closest_marker("django_db") or NEEDS_DATABASE.intersection(
+            getattr(item, "fixturenames", ())
+        ):
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(MAKING_S))
+            return
 
 
 @pytest.fixture(scope="session")
