@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import socket
 import time
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from tests.framework.web import WebProcess
-from webapp.bodies import LARGE_AT_ONCE, LARGE_BODY_BYTES, MIB, SMALL_BODY_BYTES
+from webapp.bodies import GRACE_S, LARGE_AT_ONCE, LARGE_BODY_BYTES, MIB, SMALL_BODY_BYTES
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PIECE = b"a" * MIB
@@ -73,6 +74,28 @@ def test_few_large_bodies_are_taken_at_once_and_others_are_told_to_wait(web_proc
         for _ in range(20):
             connection.sendall(PIECE)
         assert status_of(connection) == 403, "there is room again; the form has no token"
+
+
+def test_who_hardly_sends_keeps_nobody_from_uploading(web_process: WebProcess) -> None:
+    length = f"Content-Length: {20 * MIB}"
+    with ExitStack() as stack:
+        held = [stack.enter_context(request(web_process, "/new/", length)) for _ in range(LARGE_AT_ONCE)]
+        for connection in held:
+            connection.sendall(b"a")
+        held[0].sendall(PIECE)  # fast enough for a while
+        time.sleep(GRACE_S + 1)
+        for _ in range(LARGE_AT_ONCE - 1):
+            with request(web_process, "/new/", length) as connection:
+                for _ in range(20):
+                    connection.sendall(PIECE)
+                assert status_of(connection) == 403, "it was taken; the form has no token"
+        refused = [connection for connection in held if _is_answered(connection)]
+        assert len(refused) == 1 and refused[0] is not held[0]
+        assert status_of(refused[0]) == 408
+
+
+def _is_answered(connection: socket.socket) -> bool:
+    return bool(select.select([connection], [], [], 0.2)[0])
 
 
 def test_a_client_cannot_say_where_the_application_is_mounted(web_process: WebProcess) -> None:
