@@ -1,8 +1,9 @@
 """What among somebody's files holds git up for ever, or feeds it without end.
 
 Git reads `.gitignore`, `.gitattributes` and what lies in a nested `.git` before anybody has looked at them. Whoever has a
-terminal can put a pipe there, which never ends to open, or a link to a device, which never ends to read. Git has no
-setting against either; so its memory is bounded, its silence is noticed, and the reason is told by name.
+terminal can put a pipe there, which never ends to open, a link to a device, which never ends to read, or a pattern such as
+`**/*a*a*a*a*a*a*a*a*b`, whose comparison with one long name takes hours. Git has no setting against any of them; so its
+memory is bounded, its silence and its labour are noticed, and the reason is told by name.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import os
 import resource
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from workers.changes.errors import FilesHoldGitUp
@@ -21,7 +23,12 @@ from workers.changes.paths import from_bytes, to_portable
 MEMORY_BYTES = 1 << 30
 _LOOK_EVERY_S = 0.5
 _PATIENCE_S = 1.5
+_BUSY_S = 5.0
+"""Processor time after which patterns are looked at: a hundred thousand files take one or two seconds."""
 _TOLD = 5
+_RULES = (b".gitignore", b".gitattributes")
+_RULES_BYTES = 1 << 20
+_STARS = 8
 
 
 def bound_memory(pid: int) -> None:
@@ -38,25 +45,28 @@ class StallWatch:
         self._pid, self._files, self._clock = pid, files, clock
         self._look_at = self._since = clock()
         self._cpu = -1
+        self._look_at_rules_at = _BUSY_S * os.sysconf("SC_CLK_TCK")
 
     def look(self) -> None:
         """Do nothing while git works.
 
         Raises:
-            FilesHoldGitUp: it waits, and there is something among the files that it would wait for.
+            FilesHoldGitUp: it waits, or works for long, and there is something among the files that explains it.
         """
         now = self._clock()
         if now < self._look_at:
             return
         self._look_at = now + _LOOK_EVERY_S
         cpu, is_asleep = _activity(self._pid)
+        if cpu > self._look_at_rules_at:
+            self._look_at_rules_at = 2 * cpu
+            raise_if_kept_busy(self._files)
         if cpu != self._cpu or not is_asleep:
             self._cpu, self._since = cpu, now
         elif now - self._since >= _PATIENCE_S:
             raise_if_held_up(self._files)
-            self._since = (
-                now + 10 * _PATIENCE_S
-            )  # it waits for something else: the walk is not worth doing again soon
+            # It waits for something else: the walk is not worth doing again soon.
+            self._since = now + 10 * _PATIENCE_S
 
 
 def raise_if_held_up(files: Path) -> None:
@@ -72,22 +82,59 @@ def raise_if_held_up(files: Path) -> None:
         )
 
 
+def raise_if_kept_busy(files: Path) -> None:
+    """Do nothing when no pattern can be why git works without end.
+
+    Raises:
+        FilesHoldGitUp: those in these files can.
+    """
+    if found := find_slow_rules(files, limit=_TOLD):
+        names = ", ".join(found)
+        raise FilesHoldGitUp(
+            f"The patterns in {names} keep git busy without end: make them simpler.", paths=found
+        )
+
+
 def find_obstacles(files: Path, *, limit: int) -> list[str]:
     """Return up to `limit` paths of pipes, and of links that lead to a pipe or a device."""
-    found: list[str] = []
-    top = os.fsencode(files)
-    pending = [top]
-    while pending and len(found) < limit:
+    found = (path for path, is_file in _walk(files) if not is_file and _is_endless(path))
+    return _told(files, found, limit)
+
+
+def find_slow_rules(files: Path, *, limit: int) -> list[str]:
+    """Return up to `limit` paths of `.gitignore` and `.gitattributes` with a pattern that git compares in exponential time."""
+    rules = (path for path, is_file in _walk(files) if is_file and path.endswith(_RULES))
+    return _told(files, filter(_has_slow_pattern, rules), limit)
+
+
+def _told(files: Path, found: Iterable[bytes], limit: int) -> list[str]:
+    start = len(os.fsencode(files)) + 1
+    return sorted(to_portable(from_bytes(path[start:])) for path in islice(found, limit))
+
+
+def _walk(files: Path) -> Iterator[tuple[bytes, bool]]:
+    """Yield everything below a folder that is no folder, and whether it is a regular file."""
+    pending = [os.fsencode(files)]
+    while pending:
         try:
             with os.scandir(pending.pop()) as entries:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
                         pending.append(entry.path)
-                    elif not entry.is_file(follow_symlinks=False) and _is_endless(entry.path):
-                        found.append(to_portable(from_bytes(entry.path[len(top) + 1 :])))
+                    else:
+                        yield entry.path, entry.is_file(follow_symlinks=False)
         except OSError:  # gone meanwhile, not to be read, or nested deeper than git itself goes
             continue
-    return sorted(found)[:limit]
+
+
+def _has_slow_pattern(path: bytes) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor
+        text = file.read(_RULES_BYTES)
+    return any(b"**" in line and line.replace(b"**", b"").count(b"*") > _STARS for line in text.splitlines())
 
 
 def _is_endless(path: bytes) -> bool:

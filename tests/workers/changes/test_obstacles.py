@@ -85,6 +85,20 @@ def test_a_git_that_only_waits_for_us_is_left_alone(tmp_path: Path) -> None:
         child.kill()
 
 
+def test_names_the_patterns_that_keep_git_busy(tmp_path: Path) -> None:
+    repository = make_repository(
+        tmp_path, {"a": b"a\n", ".gitignore": b"*.pyc\n", "sub/.gitignore": b"**/build-*/**\n"}
+    )
+    folder = repository.files_dir / "sub" / "/".join(["a" * 60] * 10)
+    folder.mkdir(parents=True)
+    (folder / ("a" * 200)).touch()
+    assert [each.path for each in repository.status()] == [f"sub/{'/'.join(['a' * 60] * 10)}/{'a' * 200}"]
+    (repository.files_dir / "sub" / ".gitignore").write_text("**/" + "*a" * 40 + "b\n")
+    with pytest.raises(FilesHoldGitUp) as held:
+        repository.status()
+    assert held.value.facts["paths"] == ["sub/.gitignore"]
+
+
 def test_finds_pipes_and_links_to_devices_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     os.mkfifo(tmp_path / "sub" / "pipe")
