@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from workers.changes import cloning, importing
@@ -18,6 +18,7 @@ from workers.changes.errors import (
     NothingToCommit,
     PathTaken,
     UnknownRevision,
+    WorkspaceBusy,
 )
 from workers.changes.files import WorkspaceFiles
 from workers.changes.git import Git
@@ -55,6 +56,7 @@ from workers.changes.transaction import StateTransaction, recover
 from workers.telemetry.logging import get_logger
 
 log = get_logger(__name__)
+_TALK_WAIT_S = 2.0
 _REMOTE_NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 __all__ = ["Author", "CommitInfo", "Credential", "FileStatus", "Progress", "Repository"]
@@ -317,9 +319,14 @@ class Repository(HistoryMixin):
         """Bring a remote's branches to `refs/remotes/<remote>/`, its tags to `refs/tags/`; options as for `clone`.
 
         Branches that the remote no longer has go from there; those of other remotes stay as they are.
+
+        Raises:
+            WorkspaceBusy: somebody else is fetching or pushing here.
         """
         self._check_remote_name(remote)
-        cloning.fetch(self.bare, Source(remote_url, credential=credential, **options), remote)  # type: ignore[arg-type]
+        source = Source(remote_url, credential=credential, **options)  # type: ignore[arg-type]
+        with self._talking():
+            cloning.fetch(self.bare, source, remote)
 
     def push(
         self,
@@ -335,12 +342,15 @@ class Repository(HistoryMixin):
         Raises:
             UnknownRevision: there is no such branch.
             PushRejected: the remote's branch has commits that ours lacks.
+            WorkspaceBusy: somebody else is fetching or pushing here.
         """
         self._check_remote_name(remote)
         ref = self.branch_ref(branch)
         commit, there = self.resolve(ref), FetchedBranch(remote, branch).ref
         known = self.ref(there)
-        cloning.push(self.bare, Source(remote_url, credential=credential, **options), commit, ref)  # type: ignore[arg-type]
+        source = Source(remote_url, credential=credential, **options)  # type: ignore[arg-type]
+        with self._talking():
+            cloning.push(self.bare, source, commit, ref)
         if known == commit:
             return
         try:
@@ -349,6 +359,17 @@ class Repository(HistoryMixin):
             GitFailed
         ):  # a fetch came between, or a branch that is gone there is in the way, as `a` is of `a/b`
             log.info("the next fetch will show what was pushed", branch=to_portable(branch))
+
+    @contextmanager
+    def _talking(self) -> Iterator[None]:
+        """Talk to one remote at a time: one that hangs keeps a thread and a database connection for minutes."""
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(hold_lock(self.root / "remote.lock", timeout_s=_TALK_WAIT_S))
+            except WorkspaceBusy as error:
+                message = "Somebody is fetching or pushing here already; try again when that is done."
+                raise WorkspaceBusy(message, waited_s=_TALK_WAIT_S) from error
+            yield
 
     def _check_remote_name(self, name: str) -> None:
         if not _REMOTE_NAME.fullmatch(name):

@@ -26,6 +26,7 @@ from workers.changes.errors import (
     RemoteTooLarge,
     RemoteUnavailable,
     UnknownRevision,
+    WorkspaceBusy,
 )
 from workers.changes.remotes import Credential, Progress, ProgressReader, Source, check_remote, is_public
 from workers.changes.repository import Repository
@@ -223,6 +224,23 @@ def test_a_server_that_hangs_is_given_up_in_time(tmp_path: Path, server: GitServ
         Repository.clone(tmp_path / "w", server.url("repo.git"), timeout_s=0.8, **options(server))
     assert time.monotonic() - started < 2.5
     assert not [path for path in tmp_path.iterdir() if "w" in path.name.split(".")]
+
+
+def test_one_remote_is_talked_to_at_a_time(tmp_path: Path, server: GitServer) -> None:
+    clone = Repository.clone(tmp_path / "w", server.url("repo.git"), **options(server))
+    server.delay_s = 6
+    url = server.url("repo.git")
+    first = threading.Thread(target=clone.fetch, args=(url,), kwargs={**options(server), "timeout_s": 60})
+    asked = len(server.hits)
+    first.start()
+    while len(server.hits) == asked:
+        time.sleep(0.01)
+    for talk in (clone.fetch, lambda *args, **kwargs: clone.push(*args, "develop", **kwargs)):
+        with pytest.raises(WorkspaceBusy, match="already"):
+            talk(url, **options(server))
+    server.delay_s = 0
+    first.join()
+    clone.fetch(url, **options(server))
 
 
 def test_a_server_that_hangs_is_left_at_once_when_the_tick_raises(tmp_path: Path, server: GitServer) -> None:
