@@ -119,6 +119,11 @@ fn counts_nesting_parameters_calls_and_lines() {
 }
 
 #[test]
+fn tells_a_method_of_something_nameless_from_a_function_of_that_name() {
+    assert_eq!(first("def f():\n  g().c()\n  c()\n  ''.c()\n  a.c()\n").fan_out, 4);
+}
+
+#[test]
 fn counts_operators_of_each_function() {
     let source = "def f():\n  a + b\n  def g():\n    a + c\n    a - a\n";
     let [outer, inner] = &audit_python(source).functions[..] else { panic!() };

@@ -44,13 +44,14 @@ impl Calls {
         let mut part = callee;
         loop {
             match part {
-                Expr::Name(node) => return Some(self.hasher.hash_one((key, node.id.as_str()))),
+                Expr::Name(node) => return Some(self.hasher.hash_one((key, Some(node.id.as_str())))),
                 Expr::Attribute(node) => {
                     key = self.hasher.hash_one((key, node.attr.as_str()));
                     part = &node.value;
                 }
                 _ if key == 0 => return None,
-                _ => return Some(key),
+                // Not the key of the name alone: `f().c` is another than `c`.
+                _ => return Some(self.hasher.hash_one((key, None::<&str>))),
             }
         }
     }
