@@ -96,7 +96,7 @@ time.sleep(60)
 '"""
     result = await run(script, files=files, limits=SMALL)
     assert result.ended_by == "disk"
-    assert names(files) == []
+    assert set(names(files)) <= {"f"}  # it may have been ended between making one and deleting it
 
 
 async def test_ends_a_disk_bomb_that_is_nested_too_deep_to_be_looked_at(files: Path) -> None:
