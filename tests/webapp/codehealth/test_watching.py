@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.framework.lateness import lateness_s
 from tests.framework.people import Company
 from tests.framework.repos import commit_beside, commit_files, write_files
 from webapp.codehealth import watching
@@ -62,17 +63,9 @@ def within_a_second(company: Company, watcher: Watcher) -> Callable[[Seen], None
     def wait(seen: Seen) -> None:
         took = wait_until(lambda: seen(entries_of(company.workspace)), timeout_s=10)
         print(f"measured after {took * 1000:.0f} ms")
-        assert took < 1.0 or took < 1.0 + _stall_s()
+        assert took < 1.0 or took < 1.0 + lateness_s()
 
     return wait
-
-
-def _stall_s() -> float:
-    """Return how much longer than it should a short sleep takes now: what the machine itself is late by."""
-    started = time.monotonic()
-    for _ in range(20):
-        time.sleep(0.01)
-    return 20 * max(0.0, time.monotonic() - started - 0.2)
 
 
 def shell(repository: Repository, script: str) -> None:

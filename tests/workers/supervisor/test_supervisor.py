@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.framework.lateness import lateness_s
+
 HARNESS = Path(__file__).with_name("harness.py")
 ROOT = Path(__file__).parents[3]
 SLEEP = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(300)"]
@@ -129,7 +131,8 @@ def test_ends_everything_within_five_seconds(
     start = time.monotonic()
     supervisor.process.send_signal(number)
     assert supervisor.process.wait(10) == 0
-    assert time.monotonic() - start < 5.0
+    took = time.monotonic() - start
+    assert took < 5.0 or took < 5.0 + lateness_s()
     assert supervisor.alive() == {}
     assert not is_running(guardian)
 
