@@ -84,8 +84,13 @@ def growth_since(folder: Path, since: float, *, stop_at: Growth) -> Growth:
     return Growth(size, count)
 
 
-def nameless_bytes(pids: list[int], *, device: int) -> int:
-    """Return what files of `device` weigh that have been deleted, but are held open or mapped by `pids`."""
+def nameless_bytes(pids: list[int], *, in_memory: set[int]) -> int:
+    """Return what files weigh that have been deleted, but are held open or mapped by `pids`.
+
+    Args:
+        in_memory: Devices that are no disk. The disk's own is not asked for: files of a layered file system have others
+            than its folders.
+    """
     held: dict[int, int] = {}
     for pid in pids:
         for descriptor in _listed(f"/proc/{pid}/fd"):
@@ -93,11 +98,23 @@ def nameless_bytes(pids: list[int], *, device: int) -> int:
                 found = os.stat(f"/proc/{pid}/fd/{descriptor}")  # noqa: PTH116 - called often
             except OSError:
                 continue
-            if stat.S_ISREG(found.st_mode) and not found.st_nlink and found.st_dev == device:
+            if stat.S_ISREG(found.st_mode) and not found.st_nlink and found.st_dev not in in_memory:
                 held[found.st_ino] = max(held.get(found.st_ino, 0), found.st_blocks * 512)
-        for inode, end in _deleted_mappings(pid, device):
+        for inode, end in _deleted_mappings(pid, in_memory):
             held[inode] = max(held.get(inode, 0), end)
     return sum(held.values())
+
+
+def _memory_devices(init_pid: int) -> set[int]:
+    """Return the devices of a sandbox's folders in memory, and of memory that is shared without a name."""
+    found = set()
+    for folder in ("tmp", "dev/shm"):
+        with contextlib.suppress(OSError):
+            found.add(os.stat(f"/proc/{init_pid}/root/{folder}").st_dev)  # noqa: PTH116 - as below
+    descriptor = os.memfd_create("device", os.MFD_CLOEXEC)
+    found.add(os.fstat(descriptor).st_dev)
+    os.close(descriptor)
+    return found
 
 
 def _listed(folder: str) -> list[str]:
@@ -107,16 +124,16 @@ def _listed(folder: str) -> list[str]:
         return []
 
 
-def _deleted_mappings(pid: int, device: int) -> Iterator[tuple[int, int]]:
+def _deleted_mappings(pid: int, in_memory: set[int]) -> Iterator[tuple[int, int]]:
     """Yield inode and highest mapped byte of the deleted files that a process has mapped."""
-    wanted = f"{os.major(device):02x}:{os.minor(device):02x}"
+    unwanted = {f"{os.major(device):02x}:{os.minor(device):02x}" for device in in_memory}
     try:
         lines = Path(f"/proc/{pid}/maps").read_text(errors="replace").splitlines()
     except OSError:
         return
     for line in lines:
         fields = line.split(maxsplit=5)
-        if len(fields) == 6 and fields[3] == wanted and fields[5].endswith(" (deleted)"):
+        if len(fields) == 6 and fields[3] not in unwanted and fields[5].endswith(" (deleted)"):
             start, end = (int(each, 16) for each in fields[0].split("-"))
             yield int(fields[4]), int(fields[2], 16) + end - start
 
@@ -285,7 +302,7 @@ class Watch:
         if self.init_pid is None:
             return grown
         pids = _tree(self.init_pid, stop_at=self._limits.processes * 2)
-        hidden = nameless_bytes(pids, device=self._files.stat().st_dev)
+        hidden = nameless_bytes(pids, in_memory=_memory_devices(self.init_pid))
         return Growth(grown.size_bytes + hidden, grown.inodes)
 
     def _used(self, state: os.statvfs_result) -> int:

@@ -99,6 +99,22 @@ time.sleep(60)
     assert set(names(files)) <= {"f"}  # it may have been ended between making one and deleting it
 
 
+async def test_deleted_files_in_memory_are_no_disk_bomb(files: Path) -> None:
+    script = """python -c '
+import mmap, os, time
+held = [mmap.mmap(-1, 24 << 20), open("/tmp/f", "wb+", buffering=0)]
+os.unlink("/tmp/f")
+held[0].write(bytes(24 << 20))
+held[1].write(bytes(24 << 20))
+os.ftruncate(os.memfd_create("m"), 200 << 20)
+with open("kept", "wb") as file:
+    file.write(bytes(40 << 20))
+time.sleep(1)
+'"""
+    result = await run(script, files=files, limits=SMALL)
+    assert (result.ended_by, result.exit_code) == ("exit", 0), result.output
+
+
 async def test_ends_a_disk_bomb_that_is_nested_too_deep_to_be_looked_at(files: Path) -> None:
     script = """python -c '
 import os, time
