@@ -238,3 +238,27 @@ def test_brings_in_what_was_fetched_and_switches_to_a_fetched_branch(desk: Desk,
     page.get_by_role("button", name="Bring them in from far").click()
     expect(page.locator("#log li").first).to_contain_text("From farther away")
     assert git("rev-parse", "next") == newer
+
+
+def test_removes_a_remote_with_what_was_fetched_of_it(desk: Desk, stack: Stack) -> None:
+    for name in ("near", "far"):
+        remote = {
+            "name": name,
+            "url": "https://example.org/x.git",
+            "token": "hidden" if name == "far" else "",
+        }
+        desk.api.put(desk._url("git/remotes"), json=remote).raise_for_status()
+    bare = stack.home / "workspaces" / str(desk.workspace_id) / "repo.git"
+    subprocess.run(["git", "-C", str(bare), "update-ref", "refs/remotes/far/a/b", "HEAD"], check=True)
+    page = desk.page
+    page.goto(str(desk.api.base_url.join(f"/w/{desk.workspace_id}/git/")))
+    far = page.locator("#remotes li", has_text="far")
+    expect(far).to_contain_text("credential stored")
+    questions: list[str] = []
+    page.on("dialog", lambda dialog: questions.append(dialog.message))  # answered by the desk
+    far.get_by_role("button", name="Remove far").click()
+    expect(page.get_by_text("far is removed.")).to_be_visible()
+    expect(far).to_be_hidden()
+    expect(page.locator("#remotes li")).to_have_count(1)
+    assert "credential" in questions[0]
+    assert not page.get_by_label("Branch", exact=True).locator("option", has_text="far").count()

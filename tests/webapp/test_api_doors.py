@@ -184,7 +184,7 @@ def values(company: Company) -> dict[str, Any]:
         "change_set_id": change_set.pk, "key": "0" * 32, "comment_id": 1, "evidence_id": 1, "key_id": key.pk,
         "rule_id": rule.pk, "measurement_id": measurement.pk, "agent_id": agent.pk, "number": 1,
         **unattended_of(company, SECRET),
-        "lesson_id": lesson.pk,
+        "lesson_id": lesson.pk, "remote_name": "origin",
     }  # fmt: skip
 
 

@@ -136,6 +136,16 @@ def store_remote(request: HttpRequest, workspace_id: int, body: schemas.RemoteIn
     )
 
 
+@router.delete(
+    "/{int:workspace_id}/git/remotes/{remote_name}", response={204: None, **ERRORS}, summary="Remove a remote"
+)
+def remove_remote(request: HttpRequest, workspace_id: int, remote_name: str) -> Any:
+    """Forget a remote with its credential and what was fetched of it; for maintainers."""
+    workspace = access.workspace_for(require_scope(request, "admin"), workspace_id, role=Role.MAINTAINER)
+    services.remove_remote(workspace=workspace, user=person(request), remote_name=remote_name)
+    return Status(204, None)
+
+
 def _remote_out(remote: Remote) -> dict[str, Any]:
     return {
         "name": remote.name,

@@ -211,6 +211,16 @@ def push(*, workspace: Workspace, user: User, remote_name: str, branch: str) -> 
     log.info("pushed", workspace_id=workspace.pk, user_id=user.pk, remote=remote.name, branch=branch)
 
 
+def remove_remote(*, workspace: Workspace, user: User, remote_name: str) -> None:
+    """Forget a remote, its credential, and what was fetched of it; branches that were switched to stay."""
+    remote = _remote(workspace, remote_name)
+    repository_of(workspace).forget_remote(remote.name)
+    with transaction.atomic():
+        remote.delete()
+        _tell(workspace, user, "fetch", [])
+    log.info("remote removed", workspace_id=workspace.pk, user_id=user.pk, remote=remote_name)
+
+
 def _remote(workspace: Workspace, name: str) -> Remote:
     remote = Remote.objects.filter(workspace=workspace, name=name).first()
     if remote is None:

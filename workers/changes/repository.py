@@ -24,7 +24,7 @@ from workers.changes.files import WorkspaceFiles
 from workers.changes.git import Git
 from workers.changes.history import FetchedBranch, HistoryMixin
 from workers.changes.lock import hold_lock
-from workers.changes.paths import from_bytes, to_portable
+from workers.changes.paths import from_bytes, to_bytes, to_portable
 from workers.changes.pending import (
     Intent,
     Outcome,
@@ -359,6 +359,18 @@ class Repository(HistoryMixin):
             GitFailed
         ):  # a fetch came between, or a branch that is gone there is in the way, as `a` is of `a/b`
             log.info("the next fetch will show what was pushed", branch=to_portable(branch))
+
+    def forget_remote(self, remote: str) -> None:
+        """Drop what was fetched of a remote; branches that were switched to stay.
+
+        Raises:
+            WorkspaceBusy: somebody else is fetching or pushing here.
+        """
+        self._check_remote_name(remote)
+        with self._talking():
+            refs = [each.ref for each in self.fetched_branches() if each.remote == remote]
+            commands = b"".join(b"delete " + to_bytes(ref) + b"\0\0" for ref in refs)
+            self.bare.run("update-ref", "--no-deref", "-z", "--stdin", stdin=commands)
 
     @contextmanager
     def _talking(self) -> Iterator[None]:

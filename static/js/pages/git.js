@@ -143,6 +143,23 @@ async function loadHistory(skip = 0) {
   more.onclick = () => loadHistory(skip + 30).catch(fail);
 }
 
+function removeButton({ name, has_token: hasToken }) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "button";
+  button.textContent = "Remove";
+  button.setAttribute("aria-label", `Remove ${name}`);
+  const lost = hasToken ? "Its credential and what was fetched of it go with it" : "What was fetched of it goes with it";
+  button.addEventListener("click", async () => {
+    if (!confirm(`Remove the remote ${name}? ${lost}; branches that you have switched to stay.`)) return;
+    button.disabled = true;
+    await api("DELETE", `git/remotes/${encodeURIComponent(name)}`).then(() => notify(`${name} is removed.`, "good"), fail);
+    button.disabled = false;
+    await Promise.all([refresh(), loadRemotes()]).catch(fail);
+  });
+  return button;
+}
+
 async function loadRemotes() {
   const remotes = await api("GET", "git/remotes");
   const list = document.getElementById("remotes");
@@ -171,6 +188,7 @@ async function loadRemotes() {
         });
         item.append(button);
       }
+      if (page.dataset.mayPush === "1") item.append(removeButton(remote));
       return item;
     }),
   );

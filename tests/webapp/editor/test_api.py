@@ -198,6 +198,8 @@ def test_stores_a_remote_without_ever_giving_its_token_back(company: Company) ->
     ]
     assert "very-secret-token" not in told.content.decode()
     assert Door(company, company.member).send("PUT", "git/remotes", body).status_code == 403
+    assert Door(company, company.member).send("DELETE", "git/remotes/origin").status_code == 403
+    assert len(door.get("git/remotes").json()) == 1
 
 
 @pytest.mark.parametrize(
@@ -327,6 +329,11 @@ def test_fetches_each_remote_below_its_own_name_and_pushes_to_the_one_that_is_na
         assert door.send("POST", "git/push", {"remote": "far"}).status_code == 204
     assert far.ref("refs/heads/mine") == repository.head()
     assert door.get("git").json()["upstream"] == [{"remote": "far", "behind": 0, "ahead": 0}]
+    assert door.send("DELETE", "git/remotes/far").status_code == 204
+    assert door.send("DELETE", "git/remotes/far").status_code == 404
+    left = door.get("git").json()
+    assert (left["remotes"], left["upstream"], left["branch"]) == ([], [], "mine")
+    assert left["fetched"] == [{"remote": "origin", "branch": "left-by-far"}]
 
 
 def test_a_remote_that_cannot_be_reached_is_no_error_of_ours(company: Company) -> None:
