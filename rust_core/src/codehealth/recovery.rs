@@ -10,8 +10,8 @@ use std::ops::Range;
 pub fn hide_broken_part(text: &str, error: usize) -> Option<(String, usize)> {
     let lines = lines_of(text);
     let at = lines.iter().rposition(|line| line.range.start <= error)?;
-    let hidden = broken_lines(&lines, at, error);
-    let (first, last) = (lines.get(hidden.start)?, lines.get(hidden.end.checked_sub(1)?)?);
+    let hidden = broken_lines(&lines, at, error)?;
+    let (first, last) = (&lines[hidden.start], &lines[hidden.end - 1]);
     let mut bytes = text.as_bytes().to_vec();
     for byte in &mut bytes[first.range.start..last.range.end] {
         if !matches!(byte, b'\n' | b'\r') {
@@ -66,18 +66,17 @@ fn lines_of(text: &str) -> Vec<Line<'_>> {
         .collect()
 }
 
-fn broken_lines(lines: &[Line], at: usize, error: usize) -> Range<usize> {
+/// Lines of which at least one is not blank; `None` when nothing but blank lines leads to the error.
+fn broken_lines(lines: &[Line], at: usize, error: usize) -> Option<Range<usize>> {
     // The parser stumbles over a definition's first token when what stands before it has no end.
     let is_before = lines[at].starts_definition() && error <= lines[at].range.start + lines[at].indent;
     let culprit = if is_before { at.saturating_sub(1) } else { at };
-    let Some(culprit) = lines[..=culprit].iter().rposition(|line| !line.is_blank()) else {
-        return at..at;
-    };
+    let culprit = lines[..=culprit].iter().rposition(|line| !line.is_blank())?;
     let start = function_around(lines, culprit).unwrap_or_else(|| paragraph_start(lines, culprit));
     let indent = lines[start].indent;
     let is_end = |line: &Line| line.starts_definition() && line.indent <= indent;
     let end = lines[culprit + 1..].iter().position(is_end).map_or(lines.len(), |after| culprit + 1 + after);
-    start..end
+    Some(start..end)
 }
 
 /// The innermost `def` that the indentation puts around a line, or that stands in it.
@@ -123,6 +122,12 @@ mod tests {
     fn hides_a_method_and_leaves_its_class() {
         let text = "class A:\n  def a(self):\n    if x\n      y\n  def b(self): pass\n";
         assert_eq!(hide(text, "\n      y"), "class A:\n  pass\n\n\n  def b(self): pass");
+    }
+
+    #[test]
+    fn hides_nothing_where_only_blank_lines_lead_to_the_error() {
+        assert!(hide_broken_part("\n\n  \n", 2).is_none());
+        assert!(hide_broken_part("\n  @a(\n", 1).is_none());
     }
 
     #[test]
