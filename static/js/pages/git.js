@@ -166,7 +166,7 @@ async function loadRemotes() {
   list.replaceChildren(
     ...remotes.map((remote) => {
       const item = document.createElement("li");
-      item.className = "row between";
+      item.className = "row";
       const words = document.createElement("span");
       words.className = "grow";
       words.textContent = `${remote.name} · ${remote.url}${remote.has_token ? " · credential stored" : ""}`;
