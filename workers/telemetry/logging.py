@@ -79,6 +79,13 @@ def to_json(event: Mapping[str, Any], *, default: Callable[[Any], Any] = str, **
         return json.dumps(event, default=default, skipkeys=True)
 
 
+def _without_traceback(record: logging.LogRecord) -> bool:
+    # A request that Django refuses, such as one for a host that is not ours. Anybody can send many; none of our code is in it.
+    if record.name.startswith("django.security."):
+        record.exc_info = None
+    return True
+
+
 def configure_logging(process: str, *, level: str | None = None) -> None:
     """Set up logging for this process; `process` names it in every line."""
     is_json = os.environ.get("PYAGENT_LOG") == "json"
@@ -105,6 +112,7 @@ def configure_logging(process: str, *, level: str | None = None) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_without_traceback)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

@@ -80,6 +80,7 @@ try:
     raise ValueError("sk-{CANARY}")
 except ValueError:
     log.exception("it failed")
+    logging.getLogger("django.security.DisallowedHost").error("not our host", exc_info=True)
 """
 
 
@@ -99,10 +100,16 @@ def _lines(**env: str) -> list[str]:
 
 def test_writes_json_one_line_an_event_when_asked() -> None:
     events = [json.loads(line) for line in _lines(PYAGENT_LOG="json")]
-    assert [event["event"] for event in events] == ["it happened", "with https://[hidden]@host/", "it failed"]
+    assert [event["event"] for event in events] == [
+        "it happened",
+        "with https://[hidden]@host/",
+        "it failed",
+        "not our host",
+    ]
     assert {event["process"] for event in events} == {"test"}
-    assert [event["level"] for event in events] == ["info", "warning", "error"]
+    assert [event["level"] for event in events] == ["info", "warning", "error", "error"]
     assert "ValueError" in events[2]["exception"]
+    assert "exception" not in events[3]
 
 
 def test_writes_for_people_otherwise_without_colours_where_none_are_wanted() -> None:
