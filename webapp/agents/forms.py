@@ -10,11 +10,11 @@ from django import forms
 
 from webapp.agents import budgets, prices, spending
 from webapp.agents.definitions import TOOLS
-from webapp.agents.form_parts import FormPart, split_form
 from webapp.agents.models import AgentDefinition, AgentVersion, ModelProfile
 from webapp.agents.routes import MAX_MODELS, Route
 from webapp.agents.services.definitions import DESCRIPTION_CHARS, INSTRUCTIONS_CHARS, NAME_CHARS
 from webapp.agents.services.profiles import MAX_PER_MIN, MAX_SILENCE_S, ProfileFields
+from webapp.form_parts import FormPart, split_form
 from workers.queue import Budget
 
 PRIORITY_WORDS = {

@@ -19,7 +19,7 @@ from workers.changes.errors import FileTooLarge
 from workers.changes.files import version_of
 from workers.changes.history import FetchedBranch
 from workers.changes.paths import to_portable
-from workers.changes.remotes import Credential
+from workers.changes.remotes import DEFAULT_USERNAME, Credential
 from workers.changes.transaction import StateTransaction
 from workers.codehealth.metrics import FileAudit, audit_source
 from workers.telemetry.logging import get_logger
@@ -231,7 +231,7 @@ def _remote(workspace: Workspace, name: str) -> Remote:
 def _credential(remote: Remote) -> Credential | None:
     if remote.sealed_token is None:
         return None
-    return Credential(username=remote.username or "git", password=unseal(remote.sealed_token))
+    return Credential(username=remote.username or DEFAULT_USERNAME, password=unseal(remote.sealed_token))
 
 
 def require_text(text: str) -> str:

@@ -10,10 +10,10 @@ from webapp.accounts.models import User
 from webapp.agents import definitions as agents
 from webapp.agents.budgets import default_budget
 from webapp.agents.choosing import usable_profiles
-from webapp.agents.form_parts import FormPart, split_form
 from webapp.agents.forms import BudgetFields
 from webapp.agents.services.runs import GOAL_CHARS
 from webapp.chat.models import Channel
+from webapp.form_parts import FormPart, split_form
 from webapp.seen import DIGEST_CHARS
 from webapp.unattended import cron
 from webapp.unattended.models import Calling, Schedule, Webhook

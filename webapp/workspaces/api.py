@@ -16,7 +16,7 @@ from webapp.api import Body, ErrorReply
 from webapp.errors import NotFound
 from webapp.workspaces import access, preparing, selectors, services
 from webapp.workspaces.models import Membership, Role, Workspace
-from webapp.workspaces.preparing import Source, check_url
+from webapp.workspaces.preparing import url_source
 
 router = Router(tags=["workspaces"])
 ERRORS: dict[Any, Any] = {401: ErrorReply, 403: ErrorReply, 404: ErrorReply, 422: ErrorReply}
@@ -42,6 +42,8 @@ class WorkspaceIn(Body):
     url: str = Field(
         "", max_length=500, description="https address of a git repository; empty for an empty one"
     )
+    username: str = Field("", max_length=120, description="Of a private repository")
+    token: str = Field("", max_length=1000, description="Of a private repository; never given back")
 
 
 class WorkspaceChange(Body):
@@ -103,9 +105,7 @@ def create_workspace(request: HttpRequest, body: WorkspaceIn) -> Any:
     """Create an empty workspace, or import one; `state` tells when it is ready."""
     user = require_scope(request, "write")
     _refuse_bound_key(user)
-    if body.url:
-        check_url(body.url)
-    source = Source(kind="url", url=body.url, shown_url=body.url) if body.url else Source()
+    source = url_source(body.url, username=body.username, token=body.token)
     return Status(
         201,
         services.create_workspace(name=body.name, description=body.description, owner=user, source=source),

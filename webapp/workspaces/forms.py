@@ -6,9 +6,11 @@ from typing import Any
 
 from django import forms
 
+from webapp.form_parts import FormPart, split_form
 from webapp.workspaces.models import Role
 
 MAX_UPLOAD_BYTES = 200 * 1024 * 1024
+PRIVATE = ("username", "token")
 
 
 class NewWorkspaceForm(forms.Form):
@@ -29,6 +31,30 @@ class NewWorkspaceForm(forms.Form):
         help_text=".zip or .tar.gz, up to 200 MB.",
         widget=forms.FileInput(attrs={"accept": ".zip,.tar.gz,.tgz"}),
     )
+
+    username = forms.CharField(
+        max_length=120,
+        required=False,
+        label="User name",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    token = forms.CharField(
+        max_length=1000,
+        required=False,
+        label="Token",
+        help_text="Stored encrypted with the remote, never shown again.",
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+    )
+
+    @property
+    def main(self) -> FormPart:
+        """The fields that everybody sees."""
+        return split_form(self, PRIVATE)[0]
+
+    @property
+    def private(self) -> FormPart:
+        """The fields for a repository that asks who comes."""
+        return split_form(self, PRIVATE)[1]
 
     def clean_archive(self) -> Any:
         """Refuse what is too large or of another kind."""

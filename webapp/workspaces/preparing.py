@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from time import monotonic
@@ -28,6 +28,7 @@ from webapp.events.registry import periodic
 from webapp.workspaces import events
 from webapp.workspaces.models import Workspace
 from webapp.workspaces.repositories import author_of, root_of
+from workers.changes.remotes import DEFAULT_USERNAME, Credential
 from workers.changes.removal import remove_tree
 from workers.changes.repository import Progress, Repository
 from workers.errors import PyAgentError
@@ -58,6 +59,23 @@ class Source:
     shown_url: str = ""
     is_file_allowed: bool = False
     """Only the operator's command may clone from this machine's own disk."""
+    credential: Credential | None = field(default=None, repr=False)
+    """Kept with the remote `origin` as well, sealed."""
+
+
+def url_source(url: str, *, username: str = "", token: str = "") -> Source:
+    """Return the source for the address of a git repository, and for an empty one the source of nothing.
+
+    Raises:
+        Invalid: the address is none that is cloned from, or there is a credential and no address.
+    """
+    if not url:
+        if username or token:
+            raise Invalid("A user name and a token belong to a git URL.", field="url")
+        return Source()
+    check_url(url)
+    credential = Credential(username or DEFAULT_USERNAME, token) if token else None
+    return Source(kind="url", url=url, shown_url=url, credential=credential)
 
 
 def check_url(url: str) -> None:
@@ -145,6 +163,7 @@ def _make_repository(workspace_id: int, user_id: int, source: Source) -> None:
             root,
             source.url,
             allow_file=source.is_file_allowed,
+            credential=source.credential,
             timeout_s=CLONE_TIMEOUT_S,
             on_progress=lambda progress: watch.note(_describe(progress)),
             on_tick=watch.look,

@@ -23,7 +23,7 @@ def create_workspace(*, name: str, description: str = "", owner: User, source: p
         Invalid: the name is empty.
     """
     with transaction.atomic():
-        workspace = _create_rows(name=name, description=description, owner=owner, source_url=source.shown_url)
+        workspace = _create_rows(name=name, description=description, owner=owner, source=source)
         transaction.on_commit(lambda: preparing.start(workspace.pk, owner.pk, source))
     return workspace
 
@@ -35,7 +35,7 @@ def create_workspace_now(*, name: str, owner: User, source: preparing.Source) ->
         PyAgentError: the repository could not be prepared; the rows are gone again.
     """
     with transaction.atomic():
-        workspace = _create_rows(name=name, description="", owner=owner, source_url=source.shown_url)
+        workspace = _create_rows(name=name, description="", owner=owner, source=source)
     try:
         preparing.prepare(workspace.pk, owner.pk, source)
     except Exception:
@@ -57,13 +57,23 @@ def clean_name(name: str) -> str:
     return clean[:80]
 
 
-def _create_rows(*, name: str, description: str, owner: User, source_url: str) -> Workspace:
+def _create_rows(*, name: str, description: str, owner: User, source: preparing.Source) -> Workspace:
     workspace = Workspace.objects.create(
-        name=clean_name(name), description=description.strip()[:300], created_by=owner, source_url=source_url
+        name=clean_name(name),
+        description=description.strip()[:300],
+        created_by=owner,
+        source_url=source.shown_url,
     )
     Membership.objects.create(workspace=workspace, user=owner, role=Role.OWNER)
-    if source_url.startswith("https://"):
-        Remote.objects.create(workspace=workspace, name="origin", url=source_url)
+    if source.shown_url.startswith("https://"):
+        known = source.credential
+        set_remote(
+            workspace=workspace,
+            name="origin",
+            url=source.shown_url,
+            username=known.username if known else "",
+            token=known.password if known else None,
+        )
     workspace_created(workspace)
     return workspace
 

@@ -24,7 +24,7 @@ from webapp.errors import Conflict, Invalid
 from webapp.workspaces import access, preparing, selectors, services
 from webapp.workspaces.forms import InviteForm, NewWorkspaceForm, WorkspaceForm
 from webapp.workspaces.models import Role, Workspace
-from webapp.workspaces.preparing import Source, check_url
+from webapp.workspaces.preparing import Source, url_source
 
 
 @require_safe
@@ -59,10 +59,8 @@ def new_workspace(request: HttpRequest) -> HttpResponse:
 def _source_from(form: NewWorkspaceForm) -> Source:
     if upload := form.cleaned_data.get("archive"):
         return services.archive_source(keep_upload(upload), upload.name or "archive")
-    if url := form.cleaned_data.get("url"):
-        check_url(url)
-        return Source(kind="url", url=url, shown_url=url)
-    return Source()
+    said = form.cleaned_data
+    return url_source(said["url"], username=said["username"], token=said["token"])
 
 
 def keep_upload(upload: UploadedFile) -> Path:

@@ -12,6 +12,7 @@ import re
 import socket
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 from workers.changes.errors import RemoteRefused
@@ -23,6 +24,10 @@ _PROGRESS = re.compile(rb"(?:remote: )?([A-Z][A-Za-z ]+):\s+(?:(\d+)% )?\(?(\d+)
 _BYTES = re.compile(rb"([\d.]+) (bytes|KiB|MiB|GiB)")
 _LINE_LIMIT = 4096
 _UNITS = {b"bytes": 1, b"KiB": 1 << 10, b"MiB": 1 << 20, b"GiB": 1 << 30}
+
+
+DEFAULT_USERNAME: Final = "git"
+"""Where somebody has a token and no name: hosts that ask for a token take any name."""
 
 
 @dataclass(frozen=True, slots=True)

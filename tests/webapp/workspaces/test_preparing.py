@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import tarfile
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 
+from tests.framework.git_server import serve_git
 from tests.framework.people import Company
+from tests.framework.repos import make_repository
 from webapp.errors import Invalid
+from webapp.vault import unseal
 from webapp.workspaces import preparing, services
 from webapp.workspaces.models import Workspace
 from webapp.workspaces.repositories import root_of
+from workers.changes import cloning
+from workers.changes.remotes import check_remote
 from workers.changes.repository import Progress
 
 
@@ -161,6 +168,57 @@ def wait_for(is_true: Callable[[], bool]) -> None:
     while not is_true():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+@pytest.fixture
+def private_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a repository that is given to `ada` with the token `open-sesame`."""
+    with serve_git(tmp_path, make_repository(tmp_path, {"kept.txt": b"kept\n"}, name="far").root) as server:
+        server.username, server.password = "ada", "open-sesame"
+        monkeypatch.setattr(
+            cloning,
+            "check_remote",
+            lambda source: check_remote(replace(source, allow_private=True, ca_file=server.certificate)),
+        )
+        yield server.url("repo.git")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("door", ["page", "api"])
+def test_imports_a_private_repository_and_keeps_its_credential_sealed(
+    company: Company, private_git: str, door: str
+) -> None:
+    said = {"name": "Private", "url": private_git, "username": "ada", "token": "open-sesame"}
+    client = company.client(company.member)
+    if door == "page":
+        client.post("/new/", said)
+    else:
+        client.post("/api/v1/workspaces", json.dumps(said), content_type="application/json")
+    workspace = wait_until_prepared(Workspace.objects.get(name="Private"))
+    assert workspace.state == Workspace.State.READY, workspace.state_note
+    assert (root_of(workspace.pk) / "files" / "kept.txt").read_text() == "kept\n"
+    remote = workspace.remotes.get()
+    assert (remote.name, remote.username, unseal(remote.sealed_token)) == ("origin", "ada", "open-sesame")
+    base = f"/api/v1/workspaces/{workspace.pk}/git"
+    told = client.get(f"{base}/remotes").content.decode()
+    assert "open-sesame" not in told
+    assert client.post(f"{base}/fetch", "{}", content_type="application/json").status_code == 204
+    assert "open-sesame" not in (root_of(workspace.pk) / "repo.git" / "config").read_text()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_says_that_a_private_repository_wants_a_credential(company: Company, private_git: str) -> None:
+    client = company.client(company.member)
+    client.post("/new/", {"name": "Private", "url": private_git, "token": "wrong"})
+    workspace = wait_until_prepared(Workspace.objects.get(name="Private"))
+    assert workspace.state == Workspace.State.FAILED
+    assert "credential" in workspace.state_note
+    assert "wrong" not in workspace.state_note
+    reply = client.post("/new/", {"name": "Without", "token": "open-sesame"})
+    assert reply.status_code == 422
+    assert "belong to a git URL" in reply.content.decode()
+    assert "open-sesame" not in reply.content.decode()
+    assert not Workspace.objects.filter(name="Without").exists()
 
 
 def start_hung(company: Company, url: str) -> Workspace:

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from webapp.accounts.models import User
 from webapp.workspaces import services
-from webapp.workspaces.preparing import Source
+from webapp.workspaces.preparing import Source, url_source
 from workers.errors import PyAgentError
 
 
@@ -45,7 +45,7 @@ class Command(BaseCommand):
 
 def _source(path_or_url: str) -> Source:
     if path_or_url.startswith("https://"):
-        return Source(kind="url", url=path_or_url, shown_url=path_or_url)
+        return url_source(path_or_url)
     path = Path(path_or_url.removeprefix("file://")).absolute()
     if not path.exists():
         raise CommandError(f"{path} does not exist.")
