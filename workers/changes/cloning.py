@@ -86,10 +86,14 @@ def push(git: Git, source: Source, commit: str, ref: str) -> None:
     except GitFailed as error:
         facts = error.facts
         if facts.get("exit_code") == 1:
-            raise PushRejected(
-                f"The remote did not take the branch: {facts.get('detail', '')}", **facts
-            ) from error
+            raise PushRejected(_why_rejected(str(facts.get("detail", ""))), **facts) from error
         raise
+
+
+def _why_rejected(detail: str) -> str:
+    if "Updates were rejected" in detail:  # what git advises then, `git pull`, is nothing that a page has
+        return "The remote's branch has commits that this one lacks: fetch them and bring them in first."
+    return f"The remote did not take the branch: {detail}"
 
 
 def _fetch(

@@ -158,7 +158,7 @@ def test_a_push_that_would_lose_commits_is_rejected(
     clone = Repository.clone(tmp_path / "w", url, **options(server))
     commit_files(clone, {"a": b"ours\n"})
     theirs = commit_files(origin, {"a": b"theirs\n"})
-    with pytest.raises(PushRejected):
+    with pytest.raises(PushRejected, match="has commits that this one lacks"):
         clone.push(url, "develop", **options(server))
     assert origin.ref("refs/heads/develop") == theirs
     clone.fetch(url, **options(server))
