@@ -82,7 +82,7 @@ async function doTheMainJob() {
   await see("button", "Apply accepted (1 of");
   await see(".hunk-verdict", "accepted");
   await page.waitForFunction(() => [...document.querySelectorAll("button")].some((b) => b.textContent.includes("Apply accepted") && !b.disabled));
-  await click("::-p-text(Apply accepted)");
+  await Promise.all([page.waitForNavigation({ waitUntil: "load" }), click("::-p-text(Apply accepted)")]);
   await page.waitForSelector("#undo-landed");
   await go(`${base}/git/`);
   await see("#log li", "Tidy");

@@ -140,7 +140,8 @@ class MainJob:
         page.keyboard.press("u")
         expect(page.locator(".hunk-verdict").get_by_text("rejected")).to_have_count(0)
         self.shoot("review")
-        page.get_by_role("button", name=re.compile("Apply accepted")).click()
+        with page.expect_navigation(timeout=RUN_S):
+            page.get_by_role("button", name=re.compile("Apply accepted")).click()
         undo = page.locator("#undo-landed")
         expect(undo).to_be_visible(timeout=RUN_S)
         review_page = page.url.removeprefix(self.stack.url)
@@ -150,7 +151,8 @@ class MainJob:
         expect(page.locator("#changed")).to_contain_text("Nothing has changed.")
         self.ada.go(review_page)
         page.once("dialog", lambda dialog: dialog.accept())
-        undo.click()
+        with page.expect_navigation(timeout=RUN_S):
+            undo.click()
         expect(page.locator("main")).to_contain_text("Reverted", timeout=RUN_S, ignore_case=True)
         self.ada.go(f"{self.base}/git/")
         expect(page.locator("#log li").first).to_contain_text("Revert")

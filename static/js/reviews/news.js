@@ -13,8 +13,11 @@ export function watchNews(root) {
   let timer = null;
 
   const fetchPiece = (path, target) => window.htmx.ajax("GET", `${root.dataset.url}${path}`, { target, swap: target === "#review-header" ? "none" : "outerHTML" });
+  // An act of one's own is under way: its answer shows the page anew, and would take what is shown before it from under a click.
+  const isActing = () => root.querySelector("form.htmx-request") !== null;
   const flush = async () => {
-    timer = null;
+    timer = isActing() ? setTimeout(flush, TOGETHER_MS) : null;
+    if (timer) return;
     const keys = [...hunks];
     hunks.clear();
     if (isHeaderOld) fetchPiece("header/", "#review-header");
@@ -53,7 +56,7 @@ export function watchNews(root) {
   onMine("ReviewChanged", (data) => {
     isHeaderOld = true;
     soon();
-    if (data.status !== root.querySelector("#review-header").dataset.status) offerReload(root, `${data.by || "Somebody"} moved this on: ${data.status}.`);
+    if (data.status !== root.querySelector("#review-header").dataset.status && !isActing()) offerReload(root, `${data.by || "Somebody"} moved this on: ${data.status}.`);
   });
   events.onResync(() => (root.querySelector("[data-busy]") ? offerReload(root, "The connection was lost for a while.") : location.reload()));
 
