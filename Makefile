@@ -7,7 +7,7 @@ WEB_SOURCES := $(shell find static/js static/css templates -type f 2>/dev/null) 
 PYTEST_FLAGS ?=
 SOAK_FLAGS ?=
 
-.PHONY: run test test-engine test-flows test-web test-browser test-postgres check bench soak rust web clean format
+.PHONY: run test test-rust test-engine test-flows test-web test-browser test-postgres check bench soak rust web clean format
 
 run: $(STAMPS)/run-tools $(STAMPS)/python-base $(STAMPS)/rust $(STAMPS)/web
 	@exec $(PY) -m workers.supervisor
@@ -15,8 +15,10 @@ run: $(STAMPS)/run-tools $(STAMPS)/python-base $(STAMPS)/rust $(STAMPS)/web
 # Three lanes side by side on two cores: much of a test waits for processes. The longest come first, and each part tells what
 # it printed when it has ended.
 test: $(STAMPS)/test-tools $(STAMPS)/python-dev $(STAMPS)/rust $(STAMPS)/web
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target --keep-going test-browser test-flows test-engine test-postgres test-web test-rust
+
+test-rust:
 	cd rust_core && cargo test --locked --quiet
-	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target --keep-going test-browser test-flows test-engine test-postgres test-web
 
 test-engine:
 	$(PY) -m pytest tests/workers tests/rust_core tests/benchmarks $(PYTEST_FLAGS)
