@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 
 import pytest
 
@@ -69,36 +68,6 @@ async def test_streams_text_piece_by_piece_and_ends_with_the_whole(
         "double-1",
     )
     assert [message["content"] for message in provider_double.asked[0].messages] == ["Be brief.", "Hello"]
-
-
-ABSURD = [(-5, 3), (5, -3), (10**18, 3), (5, 10**18), (0, 0), (math.nan, 3), (5, math.inf), (5.5, 3)]
-
-
-@pytest.mark.parametrize("usage", ABSURD, ids=str)
-async def test_a_count_that_cannot_be_is_no_count(
-    provider: Provider,
-    provider_double: ProviderDouble,
-    usage: tuple[float, float],
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """Trap: what a provider said that it used was booked as it was said: 10^18 tokens, or fewer than none."""
-    provider_double.say(Say("Hello there.", usage=usage))
-    is_whole = all(isinstance(count, int) for count in usage)
-    if provider.choice.provider == "ollama" and not is_whole:
-        with pytest.raises(ProviderBadReply):  # its client takes nothing else for a count
-            await provider.generate(HELLO)
-        return
-    reply = await provider.generate(HELLO)
-    assert (reply.text, reply.usage) == ("Hello there.", None)
-    assert "usage not believed" in caplog.text
-
-
-async def test_a_large_count_that_can_be_is_taken_as_it_is(
-    provider: Provider, provider_double: ProviderDouble
-) -> None:
-    """A server may add instructions of its own, and reason for long where nobody sees it."""
-    provider_double.say(Say("Hello.", usage=(18_000, 60_000)))
-    assert (await provider.generate(HELLO)).usage == Usage(18_000, 60_000)
 
 
 async def test_passes_limits_on_the_answer_to_the_provider(

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.framework.provider_double import ProviderDouble, Say
+from workers.errors import ProviderBadReply
 from workers.providers import counts
+from workers.providers.base import Provider
 from workers.providers.counts import HIDDEN_TOKENS, OWN_INPUT_TOKENS, PART_TOKENS, believed
 from workers.providers.types import (
     Capabilities,
@@ -22,15 +26,15 @@ from workers.providers.types import (
 )
 
 CAN = Capabilities(context_tokens=8_192, has_tools=True, has_json_schema=True, has_vision=True, price=None)
+HELLO = ModelRequest(messages=(Message("user", "Hello"),), max_output_tokens=50)
 READ = ToolSpec("read_file", "Read a file.", {"type": "object"})
 
 
 def judged(
     usage: Usage | None, *, text: str = "Hello", request: ModelRequest | None = None, **calls: Any
 ) -> Usage | None:
-    request = request or ModelRequest(messages=(Message("user", "Hello"),), max_output_tokens=50)
     reply = ModelReply(text, calls.get("calls", ()), usage, "stop", "m")
-    return believed(reply, request, can=CAN, provider="openai")
+    return believed(reply, request or HELLO, can=CAN, provider="openai")
 
 
 @pytest.mark.parametrize(
@@ -109,3 +113,33 @@ def test_says_why_in_a_line_that_has_an_end(caplog: pytest.LogCaptureFixture) ->
 def test_the_bounds_are_beyond_what_any_model_does() -> None:
     """The longest context that is sold is a few million tokens, the longest answer a few hundred thousand."""
     assert counts.PART_TOKENS >= 1_000_000 and counts.HIDDEN_TOKENS >= 100_000
+
+
+ABSURD = [(-5, 3), (5, -3), (10**18, 3), (5, 10**18), (0, 0), (math.nan, 3), (5, math.inf), (5.5, 3)]
+
+
+@pytest.mark.parametrize("usage", ABSURD, ids=str)
+async def test_a_count_that_cannot_be_is_no_count(
+    provider: Provider,
+    provider_double: ProviderDouble,
+    usage: tuple[float, float],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Trap: what a provider said that it used was booked as it was said: 10^18 tokens, or fewer than none."""
+    provider_double.say(Say("Hello there.", usage=usage))
+    is_whole = all(isinstance(count, int) for count in usage)
+    if provider.choice.provider == "ollama" and not is_whole:
+        with pytest.raises(ProviderBadReply):  # its client takes nothing else for a count
+            await provider.generate(HELLO)
+        return
+    reply = await provider.generate(HELLO)
+    assert (reply.text, reply.usage) == ("Hello there.", None)
+    assert "usage not believed" in caplog.text
+
+
+async def test_a_large_count_that_can_be_is_taken_as_it_is(
+    provider: Provider, provider_double: ProviderDouble
+) -> None:
+    """A server may add instructions of its own, and reason for long where nobody sees it."""
+    provider_double.say(Say("Hello.", usage=(18_000, 60_000)))
+    assert (await provider.generate(HELLO)).usage == Usage(18_000, 60_000)
