@@ -43,10 +43,10 @@ class Bundle:
         seen = (path, now and (now.st_ino, now.st_mtime_ns, now.st_size))
         if seen == self._seen:
             return
-        self._seen = seen
         try:
             names: dict[str, str] = json.loads(path.read_bytes())
         except (OSError, ValueError) as error:
+            self._seen = seen
             log.error(
                 "the front end's manifest cannot be read; run `make web`", path=str(path), error=str(error)
             )
@@ -56,6 +56,7 @@ class Bundle:
         if names != self._names:
             self._names = names
             self.changes += 1
+        self._seen = seen  # last: another thread that finds it said needs the names
 
     def file_of(self, name: str) -> str:
         """Return the built file of a source, e.g. "app-1A2B3C4D.css" for "app.css".
@@ -111,7 +112,7 @@ class StaticFiles(WhiteNoiseMiddleware):
         try:
             return self.serve(known, request)
         except FileNotFoundError:
-            del self.files[path]
+            self.files.pop(path, None)  # another request may have found it gone as well
             log.warning(
                 "a file of an earlier front end is gone; whoever asked is to load the page again", path=path
             )
