@@ -108,6 +108,23 @@ def locked(item: Item) -> Item:
     return row
 
 
+@contextmanager
+def changing(item: Item, *, by: User, seen: str) -> Iterator[Item]:
+    """Give the item as it stands now, to be changed; it is saved and the change written down at the end. Use it in a transaction.
+
+    Raises:
+        NotFound: it was deleted meanwhile.
+        Conflict: it says something else than the description whose digest `seen` is.
+    """
+    row = locked(item)
+    before, owner = row.described, row.owner
+    check_seen(row, seen)
+    yield row
+    row.save()
+    note = describe_changes(before, row.described) + taken_over(owner, by)
+    record(row, Act.Verb.CHANGED, by=by, note=note)
+
+
 def check_seen(item: Calling, seen: str) -> None:
     """Refuse a change of something that somebody else has changed since it was read; `seen` is the digest of what was, or empty.
 

@@ -72,16 +72,11 @@ def change_schedule(
 
     Raises:
         Invalid, NotFound, Forbidden: as `create_schedule`.
-        Conflict: as `calling.check_seen`.
+        Conflict: as `calling.changing`.
     """
-    schedule = calling.locked(schedule)
-    before, owner = schedule.described, schedule.owner
-    calling.check_seen(schedule, seen)
-    _fill(schedule, given, when, by=changed_by, now=now or timezone.now())
-    schedule.save()
-    note = calling.describe_changes(before, schedule.described) + calling.taken_over(owner, changed_by)
-    record(schedule, Act.Verb.CHANGED, by=changed_by, note=note)
-    return schedule
+    with calling.changing(schedule, by=changed_by, seen=seen) as row:
+        _fill(row, given, when, by=changed_by, now=now or timezone.now())
+    return row
 
 
 @transaction.atomic

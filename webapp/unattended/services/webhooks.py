@@ -79,16 +79,11 @@ def change_webhook(
 
     Raises:
         Invalid, NotFound, Forbidden: as `create_webhook`.
-        Conflict: as `calling.check_seen`.
+        Conflict: as `calling.changing`.
     """
-    webhook = calling.locked(webhook)
-    before, owner = webhook.described, webhook.owner
-    calling.check_seen(webhook, seen)
-    _fill(webhook, given, terms, by=changed_by)
-    webhook.save()
-    note = calling.describe_changes(before, webhook.described) + calling.taken_over(owner, changed_by)
-    record(webhook, Act.Verb.CHANGED, by=changed_by, note=note)
-    return webhook
+    with calling.changing(webhook, by=changed_by, seen=seen) as row:
+        _fill(row, given, terms, by=changed_by)
+    return row
 
 
 @transaction.atomic
